@@ -1,0 +1,44 @@
+# The README's commands. Everything is installed into .venv; delete that folder to start over.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: install demo serve test check bench clean
+.DEFAULT_GOAL := install
+
+install: $(VENV)/.default  ## default install into .venv
+
+demo: install  ## convert two real pictures through the signed API and leave a before/after sheet
+	$(BIN)/pip install --quiet "scikit-image>=0.25"
+	$(BIN)/python examples/demo.py --out out/demo
+
+serve: install  ## run the service on loopback
+	$(BIN)/restyle serve
+
+test: $(VENV)/.dev  ## install and run the whole suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## quality and speed, as Markdown and a contact sheet under out/bench
+	$(BIN)/restyle bench --out out/bench
+
+clean:
+	rm -rf $(VENV) out dist
+
+$(VENV)/bin/python:
+	@echo "== creating $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.default: pyproject.toml | $(VENV)/bin/python
+	@echo "== installing Restyle"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@echo "== installing Restyle with what the tests and benchmark need"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres]"
+	@touch $@ $(VENV)/.default

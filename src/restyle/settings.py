@@ -1,0 +1,56 @@
+"""Every setting, as data: environment variable ``RESTYLE_<NAME>``, default, range and reason."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+class Settings(BaseSettings):
+    """Read once at start. The descriptions are the documentation: ``docs/operations.md`` is made from them."""
+
+    model_config = SettingsConfigDict(env_prefix="RESTYLE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("restyle-data"), description="Folder of the database, the images and the key file.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
+    storage_url: str = Field("", description="Where images are kept, as an obstore URL; empty means the data folder.")
+
+    host: str = Field("127.0.0.1", description="Address to bind. Loopback unless told, because keys travel in the body.")
+    port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
+    public_url: str = Field("", description="Base of result URLs as clients reach it; empty means the address bound.")
+    log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
+
+    workers: int = Field(2, ge=1, le=64, description="Worker processes. Two overlap drawing with decoding and encoding.")
+    threads: int = Field(0, ge=0, le=256, description="Threads an engine may use in one worker; 0 means all cores.")
+    task_seconds: float = Field(600, gt=0, description="Time limit of one task, after which it ends as 5103.")
+    task_attempts: int = Field(3, ge=1, le=10, description="A task whose worker dies this often ends as 5101.")
+    drain_seconds: float = Field(30, ge=0, description="On SIGTERM, how long running tasks may go on before they requeue.")
+
+    max_body_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body.")
+    max_bodies_bytes: int = Field(
+        192 * MIB, ge=1024, description="Bytes of all bodies held at once; more wait. Bounds the server's memory."
+    )
+    max_images: int = Field(16, ge=2, le=1024, description="Most images in one request.")
+    max_image_bytes: int = Field(40_000_000, ge=1024, description="Largest encoded image.")
+    max_image_pixels: int = Field(50_000_000, ge=4096, description="Largest decoded image, checked before decoding.")
+    max_prompts: int = Field(50, ge=0, description="Most prompts in one list.")
+    max_prompt_length: int = Field(2000, ge=1, description="Longest prompt, in characters.")
+    max_unfinished_tasks: int = Field(100, ge=1, description="Queuing and Running tasks one account may have.")
+    max_queued_tasks: int = Field(10_000, ge=1, description="Queuing tasks of all accounts; bounds disk use.")
+    requests_per_minute: int = Field(6000, ge=1, description="Requests one public key may make in a minute.")
+
+    result_seconds: int = Field(24 * HOUR, ge=1, description="How long result images are kept (PICPIK: 24 hours).")
+    record_seconds: int = Field(30 * DAY, ge=1, description="How long task records are kept.")
+    sweep_seconds: float = Field(60, gt=0, description="Pause between two retention sweeps.")
+
+    new_account_credits: int = Field(300, ge=0, description="Credits of a new account (PICPIK: 300).")
+    painter_price: float = Field(1, ge=0, description="Credits per megapixel of the painter engine.")
+
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'restyle.sqlite3').absolute()}"
