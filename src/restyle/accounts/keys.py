@@ -1,0 +1,206 @@
+"""Key pairs: a public key names an account, its private key signs. Private keys are stored sealed."""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+import string
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from restyle.database import accounts, keys, reading, writing
+from restyle.errors import RestyleError
+from restyle.wire.codes import Code
+
+ALPHABET = string.ascii_letters + string.digits
+"""Of both keys: one word to a double click, and no leading dash to a shell."""
+
+NONCE_BYTES = 12
+MASTER_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A new key pair, the one time that the private key is shown."""
+
+    public_key: str
+    private_key: str
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as a request is checked against it."""
+
+    public_key: str
+    private_key: str
+    account_id: int
+    disabled: bool
+    requires_timestamp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeySummary:
+    """A key as the operator sees it. ``created`` is Unix seconds."""
+
+    public_key: str
+    account_id: int
+    disabled: bool
+    requires_timestamp: bool
+    unlimited: bool
+    total_credits: int
+    used_credits: int
+    created: float
+
+
+class KeyStore:
+    """The keys of one database, sealed (AES-256-GCM) under the master key in ``key_file``.
+
+    The file is made, readable by its owner only, with the first key of an empty database. Raises
+    :class:`RestyleError` (5000) where the database holds keys and the file is missing, damaged or another's.
+    """
+
+    def __init__(self, db: sa.Engine, key_file: Path) -> None:
+        self._db = db
+        self._master = _master_key(db, key_file)
+        self._cipher = AESGCM(self.derive(b"private keys"))
+        self._key_file = key_file
+        sample = sa.select(keys.c.public_key, keys.c.sealed_private_key).limit(1)
+        with reading(db) as connection:
+            row = connection.execute(sample).one_or_none()
+        if row is not None:
+            self._open(row.public_key, row.sealed_private_key)
+
+    def create(self, *, credits: int, unlimited: bool = False, requires_timestamp: bool = False) -> KeyPair:
+        """Make an account with ``credits`` and its key pair. ``unlimited`` accounts are never refused for credits."""
+        if credits < 0:
+            raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"credits must be 0 or more, not {credits}")
+        public_key, private_key = _random_text(32), _random_text(44)
+        now = time.time()
+        with writing(self._db) as connection:
+            account = {"total_credits": credits, "unlimited": unlimited, "created": now}
+            account_id: int = connection.execute(
+                sa.insert(accounts).values(account).returning(accounts.c.id)
+            ).scalar_one()
+            key = {
+                "public_key": public_key,
+                "account_id": account_id,
+                "sealed_private_key": self._seal(public_key, private_key),
+                "requires_timestamp": requires_timestamp,
+                "created": now,
+            }
+            connection.execute(sa.insert(keys).values(key))
+        return KeyPair(public_key, private_key, account_id)
+
+    def find(self, public_key: str) -> Key | None:
+        """The key of that name, disabled ones too. One indexed read, so that disabling works at once everywhere."""
+        with reading(self._db) as connection:
+            row = connection.execute(sa.select(keys).where(keys.c.public_key == public_key)).one_or_none()
+        if row is None:
+            return None
+        private_key = self._open(row.public_key, row.sealed_private_key)
+        return Key(row.public_key, private_key, row.account_id, row.disabled, row.requires_timestamp)
+
+    def list(self) -> list[KeySummary]:
+        """All keys, oldest first."""
+        query = (
+            sa.select(
+                keys.c.public_key,
+                keys.c.account_id,
+                keys.c.disabled,
+                keys.c.requires_timestamp,
+                accounts.c.unlimited,
+                accounts.c.total_credits,
+                accounts.c.used_credits,
+                keys.c.created,
+            )
+            .join_from(keys, accounts)
+            .order_by(keys.c.created, keys.c.public_key)
+        )
+        with reading(self._db) as connection:
+            return [KeySummary(*row) for row in connection.execute(query)]
+
+    def disable(self, public_key: str) -> None:
+        """Refuse the key from now on. Raises :class:`RestyleError` (172) for one that does not exist."""
+        with writing(self._db) as connection:
+            found = connection.execute(
+                sa.update(keys).where(keys.c.public_key == public_key).values(disabled=True)
+            ).rowcount
+        if found != 1:
+            raise RestyleError(
+                Code.KEY_NOT_FOUND, f"there is no public key {public_key}; `restyle keys list` shows all"
+            )
+
+    def derive(self, purpose: bytes) -> bytes:
+        """A 32-byte secret for ``purpose``, the same after a restart, that tells nothing of another's."""
+        return hmac.digest(self._master, b"restyle:" + purpose, hashlib.sha256)
+
+    def _seal(self, public_key: str, private_key: str) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        # The public key is bound in, so that a sealed private key moved to another row does not open.
+        return nonce + self._cipher.encrypt(nonce, private_key.encode(), public_key.encode())
+
+    def _open(self, public_key: str, sealed: bytes) -> str:
+        nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        try:
+            return self._cipher.decrypt(nonce, text, public_key.encode()).decode()
+        except InvalidTag as error:
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"{self._key_file} does not open the keys in this database; restore the file that was made with it",
+            ) from error
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def _master_key(db: sa.Engine, key_file: Path) -> bytes:
+    try:
+        text = key_file.read_bytes()
+    except FileNotFoundError:
+        with reading(db) as connection:
+            orphans = connection.execute(sa.select(sa.func.count()).select_from(keys)).scalar_one()
+        if orphans:
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"{key_file} is missing, and it sealed the {orphans} keys in the database; restore it from a backup",
+            ) from None
+        return _create_master_key(key_file)
+    try:
+        master = base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        master = b""
+    if len(master) != MASTER_BYTES:
+        raise RestyleError(
+            Code.INTERNAL_ERROR, f"{key_file} is no key file (44 characters of Base64); restore it from a backup"
+        )
+    if key_file.stat().st_mode & 0o077:
+        raise RestyleError(Code.INTERNAL_ERROR, f"{key_file} can be read by others; mend it with: chmod 600 {key_file}")
+    return master
+
+
+def _create_master_key(key_file: Path) -> bytes:
+    """Written whole beside its place (``mkstemp`` makes it 0600) and linked there: of several makers, one wins."""
+    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    master = os.urandom(MASTER_BYTES)
+    handle, temporary = tempfile.mkstemp(prefix=".key-", dir=key_file.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(master) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, key_file)
+        except FileExistsError:
+            return base64.b64decode(key_file.read_bytes().strip())
+    finally:
+        os.unlink(temporary)
+    return master

@@ -1,0 +1,207 @@
+"""The tables, and how a database is opened, read and written. SQLite unless the URL says PostgreSQL."""
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from restyle.errors import RestyleError
+from restyle.wire.codes import Code
+
+BUSY_SECONDS = 30
+MIGRATION_LOCK = 0x7265_7374
+"""Number of the PostgreSQL advisory lock under which the schema is brought up to date ("rest")."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A number the database counts up: SQLite does so only for a column of type INTEGER."""
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("total_credits", sa.BigInteger, nullable=False),
+    sa.Column("used_credits", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("unlimited", sa.Boolean, nullable=False),
+    # Grows by one over all accounts each time a task is claimed: the smallest was served longest ago.
+    sa.Column("served", sa.BigInteger, nullable=False, server_default="0", index=True),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.CheckConstraint("used_credits >= 0", name="used_not_negative"),
+    sa.CheckConstraint("unlimited OR used_credits <= total_credits", name="used_within_total"),
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("public_key", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False, index=True),
+    sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("requires_timestamp", sa.Boolean, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    # Counts up in order of acceptance, which a uid (whole seconds, one counter per process) does not promise.
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("uid", sa.String(20), nullable=False, unique=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("seeds", sa.JSON, nullable=False),
+    sa.Column("cost", sa.BigInteger, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("notices", sa.JSON, nullable=False),
+    # Names one run of the task. Null while nobody runs it; a finish must show the claim it ran under.
+    sa.Column("claim", sa.Text),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("progress", sa.Double, nullable=False, server_default="0"),
+    sa.Column("images", sa.JSON, nullable=False),
+    sa.Column("error_code", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error_message", sa.Text, nullable=False, server_default=""),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("started", sa.Double),
+    sa.Column("finished", sa.Double),
+    sa.Column("expires", sa.Double),
+    sa.Column("swept", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("ix_tasks_status_account_id_id", "status", "account_id", "id"),
+    sa.Index("ix_tasks_account_id_status", "account_id", "status"),
+    sa.Index("ix_tasks_swept_expires", "swept", "expires"),
+    sa.Index("ix_tasks_finished", "finished"),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), primary_key=True),
+    sa.Column("request_uuid", sa.Text, primary_key=True),
+    sa.Column("body_digest", sa.LargeBinary, nullable=False),
+    sa.Column("uid", sa.String(20), nullable=False),
+    sa.Column("created", sa.Double, nullable=False, index=True),
+)
+
+
+def open_database(url: str) -> sa.Engine:
+    """Open the database at ``url``, created and brought up to date if need be.
+
+    Any number of processes may do so at once, on an empty folder too. Raises :class:`RestyleError` (5000) for a URL
+    that cannot be read, a driver that is not installed, and a database that a newer Restyle has written.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError as error:
+        raise RestyleError(Code.INTERNAL_ERROR, f"database_url is not an SQLAlchemy URL: {error}") from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _open_sqlite(parsed)
+        case "postgresql" | "postgres":
+            return _open_postgresql(parsed)
+        case other:
+            raise RestyleError(Code.INTERNAL_ERROR, f"database_url names {other}; Restyle keeps SQLite or PostgreSQL")
+
+
+@contextmanager
+def reading(db: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection to read with, which waits for no writer. On SQLite it sees one state of the database throughout."""
+    with db.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(db: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction, committed at the end of the block, undone by an exception.
+
+    SQLite has one writer at a time: the write lock is taken at the start, so that no transaction fails half-way because
+    another wrote since it read; and inside one process writers queue on a lock of ours, which wakes the next at once
+    where SQLite's own waiting sleeps up to 100 ms.
+    """
+    lock: threading.Lock | None = db.get_execution_options().get("restyle_lock")
+    if lock is None:
+        with db.begin() as connection:
+            yield connection
+        return
+    with lock, db.connect() as connection, connection.execution_options(restyle_write=True).begin():
+        yield connection
+
+
+def _open_sqlite(url: sa.URL) -> sa.Engine:
+    if not url.database or url.database == ":memory:" or "mode=memory" in url.database:
+        raise RestyleError(Code.INTERNAL_ERROR, "database_url is SQLite in memory, which worker processes cannot share")
+    path = Path(url.database)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    db = sa.create_engine(url, pool_size=16, max_overflow=48, connect_args={"timeout": BUSY_SECONDS})
+    db.update_execution_options(restyle_lock=threading.Lock())
+
+    @sa.event.listens_for(db, "connect")
+    def _(connection: SqliteConnection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # an accepted task outlives a power cut
+
+    @sa.event.listens_for(db, "begin")
+    def _(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("restyle_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    # Switching to WAL needs the file alone and does not wait for it, hence a lock beside the database.
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with db.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, SqliteConnection)
+            driver.execute("PRAGMA journal_mode = WAL")
+        with writing(db) as connection:
+            _migrate(connection)
+    return db
+
+
+def _open_postgresql(url: sa.URL) -> sa.Engine:
+    try:
+        db = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=48, pool_pre_ping=True
+        )
+    except ImportError as error:
+        raise RestyleError(
+            Code.INTERNAL_ERROR, "database_url is PostgreSQL, whose driver comes with: pip install 'restyle[postgres]'"
+        ) from error
+    with writing(db) as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        _migrate(connection)
+    return db
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "restyle:migrations")
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    if not present <= known:
+        unknown = ", ".join(sorted(present - known))
+        raise RestyleError(
+            Code.INTERNAL_ERROR,
+            f"the database was written by a newer Restyle (revision {unknown}); install that one, or restore a backup",
+        )
+    command.upgrade(config, "head")
