@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     )
     max_images: int = Field(16, ge=2, le=1024, description="Most images in one request.")
     max_image_bytes: int = Field(40_000_000, ge=1024, description="Largest encoded image.")
-    max_image_pixels: int = Field(50_000_000, ge=4096, description="Largest decoded image, checked before decoding.")
+    max_image_pixels: int = Field(
+        50_000_000, ge=4096, le=178_000_000, description="Largest decoded image, checked before decoding."
+    )
     max_prompts: int = Field(50, ge=0, description="Most prompts in one list.")
     max_prompt_length: int = Field(2000, ge=1, description="Longest prompt, in characters.")
     max_unfinished_tasks: int = Field(100, ge=1, description="Queuing and Running tasks one account may have.")

@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-Pixels = npt.NDArray[np.uint8]
-"""uint8 (H, W, 3), sRGB."""
+from restyle.images.pixels import Pixels as Pixels
 
 Report = Callable[[float], None]
 """Takes the fraction of the job done, 0..1. May raise to stop the job; engines let that exception pass."""

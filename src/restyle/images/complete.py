@@ -1,0 +1,97 @@
+"""Whether an encoded image is all there, told from its structure without decoding a pixel.
+
+A cut-off upload is the commonest broken image. Decoders notice it only after the work is done; the container formats
+say it for almost nothing. What these walks cannot see (damage inside the compressed data) decoding still finds.
+"""
+
+from PIL import Image, TiffImagePlugin
+
+JPEG_END = b"\xff\xd9"
+JPEG_SCAN = 0xDA
+JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))
+"""Markers without a length: TEM, RST0..7 and SOI."""
+
+STRIP_TAGS = ((273, 279), (324, 325))
+"""TIFF: (offsets, byte counts) of strips and of tiles."""
+
+
+def is_complete(data: bytes, image: Image.Image) -> bool:
+    """Whether ``data``, opened lazily as ``image``, holds its format's end. Formats without a mark of an end pass."""
+    match image.format:
+        case "JPEG" | "MPO":
+            return _jpeg(data)
+        case "PNG":
+            return _png(data)
+        case "WEBP":
+            return 8 + int.from_bytes(data[4:8], "little") <= len(data)
+        case "GIF":
+            return _gif(data)
+        case "TIFF":
+            return _tiff(data, image)
+        case _:
+            return True
+
+
+def _jpeg(data: bytes) -> bool:
+    """Skip the segments before the first scan (thumbnails in them have ends of their own), then look for the end."""
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return True  # not in order; decoding will tell
+        marker = data[at + 1]
+        if marker == JPEG_SCAN:
+            return data.find(JPEG_END, at) >= 0
+        if marker == 0xFF:
+            at += 1
+        elif marker in JPEG_BARE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def _png(data: bytes) -> bool:
+    """Walk the chunks to ``IEND``: length, name, data, checksum."""
+    at = 8
+    while at + 12 <= len(data):
+        if data[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return False
+
+
+def _gif(data: bytes) -> bool:
+    """Walk the blocks to the end of the first frame."""
+    at = 13 + _gif_palette(data[10:11])
+    while at < len(data):
+        block = data[at]
+        if block == 0x21:  # extension: label, then sub-blocks
+            at = _gif_sub_blocks(data, at + 2)
+        elif block == 0x2C:  # frame: position, flags, palette, code size, then sub-blocks
+            return _gif_sub_blocks(data, at + 11 + _gif_palette(data[at + 9 : at + 10])) <= len(data)
+        else:
+            return True  # not in order; decoding will tell
+    return False
+
+
+def _gif_palette(flags: bytes) -> int:
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
+
+
+def _gif_sub_blocks(data: bytes, at: int) -> int:
+    """Where the sub-blocks that start at ``at`` end; past the data's end when they are cut off."""
+    while at < len(data) and data[at]:
+        at += 1 + data[at]
+    return at + 1
+
+
+def _tiff(data: bytes, image: Image.Image) -> bool:
+    """Whether every strip or tile the directory names lies inside the file."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return True
+    for offsets, counts in STRIP_TAGS:
+        if offsets in image.tag_v2 and counts in image.tag_v2:
+            ends = (offset + count for offset, count in zip(image.tag_v2[offsets], image.tag_v2[counts], strict=False))
+            if max(ends, default=0) > len(data):
+                return False
+    return True

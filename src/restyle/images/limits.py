@@ -1,0 +1,18 @@
+"""How large a picture may be."""
+
+from dataclasses import dataclass
+
+from restyle.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``max_bytes`` bounds the encoded file, ``max_pixels`` width times height as the header states them."""
+
+    max_bytes: int
+    max_pixels: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits an operator has set."""
+        return cls(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels)
