@@ -1,0 +1,291 @@
+"""What goes over the wire: each request and each answer, declared once.
+
+Validation, the OpenAPI document and the tables of ``docs/wire.md`` are made from these declarations. Names, types,
+ranges and defaults are those of PICPIK's *Style Conversion* page where it gives them.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from restyle.wire.codes import Code
+from restyle.wire.fields import Fields, Filled, Images, Prompts, whole
+
+SEED_MAX = 2_147_483_647
+MAX_UIDS = 100
+MAX_REQUEST_UUID = 128
+RESIZE_MODES = ("JustResize", "CropAndResize", "ResizeAndFill")
+
+
+def _resize_mode(name: str) -> str:
+    if name not in RESIZE_MODES:
+        raise PydanticCustomError("enum", "unknown")
+    return name
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("limit", "must not hold control characters")
+    return text
+
+
+class InferenceParams(Fields):
+    """How a model is run. What is not given is the model's own default, as `ListModels` shows it."""
+
+    Steps: Annotated[int, Field(ge=6, le=100, description="Sampling steps."), whole] = 10
+    Sampler: Annotated[str, Field(description="Sampler, by its name in the Stable Diffusion WebUI.")] = "Euler"
+    ClipSkip: Annotated[int, Field(ge=1, le=12, description="Layer of CLIP, counted from the end, to read."), whole] = 1
+    CFGScale: Annotated[float, Field(ge=1, le=30, description="Guidance scale.")] = 7.5
+    LoraWeight: Annotated[float, Field(ge=-1, le=2, description="Weight of a LoRA; means nothing elsewhere.")] = 1
+
+    def given(self) -> list[str]:
+        """Names of the parameters that the request gives, in the order declared."""
+        return [name for name in type(self).model_fields if name in self.model_fields_set]
+
+
+Params = InferenceParams
+"""The type again, for `Model`, where its name is that of a field."""
+
+
+class Model(Fields):
+    """A model, as a request names it. A Model from `ListModels` may be passed back whole."""
+
+    Name: Annotated[str, Field(description="Name to show.")] = ""
+    ModelCode: Annotated[Filled, Field(description="The identifier. May contain spaces.")]
+    IsOfficial: Annotated[bool, Field(description="True for a model that came with the service.")] = False
+    TriggerWordList: Annotated[list[str], Field(default=[], description="Words that wake a LoRA.")]
+    InferenceParams: Annotated[Params, Field(default_factory=Params, description="How the model is run.")]
+
+
+class Request(Fields):
+    """What every request carries."""
+
+    Action: str
+    PublicKey: Annotated[Filled, Field(description="The public key of the account.")]
+    Signature: Annotated[Filled, Field(description="Signature of all other fields: 40 lower-case hex digits.")]
+    request_uuid: Annotated[
+        str | None,
+        AfterValidator(_printable),
+        Field(
+            max_length=MAX_REQUEST_UUID,
+            description="The caller's own mark, echoed in the answer. A submission that carries one never runs twice.",
+        ),
+    ] = None
+
+
+class ApplyReferenceStyle(Request):
+    """Redraw the raw image in the style of another. Answers at once; the pictures come with `ListTasksDetails`."""
+
+    Action: Literal["ApplyReferenceStyle"]
+    MainModel: Annotated[Model, Field(description="The model that redraws.")]
+    SubModelList: Annotated[
+        list[Model], Field(default=[], description="LoRA, Embedding and HyperNetwork models to add.")
+    ]
+    PositivePrompts: Annotated[Prompts, Field(default=[], description="What should appear.")]
+    NegativePrompts: Annotated[Prompts, Field(default=[], description="What should not appear.")]
+    TranslatePrompts: Annotated[bool, Field(description="Translate prompts into English.")] = True
+    Seed: Annotated[
+        int,
+        Field(ge=-1, le=SEED_MAX, description="Image i of a batch uses Seed + i. -1 draws a seed and reports it."),
+        whole,
+    ] = -1
+    Width: Annotated[int, Field(ge=64, le=2560, description="Width of the result in pixels, kept exactly."), whole] = (
+        1024
+    )
+    Height: Annotated[
+        int, Field(ge=64, le=2560, description="Height of the result in pixels, kept exactly."), whole
+    ] = 1024
+    BatchSize: Annotated[int, Field(ge=1, le=16, description="Images to make."), whole] = 1
+    UseMainModelVAE: Annotated[bool, Field(description="Use the VAE that came with the main model.")] = False
+    RawImageIndex: Annotated[
+        int, Field(ge=0, description="The image to redraw: its index in ImageList, from 0."), whole
+    ]
+    StyleImageIndex: Annotated[
+        int, Field(ge=0, description="The image whose style is taken: its index in ImageList, from 0."), whole
+    ]
+    StyleReferStrength: Annotated[
+        float, Field(ge=0, le=1, description="0 keeps the raw image as it is; 1 is the style at its fullest.")
+    ] = 0.5
+    ImageList: Annotated[
+        Images,
+        Field(description="Pictures in Base64, bare or as data:image/...;base64,... White space is allowed."),
+    ]
+    ResizeMode: Annotated[
+        str,
+        AfterValidator(_resize_mode),
+        Field(
+            json_schema_extra={"enum": RESIZE_MODES},
+            description="How a raw image of another shape meets Width x Height: stretched, cropped, or filled up.",
+        ),
+    ] = "CropAndResize"
+    PreserveColor: Annotated[
+        bool, Field(description="Keep the raw image's colours; take only texture and stroke of the style.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _indexes_are_in_the_list(self) -> Self:
+        count = len(self.ImageList)
+        for name, index in (("RawImageIndex", self.RawImageIndex), ("StyleImageIndex", self.StyleImageIndex)):
+            if index >= count:
+                reason = "is {index}, but ImageList holds {count} images; give an Int from 0 to {last}"
+                given = {"field": (name,), "index": index, "count": count, "last": count - 1}
+                raise PydanticCustomError("limit", reason, given)
+        return self
+
+
+class ListTasksDetails(Request):
+    """How tasks stand, and where their pictures are."""
+
+    Action: Literal["ListTasksDetails"]
+    TaskUIDList: Annotated[
+        list[str], Field(min_length=1, max_length=MAX_UIDS, description="The tasks, in the order wanted.")
+    ]
+
+
+class ListModels(Request):
+    """Which models there are."""
+
+    Action: Literal["ListModels"]
+
+
+class ListRunningTasks(Request):
+    """Which tasks of the account have not ended."""
+
+    Action: Literal["ListRunningTasks"]
+
+
+class TerminateTask(Request):
+    """End a task now. It becomes `Error` with ErrorCode 5104, and its credits return."""
+
+    Action: Literal["TerminateTask"]
+    TaskUID: Annotated[Filled, Field(description="The task.")]
+
+
+class GetCreditBalance(Request):
+    """How many credits the account has had and has used."""
+
+    Action: Literal["GetCreditBalance"]
+
+
+class Answer(BaseModel):
+    """What every answer carries. Fields that do not apply are absent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    RetCode: Annotated[int, Field(description="0 is success; the table of codes says what else it may be.")] = (
+        Code.SUCCESS
+    )
+    Action: Annotated[str, Field(description="The request's, unchanged.")]
+    Message: Annotated[str, Field(description="What was wrong and what would be right; empty on success.")] = ""
+    request_uuid: Annotated[str | None, Field(description="The request's, if it carried one.")] = None
+    Field_: Annotated[
+        str | None,
+        Field(alias="Field", description="Path of the field at fault, if one is: MainModel.InferenceParams.Steps."),
+    ] = None
+
+    def json_bytes(self) -> bytes:
+        """The answer as it is sent."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class TaskDetail(BaseModel):
+    """One task. Times are Unix seconds."""
+
+    TaskUID: Annotated[str, Field(description="The task.")]
+    Action: Annotated[str, Field(description="The action that made it.")]
+    Status: Annotated[Literal["Queuing", "Running", "Finished", "Error"], Field(description="Where it stands.")]
+    ImgList: Annotated[
+        list[str], Field(description="URLs of the pictures; empty until Finished and after they expire.")
+    ]
+    Seed: Annotated[int, Field(description="The seed of the first image, also where -1 drew it.")]
+    SeedList: Annotated[list[int], Field(description="One seed per image.")]
+    TxtList: Annotated[list[str], Field(default=[], description="Texts; this action makes none.")]
+    ConsumeApiPoint: Annotated[int, Field(description="Credits the task used; 0 where they were returned.")]
+    ErrorCode: Annotated[int, Field(description="0 is none; the table of codes says what else it may be.")] = 0
+    ErrorMassage: Annotated[str, Field(description="What went wrong. Spelled as PICPIK spells it.")] = ""
+    ErrorMessage: Annotated[str, Field(description="The same text.")] = ""
+    Progress: Annotated[float, Field(ge=0, le=1, description="The part of the work that is done.")]
+    QueuePosition: Annotated[int | None, Field(description="Tasks that start before it, plus one; while Queuing.")] = (
+        None
+    )
+    Notices: Annotated[list[str], Field(description="What the request asked for and the model does not use.")]
+    CreateTime: Annotated[int, Field(description="When it was submitted.")]
+    StartTime: Annotated[int | None, Field(description="When work on it began.")] = None
+    FinishTime: Annotated[int | None, Field(description="When it ended.")] = None
+    ExpireTime: Annotated[int | None, Field(description="When its pictures are deleted.")] = None
+
+
+class ApplyReferenceStyleAnswer(Answer):
+    """The task is stored: it will end, even if the service stops now."""
+
+    TaskUID: Annotated[str, Field(description="The task, 20 characters.")]
+
+
+class ListTasksDetailsAnswer(Answer):
+    """The tasks in the order asked."""
+
+    TaskDetailList: Annotated[list[TaskDetail], Field(description="One for each TaskUID asked for.")]
+
+
+class ModelEntry(BaseModel):
+    """A model in `ListModels`."""
+
+    Name: str
+    ModelCode: str
+    IsOfficial: bool
+    TriggerWordList: list[str]
+    InferenceParams: Annotated[dict[str, Any], Field(description="The model's own defaults; only what it uses.")]
+
+
+class ListModelsAnswer(Answer):
+    """The models, each map keyed by ModelCode."""
+
+    MainModels: Annotated[dict[str, ModelEntry], Field(description="Models for MainModel.")]
+    LoraModels: Annotated[dict[str, ModelEntry], Field(description="LoRA models for SubModelList.")]
+    EmbeddingModels: Annotated[dict[str, ModelEntry], Field(description="Embeddings for SubModelList.")]
+    HypernetworkModels: Annotated[dict[str, ModelEntry], Field(description="Hypernetworks for SubModelList.")]
+
+
+class ListRunningTasksAnswer(Answer):
+    """The tasks that are Queuing or Running, oldest first."""
+
+    TaskUIDList: Annotated[list[str], Field(description="Their TaskUIDs.")]
+
+
+class TerminateTaskAnswer(Answer):
+    """The task has ended."""
+
+
+class GetCreditBalanceAnswer(Answer):
+    """Credits of the account."""
+
+    TotalCredits: Annotated[int, Field(description="All credits the account was ever given.")]
+    UsedCredits: Annotated[int, Field(description="Credits that tasks used.")]
+    ExpireTimestamp: Annotated[int | None, Field(description="When the credits expire; absent where they do not.")] = (
+        None
+    )
+
+
+REQUESTS: dict[str, type[Request]] = {
+    request.__name__: request
+    for request in (
+        ApplyReferenceStyle,
+        ListTasksDetails,
+        ListModels,
+        ListRunningTasks,
+        TerminateTask,
+        GetCreditBalance,
+    )
+}
+"""Every action, by its name."""
+
+ANSWERS: dict[str, type[Answer]] = {
+    "ApplyReferenceStyle": ApplyReferenceStyleAnswer,
+    "ListTasksDetails": ListTasksDetailsAnswer,
+    "ListModels": ListModelsAnswer,
+    "ListRunningTasks": ListRunningTasksAnswer,
+    "TerminateTask": TerminateTaskAnswer,
+    "GetCreditBalance": GetCreditBalanceAnswer,
+}
+"""What each answers on success."""
