@@ -22,9 +22,9 @@ from PIL import (
 
 from restyle.errors import RestyleError
 from restyle.images.colour import UnsupportedColour, to_srgb
-from restyle.images.complete import is_complete
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
+from restyle.images.whole import is_whole
 from restyle.wire.codes import Code
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
@@ -55,7 +55,20 @@ TURNS = {
 }
 """EXIF orientation -> what sets the picture upright."""
 
-STRANGERS = (
+Beginnings = tuple[tuple[int, tuple[bytes, ...], str], ...]
+"""(position, what stands there, name of what it is)."""
+
+OWN: Beginnings = (
+    (0, (b"\xff\xd8\xff",), "JPEG"),
+    (0, (b"\x89PNG\r\n\x1a\n",), "PNG"),
+    (8, (b"WEBP",), "WebP"),
+    (4, (b"ftypavif", b"ftypavis"), "AVIF"),
+    (0, (b"GIF87a", b"GIF89a"), "GIF"),
+    (0, (b"II*\0", b"MM\0*"), "TIFF"),
+)
+"""The readable formats."""
+
+STRANGERS: Beginnings = (
     (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"), "a HEIC photograph"),
     (0, (b"%PDF",), "a PDF document"),
     (0, (b"PK\x03\x04",), "a ZIP archive"),
@@ -64,7 +77,7 @@ STRANGERS = (
     (0, (b"\xff\x0a", b"\x00\x00\x00\x0cJXL "), "a JPEG XL picture"),
     (0, (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
 )
-"""(position, beginnings, name) of files that people do send."""
+"""Other files that people do send."""
 
 _warnings = RLock()
 
@@ -84,11 +97,12 @@ def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
     ``field`` is the request field to blame, such as ``ImageList[1]``.
 
     Raises:
-        RestyleError: ``IMAGE_UNREADABLE`` when the file is empty, of no readable format, cut off, or over the limits.
+        RestyleError: ``IMAGE_UNREADABLE`` when the file is empty, of no readable format, cut off, damaged as far as
+            checksums tell, or over the limits.
     """
     with _quiet(), _open(data, limits, field) as image:
         width, height = image.size
-        if _orientation(image) in TURNED:
+        if _orientation(image) in TURNED and not _turns_itself(image):
             width, height = height, width
         return ImageInfo(_format(image), width, height)
 
@@ -103,7 +117,7 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
     """
     with _quiet(), _open(data, limits, field) as image:
         kind = _format(image)
-        turn = TURNS.get(_orientation(image))
+        turn = None if _turns_itself(image) else TURNS.get(_orientation(image))
         try:
             image.load()
             upright = to_srgb(image)
@@ -113,8 +127,7 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
             raise
         except Exception as error:  # a decoder may fail in any way on hostile bytes
             raise _unreadable(field, f"is a damaged {kind} file ({_reason(error)}); send it again, whole") from error
-        # A TIFF has turned itself while loading.
-        if turn is not None and kind != "TIFF":
+        if turn is not None:
             upright = upright.transpose(turn)
         return np.array(upright)
 
@@ -137,8 +150,8 @@ def _open(data: bytes, limits: Limits, field: str) -> Iterator[ImageFile.ImageFi
         if width * height > limits.max_pixels:
             found = f"{width} x {height} = {width * height:,} pixels"
             raise _unreadable(field, f"has {found}; at most {limits.max_pixels:,} are accepted")
-        if not is_complete(data, image):
-            raise _unreadable(field, f"is a {_format(image)} file that breaks off before its end; send it whole")
+        if not is_whole(data, image):
+            raise _unreadable(field, f"is not a whole {_format(image)} file: it is cut off or damaged; send it again")
         yield image
 
 
@@ -161,14 +174,23 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
+def _turns_itself(image: Image.Image) -> bool:
+    """Pillow states a TIFF's size upright, and turns it while loading."""
+    return image.format == "TIFF"
+
+
 def _format(image: Image.Image) -> str:
     """MPO is what phones call a JPEG with a second picture behind it."""
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
 def _identify(data: bytes) -> str:
+    """Why a file could not be opened, from its first bytes."""
+    for at, beginnings, name in OWN:
+        if data.startswith(beginnings, at):
+            return f"begins as {name} but is damaged or breaks off; send it again, whole"
     for at, beginnings, name in STRANGERS:
-        if data[at:].startswith(beginnings) if at == 0 else data[at : at + 8] in beginnings:
+        if data.startswith(beginnings, at):
             return f"is {name}; send a {READABLE} file"
     return f"is not a readable picture; send a {READABLE} file"
 

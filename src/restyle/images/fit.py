@@ -7,8 +7,11 @@ from PIL import Image, ImageFilter
 
 from restyle.images.pixels import Pixels
 
-BLUR = 1 / 24
+BLUR = 1 / 16
 """Radius of the blur of filled borders, as a share of the result's shorter side."""
+
+RAMP = 0.6
+"""How soon that blur is reached, in radii from the picture's edge: soon enough that nothing shows twice."""
 
 
 class ResizeMode(StrEnum):
@@ -72,6 +75,6 @@ def _resize_and_fill(pixels: Pixels, width: int, height: int) -> Pixels:
         np.maximum(top - down, down - (top + inner_height - 1)),
         np.maximum(left - across, across - (left + inner_width - 1)),
     )
-    weight = np.clip(outside / (2 * radius), 0, 1)
+    weight = np.clip(outside / (RAMP * radius), 0, 1)
     mask = Image.fromarray((weight * 255).round().astype(np.uint8))
     return np.array(Image.composite(blurred, Image.fromarray(mirrored), mask))

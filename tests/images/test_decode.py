@@ -1,0 +1,229 @@
+"""What people upload, and what attackers do."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restyle.errors import RestyleError
+from restyle.images.decode import ImageInfo, check_header, decode
+from restyle.images.limits import Limits
+from restyle.images.pixels import Pixels
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+from tests.support import pictures
+
+LIMITS = Limits.of(Settings(data_dir=Path("unused")))
+PICTURE = pictures.picture(40, 60)
+LOSSLESS: dict[str, dict[str, object]] = {"PNG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {}}
+LOSSY: dict[str, dict[str, object]] = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}, "GIF": {}}
+WRITTEN = [
+    ("JPEG", {}),
+    ("JPEG", {"progressive": True}),
+    ("PNG", {}),
+    ("WEBP", {}),
+    ("WEBP", {"lossless": True}),
+    ("AVIF", {}),
+    ("GIF", {}),
+    ("BMP", {}),
+    ("TIFF", {}),
+    ("TIFF", {"compression": "tiff_lzw"}),
+]
+
+
+def read(data: bytes) -> Pixels:
+    return decode(data, LIMITS, field="ImageList[1]")
+
+
+def refusal(look: Callable[..., object], data: bytes, limits: Limits = LIMITS) -> str:
+    with pytest.raises(RestyleError) as caught:
+        look(data, limits, field="ImageList[1]")
+    assert caught.value.code is Code.IMAGE_UNREADABLE
+    assert caught.value.field == "ImageList[1]"
+    assert caught.value.message.startswith("ImageList[1] ")
+    return caught.value.message
+
+
+def distance(one: Pixels, other: Pixels) -> int:
+    return int(np.abs(one.astype(np.int16) - other).max())
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_lossless_files_give_their_pixels(kind: str) -> None:
+    data = pictures.encode(PICTURE, kind, **LOSSLESS[kind])
+    assert check_header(data, LIMITS, field="ImageList[0]") == ImageInfo(kind, 60, 40)
+    assert np.array_equal(read(data), PICTURE)
+
+
+@pytest.mark.parametrize("kind", LOSSY)
+def test_lossy_files_come_near(kind: str) -> None:
+    data = pictures.encode(PICTURE, kind, **LOSSY[kind])
+    assert check_header(data, LIMITS, field="ImageList[0]") == ImageInfo(kind, 60, 40)
+    assert np.abs(read(data).astype(float) - PICTURE).mean() < 12
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_sets_the_picture_upright(kind: str, orientation: int) -> None:
+    turned = {
+        1: PICTURE,
+        2: PICTURE[:, ::-1],
+        3: PICTURE[::-1, ::-1],
+        4: PICTURE[::-1],
+        5: PICTURE.transpose(1, 0, 2),
+        6: np.rot90(PICTURE, -1),
+        7: np.rot90(PICTURE, 2).transpose(1, 0, 2),
+        8: np.rot90(PICTURE),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = pictures.encode(PICTURE, kind, exif=exif, **{"JPEG": {"quality": 95}}.get(kind, {}))
+    info = check_header(data, LIMITS, field="ImageList[0]")
+    assert (info.height, info.width) == turned.shape[:2]
+    assert np.abs(read(data).astype(float) - turned).mean() < 12
+
+
+def test_broken_exif_says_nothing_against_the_pixels() -> None:
+    data = pictures.encode(PICTURE, "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7fnonsense")
+    assert np.array_equal(read(data), PICTURE)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "TIFF"])
+def test_transparency_is_laid_on_white(kind: str) -> None:
+    options: dict[str, dict[str, object]] = {
+        "PNG": {},
+        "TIFF": {},
+        "WEBP": {"lossless": True},
+        "AVIF": {"quality": 100},
+    }
+    opacity = np.zeros((40, 60, 1), np.uint8)
+    opacity[:, :20], opacity[:, 20:40] = 255, 128
+    data = pictures.encode(
+        np.concatenate([PICTURE, opacity], axis=-1),
+        kind,
+        **options[kind],
+    )
+    pixels = read(data).astype(float)
+    assert np.abs(pixels[:, :19] - PICTURE[:, :19]).mean() < 3
+    assert np.abs(pixels[:, 21:39] - (PICTURE[:, 21:39] * (128 / 255) + 127)).mean() < 3
+    assert (pixels[:, 41:] == 255).all()
+
+
+def test_palette_with_transparent_colour() -> None:
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    image.putpalette([10, 20, 30, 200, 100, 50, 0, 0, 0])
+    for kind in ("PNG", "GIF"):
+        assert read(pictures.encode(image, kind, transparency=2)).tolist() == [
+            [[10, 20, 30], [200, 100, 50], [255, 255, 255]]
+        ]
+
+
+def test_black_and_white_and_grey() -> None:
+    grey = PICTURE[..., 1]
+    assert np.array_equal(read(pictures.encode(grey, "PNG")), np.stack([grey] * 3, axis=-1))
+    assert set(np.unique(read(pictures.encode(Image.fromarray(grey).convert("1"), "PNG")))) == {0, 255}
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_of_several_frames_the_first_counts(kind: str) -> None:
+    more = [Image.new("RGB", (60, 40), "red"), Image.new("RGB", (60, 40), "blue")]
+    pixels = read(pictures.encode(Image.new("RGB", (60, 40), "lime"), kind, save_all=True, append_images=more))
+    assert distance(pixels, np.full((40, 60, 3), (0, 255, 0), np.uint8)) <= 4
+
+
+def test_a_telephones_two_in_one_jpeg_is_a_jpeg() -> None:
+    image = Image.fromarray(PICTURE)
+    data = pictures.encode(image, "MPO", save_all=True, append_images=[image.rotate(180)], quality=95)
+    assert check_header(data, LIMITS, field="ImageList[0]").format == "JPEG"
+    assert np.abs(read(data).astype(float) - PICTURE).mean() < 5
+
+
+def test_sixteen_bit_grey_uses_all_bits() -> None:
+    ramp = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
+    expected = np.stack([np.round(ramp / 257)] * 3, axis=-1)
+    assert np.array_equal(read(pictures.png16(ramp)), expected)
+    assert np.array_equal(read(pictures.encode(ramp, "TIFF")), expected)
+
+
+def test_sixteen_bit_colour_and_its_clear_colour() -> None:
+    ramp = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
+    colour = np.stack([ramp, ramp.T, ramp[::-1]], axis=-1)
+    assert np.abs(read(pictures.png16(colour)) - colour / 257).max() < 1
+    first = (int(colour[0, 0, 0]), int(colour[0, 0, 1]), int(colour[0, 0, 2]))
+    assert read(pictures.png16(colour, clear=first))[0, 0].tolist() == [255, 255, 255]
+    assert read(pictures.png16(ramp, clear=(160,)))[0, 9:12, 0].tolist() == [1, 255, 1]
+
+
+@pytest.mark.parametrize(("mode", "says"), [("F", "floating point"), ("I", "32-bit")])
+def test_samples_without_a_range_are_refused(mode: str, says: str) -> None:
+    assert says in refusal(decode, pictures.encode(Image.new(mode, (5, 4)), "TIFF"))
+
+
+@pytest.mark.parametrize(("kind", "options"), WRITTEN)
+@pytest.mark.parametrize("kept", [0.02, 0.1, 0.5, 0.9, 0.98])
+def test_cut_off_files_are_refused_before_decoding(kind: str, options: dict[str, object], kept: float) -> None:
+    data = pictures.encode(pictures.picture(200, 300), kind, **options)
+    cut = data[: int(len(data) * kept)]
+    assert refusal(check_header, cut) == refusal(decode, cut)
+
+
+def test_damage_inside_is_found() -> None:
+    flipped = bytearray(pictures.encode(PICTURE, "PNG"))
+    flipped[len(flipped) // 2] ^= 1
+    assert "cut off or damaged" in refusal(check_header, bytes(flipped))
+    scrambled = bytearray(pictures.encode(PICTURE, "TIFF", compression="tiff_deflate"))
+    scrambled[100:200] = b"\xff" * 100
+    assert "damaged TIFF" in refusal(decode, bytes(scrambled))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b"hello", "not a readable picture"),
+        (bytes(1000), "not a readable picture"),
+        (b"%PDF-1.7 ...", "PDF"),
+        (b"PK\x03\x04rest", "ZIP"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\xff\xd8\xff\xe0", "begins as JPEG"),
+        (b"P6 1 1 255 abc", "not a readable picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "not a readable picture"),
+    ],
+)
+def test_other_files_are_named(data: bytes, says: str) -> None:
+    message = refusal(check_header, data)
+    assert says in message
+    assert "JPEG" in message or "whole" in message
+    assert refusal(decode, data) == message
+
+
+def test_a_polyglot_is_its_picture_and_nothing_else() -> None:
+    assert np.array_equal(read(pictures.encode(PICTURE, "PNG") + b"PK\x03\x04 a hidden archive"), PICTURE)
+    page = b"<html><script>alert(1)</script></html>"
+    assert "not a readable picture" in refusal(check_header, page + pictures.encode(PICTURE, "PNG"))
+
+
+def test_bombs_are_refused_by_their_header() -> None:
+    assert "30000 x 30000" not in refusal(check_header, pictures.bomb())  # Pillow's own guard is the first to see it
+    message = refusal(check_header, pictures.bomb(10_000, 10_000))
+    assert "10000 x 10000 = 100,000,000 pixels; at most 50,000,000" in message
+    with warnings.catch_warnings(record=True) as heard:
+        refusal(decode, pictures.bomb(10_000, 10_000))
+    assert not heard
+
+
+def test_limits_hold_to_the_byte_and_the_pixel() -> None:
+    data = pictures.encode(PICTURE, "PNG")
+    exact = Limits(max_bytes=len(data), max_pixels=2400)
+    assert decode(data, exact, field="ImageList[0]").shape == (40, 60, 3)
+    assert "at most" in refusal(decode, data, Limits(len(data) - 1, 2400))
+    assert "60 x 40 = 2,400 pixels; at most 2,399" in refusal(decode, data, Limits(len(data), 2399))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30_000), (30_000, 1)])
+def test_thin_and_tiny_pictures_are_pictures(shape: tuple[int, int]) -> None:
+    assert read(pictures.encode(np.zeros((*shape, 3), np.uint8), "PNG")).shape == (*shape, 3)
