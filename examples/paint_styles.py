@@ -1,7 +1,7 @@
 """Paint the style pictures in ``examples/styles``: ``python examples/paint_styles.py [--out FOLDER] [NAME ...]``.
 
-Everything in them is made here, from a seed, with numpy and Pillow; no other picture was used. They are dedicated to the public
-domain (CC0). Another seed paints another picture of the same kind.
+Everything in them is made here, from a seed, with numpy and Pillow; no other picture was used. They are dedicated to
+the public domain (CC0). Another seed paints another picture of the same kind.
 """
 
 import argparse

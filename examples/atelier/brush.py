@@ -1,14 +1,15 @@
 """A bristle brush: strokes that follow a field of directions, leave ridges of paint and run dry at the end."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from atelier.canvas import Field, Rng
 
-Points = npt.NDArray[np.float32]
-"""float32 (..., 2): x, y in pixels."""
+Points = npt.NDArray[np.floating[Any]]
+"""Floats (..., 2): x, y in pixels."""
 
 
 def trace(angle: Field, starts: Points, steps: int, step: float) -> Points:
@@ -16,16 +17,16 @@ def trace(angle: Field, starts: Points, steps: int, step: float) -> Points:
     height, width = angle.shape
     halves: list[Points] = []
     for sign in (-1.0, 1.0):
-        here = starts.astype(np.float32)
-        walk = []
+        here: Points = starts
+        walk: list[Points] = []
         for _ in range(steps // 2):
             column = np.clip(here[:, 0].astype(int), 0, width - 1)
             row = np.clip(here[:, 1].astype(int), 0, height - 1)
             turn = angle[row, column]
-            here = here + np.float32(sign * step) * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+            here = here + sign * step * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
             walk.append(here)
         halves.append(np.stack(walk, axis=1))
-    return np.concatenate([halves[0][:, ::-1], starts[:, None].astype(np.float32), halves[1]], axis=1)
+    return np.concatenate([halves[0][:, ::-1], starts[:, None], halves[1]], axis=1)
 
 
 @dataclass
@@ -51,8 +52,8 @@ class Surface:
     ) -> None:
         """Drag a loaded brush along ``path`` (n, 2).
 
-        ``body`` is the thickness of the paint, ``streak`` how much bristles differ in lightness, ``dry`` the fraction of
-        the length over which bristles give out one by one. With ``grain`` (H, W) 0..1, its height, only the
+        ``body`` is the thickness of the paint, ``streak`` how much bristles differ in lightness, ``dry`` the part
+        of the length over which bristles give out one by one. With ``grain`` (H, W) 0..1, its height, only the
         paper's tips take colour, as chalk does on rough paper; ``press`` reaches deeper.
         """
         hops = np.hypot(*np.diff(path, axis=0).T)
@@ -77,7 +78,9 @@ class Surface:
         height, breadth = self.relief.shape
         keep = (t < give_out[None, :]) & (x >= 0) & (x < breadth) & (y >= 0) & (y < height)
         if grain is not None:
-            keep &= grain[np.clip(y, 0, height - 1), np.clip(x, 0, breadth - 1)] + press > t * dry + np.abs(across) * 0.15
+            keep &= (
+                grain[np.clip(y, 0, height - 1), np.clip(x, 0, breadth - 1)] + press > t * dry + np.abs(across) * 0.15
+            )
         rows, columns = y[keep], x[keep]
         if rows.size == 0:
             return

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Field = npt.NDArray[np.float32]
-"""float32 (H, W), or (H, W, 3) for colours in 0..1 sRGB."""
+Field = npt.NDArray[np.floating[Any]]
+"""Floats (H, W), or (H, W, 3) for colours in 0..1 sRGB."""
 
 Rng = np.random.Generator
 
@@ -33,7 +34,7 @@ class Canvas:
         return np.broadcast_to(column[:, None], (self.height, self.width)).copy()
 
     def noise(self, rng: Rng, size: float, octaves: int = 4, stretch: float = 1.0) -> Field:
-        """Smooth noise, about -1..1; ``size`` is the largest feature in heights, ``stretch`` its width over its height."""
+        """Smooth noise, about -1..1; its largest features are ``size`` heights high and ``stretch`` times as wide."""
         total = np.zeros((self.height, self.width), np.float32)
         weight, norm = 1.0, 0.0
         for octave in range(octaves):
@@ -51,7 +52,8 @@ class Canvas:
 
     def soft(self, signed: Field, pixels: float = 1.0) -> Field:
         """1 where ``signed`` (in heights) is positive, 0 where negative, with an edge ``pixels`` wide."""
-        return np.clip(signed * np.float32(self.height / pixels) + 0.5, 0, 1).astype(np.float32)
+        cover: Field = np.clip(signed * (self.height / pixels) + 0.5, 0, 1)
+        return cover
 
     def fill(self, colour: str) -> Field:
         """The sheet in one colour."""
@@ -77,7 +79,7 @@ def mix(under: Field, over: Field, alpha: Field) -> Field:
 
 def smoothstep(low: float, high: float, value: Field) -> Field:
     """0 up to ``low``, 1 from ``high``, smooth between."""
-    t = np.clip((value - low) / (high - low), 0, 1).astype(np.float32)
+    t: Field = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -118,7 +120,8 @@ def distance(mask: npt.NDArray[np.bool_], reach: int) -> Field:
     for offset in range(1, min(reach, mask.shape[1] - 1) + 1):
         best[:, offset:] = np.minimum(best[:, offset:], squares[:, :-offset] + offset**2)
         best[:, :-offset] = np.minimum(best[:, :-offset], squares[:, offset:] + offset**2)
-    return np.minimum(np.sqrt(best), reach).astype(np.float32)
+    near: Field = np.minimum(np.sqrt(best), reach)
+    return near
 
 
 def light(relief: Field, depth: float, angle: float = 2.2) -> tuple[Field, Field]:

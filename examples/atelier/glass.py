@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from atelier.canvas import Canvas, Field, Rng, blur, distance, finish, light, rgb, segment
+from atelier.canvas import Canvas, Rng, blur, distance, finish, light, rgb, segment
 
 Mask = npt.NDArray[np.bool_]
 
@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 def _cells(sheet: Canvas, rng: Rng, mask: Mask, count: int, stretch: float = 1.0) -> npt.NDArray[np.int32]:
     """Cut ``mask`` into about ``count`` rounded Voronoi pieces, ``stretch`` times wider than high; numbers from 0."""
     rows, columns = np.nonzero(mask)
-    points = np.stack([columns / stretch, rows], axis=-1).astype(np.float32)
+    points = np.stack([columns / stretch, rows], axis=-1)
     seeds = points[rng.choice(len(points), count, replace=False)]
     sample = points[rng.choice(len(points), min(len(points), 6000), replace=False)]
     for _ in range(6):
@@ -49,8 +49,16 @@ def _design(sheet: Canvas, rng: Rng) -> tuple[npt.NDArray[np.int32], list[str]]:
 
     rays = np.floor((turn + np.pi) / (2 * np.pi) * 24 + 0.5).astype(np.int32) % 24
     for ring, (inner, outer) in enumerate(((0.195, 0.34), (0.34, 0.52), (0.52, 1.2))):
-        band = (far >= inner + 0.02 * np.sin(rays * 2.4 + ring)) & (far < outer + 0.02 * np.sin(rays * 2.4 + ring + 1)) & (y < 0.8)
-        cool = [["#f2c14a", "#5fb2d8", "#f6d97a", "#3f93cc"], ["#2f7fc4", "#8cc8e0", "#2a66b4", "#5aa8d6"], ["#1d4fa0", "#2c6fc0", "#173f8a", "#3a4fa8"]][ring]
+        band = (
+            (far >= inner + 0.02 * np.sin(rays * 2.4 + ring))
+            & (far < outer + 0.02 * np.sin(rays * 2.4 + ring + 1))
+            & (y < 0.8)
+        )
+        cool = [
+            ["#f2c14a", "#5fb2d8", "#f6d97a", "#3f93cc"],
+            ["#2f7fc4", "#8cc8e0", "#2a66b4", "#5aa8d6"],
+            ["#1d4fa0", "#2c6fc0", "#173f8a", "#3a4fa8"],
+        ][ring]
         put(band, rays[band], cool, "turns")
     halo = (far >= 0.115) & (far < 0.20)
     put(halo, (rays[halo] // 2).astype(np.int32), ["#f08a24", "#f7b733", "#ee6f2a"], "turns")
@@ -58,7 +66,10 @@ def _design(sheet: Canvas, rng: Rng) -> tuple[npt.NDArray[np.int32], list[str]]:
     put(core, _cells(sheet, rng, core, 7), ["#ffe98a", "#ffd84a", "#fff2b8", "#ffcf3a"])
     stretch_far = hill_far > 0
     put(stretch_far, _cells(sheet, rng, stretch_far, 26, 2.0), ["#7a5fb0", "#5a4fa0", "#9a7cc4", "#4d6fb0"])
-    for hill, count, colours in ((hill_left > 0, 22, ["#2f9a56", "#6fb84a", "#1f7a4a", "#9acb4f"]), (hill_right > 0, 22, ["#1f8a6a", "#4fae5a", "#156a52", "#b7d155"])):
+    for hill, count, colours in (
+        (hill_left > 0, 22, ["#2f9a56", "#6fb84a", "#1f7a4a", "#9acb4f"]),
+        (hill_right > 0, 22, ["#1f8a6a", "#4fae5a", "#156a52", "#b7d155"]),
+    ):
         put(hill, _cells(sheet, rng, hill, count, 1.5), colours)
     water = (river > 0) & (hill_far > 0.05)
     put(water, _cells(sheet, rng, water, 20, 2.6), ["#8fdcea", "#4fb8d8", "#c4eef0", "#2f98c8"])
@@ -83,7 +94,11 @@ def _design(sheet: Canvas, rng: Rng) -> tuple[npt.NDArray[np.int32], list[str]]:
     edge = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y))
     border = edge < 0.052
     along = np.where((y < 0.052) | (y > 1 - 0.052), x, y)
-    side_number = np.select([y < np.minimum(np.minimum(x, 1 - x), 1 - y), y > np.maximum(np.maximum(x, 1 - x), 1 - y), x < 0.5], [0, 1, 2], 3)
+    side_number = np.select(
+        [y < np.minimum(np.minimum(x, 1 - x), 1 - y), y > np.maximum(np.maximum(x, 1 - x), 1 - y), x < 0.5],
+        [0, 1, 2],
+        3,
+    )
     label = (side_number * 100 + np.floor(along * 11)).astype(np.int32)
     put(border, label[border], ["#7a1f4a", "#e0a030", "#3a2f80", "#b02a3a"], "turns")
     return pieces, glass
@@ -101,22 +116,32 @@ def paint(seed: int = 3, size: int = 768) -> Image.Image:
     gap = blur(distance(seam, 60), 1.2) / sheet.height
 
     colour = np.stack([rgb(code) for code in glass])[np.maximum(pieces, 0)]
-    shift = rng.normal(0, 1, (len(glass), 2)).astype(np.float32)[np.maximum(pieces, 0)]
+    shift = rng.normal(0, 1, (len(glass), 2))[np.maximum(pieces, 0)]
     lamp = np.exp(-(((sheet.x - 0.5) / 0.55) ** 2 + ((sheet.y - 0.38) / 0.55) ** 2))
     streak_a, streak_b = sheet.noise(rng, 0.030, 4, 6.0), sheet.noise(rng, 0.16, 4, 0.35)
     swirl = np.where(shift[..., 0] > 0, streak_a, streak_b)
     ripple = light(sheet.noise(rng, 0.020, 3) * 3.0, 1.0)[0]
-    glow = 0.60 + 0.42 * lamp + 0.07 * shift[..., 1] + 0.17 * swirl + 0.10 * (ripple - 1) + 0.22 * np.clip(gap / 0.03, 0, 1) - 0.15
-    colour = colour * glow[..., None] + (0.16 * lamp * np.clip(swirl + 0.6, 0, 2) * np.clip(gap / 0.02, 0, 1))[..., None] * (0.35 + colour)
+    glow = (
+        0.60
+        + 0.42 * lamp
+        + 0.07 * shift[..., 1]
+        + 0.17 * swirl
+        + 0.10 * (ripple - 1)
+        + 0.22 * np.clip(gap / 0.03, 0, 1)
+        - 0.15
+    )
+    colour = colour * glow[..., None] + (0.16 * lamp * np.clip(swirl + 0.6, 0, 2) * np.clip(gap / 0.02, 0, 1))[
+        ..., None
+    ] * (0.35 + colour)
     specks = (sheet.noise(rng, 0.006, 1) > 1.12) & (gap > 0.008)
     colour = colour * (1 + 0.30 * blur(specks.astype(np.float32), 0.8)[..., None])
 
     came = 0.0068
-    lead = sheet.soft((came - gap).astype(np.float32), 1.5)
+    lead = sheet.soft((came - gap), 1.5)
     shadow = 1 - 0.45 * np.exp(-(((gap - came) / 0.006) ** 2)) * (gap > came)
-    round_top = np.sqrt(np.clip(1 - (gap / came) ** 2, 0, 1)).astype(np.float32)
+    round_top = np.sqrt(np.clip(1 - (gap / came) ** 2, 0, 1))
     diffuse, gloss = light(round_top * 9 + 0.5 * sheet.noise(rng, 0.01, 3), 1.0)
-    metal = (np.array([0.10, 0.10, 0.115]) * (0.55 + 0.6 * np.clip(diffuse, 0, 2))[..., None] + 0.28 * gloss[..., None]).astype(np.float32)
+    metal = np.array([0.10, 0.10, 0.115]) * (0.55 + 0.6 * np.clip(diffuse, 0, 2))[..., None] + 0.28 * gloss[..., None]
     window = colour * shadow[..., None] * (1 - lead[..., None]) + metal * lead[..., None]
     bloom = blur(np.clip(window - 0.62, 0, 1), 14) * 0.75 + blur(window, 5) * 0.06
     return finish(window + bloom, (size, size))
