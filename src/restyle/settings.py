@@ -20,16 +20,26 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
     storage_url: str = Field("", description="Where images are kept, as an obstore URL; empty means the data folder.")
 
-    host: str = Field("127.0.0.1", description="Address to bind. Loopback unless told, because keys travel in the body.")
+    host: str = Field(
+        "127.0.0.1", description="Address to bind. Loopback unless told, because keys travel in the body."
+    )
     port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
     public_url: str = Field("", description="Base of result URLs as clients reach it; empty means the address bound.")
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
-    workers: int = Field(2, ge=1, le=64, description="Worker processes. Two overlap drawing with decoding and encoding.")
+    registry: str = Field(
+        "restyle.models.registry:Registry",
+        description="module:function that takes these settings and returns the models there are.",
+    )
+    workers: int = Field(
+        2, ge=1, le=64, description="Worker processes. Two overlap drawing with decoding and encoding."
+    )
     threads: int = Field(0, ge=0, le=256, description="Threads an engine may use in one worker; 0 means all cores.")
     task_seconds: float = Field(600, gt=0, description="Time limit of one task, after which it ends as 5103.")
     task_attempts: int = Field(3, ge=1, le=10, description="A task whose worker dies this often ends as 5101.")
-    drain_seconds: float = Field(30, ge=0, description="On SIGTERM, how long running tasks may go on before they requeue.")
+    drain_seconds: float = Field(
+        30, ge=0, description="On SIGTERM, how long running tasks may go on before they requeue."
+    )
 
     max_body_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body.")
     max_bodies_bytes: int = Field(

@@ -1,6 +1,5 @@
 """Credits of an account: what it has, what a task takes, what an error gives back."""
 
-import math
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -17,12 +16,6 @@ class Balance:
     total: int
     used: int
     unlimited: bool
-
-
-def price(width: int, height: int, count: int, per_megapixel: float) -> int:
-    """Credits of ``count`` images of ``width`` x ``height`` pixels: each rounded up to a whole credit."""
-    # Rounded first, because 0.1 * 3 is a hair over 0.3 and must not cost a credit more.
-    return math.ceil(round(width * height / 1_000_000 * per_megapixel, 9)) * count
 
 
 def balance(db: sa.Engine, account_id: int) -> Balance:

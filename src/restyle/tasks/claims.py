@@ -3,25 +3,14 @@
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from restyle.database import accounts, reading, tasks, writing
 from restyle.settings import Settings
-from restyle.tasks.spec import Spec
+from restyle.tasks.spec import Claim, Spec
 from restyle.tasks.store import Status, end_in_error
 from restyle.wire.codes import Code
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One run of a task. ``claim`` names it: what an earlier run of the same task still says is not listened to."""
-
-    uid: str
-    claim: str
-    seeds: tuple[int, ...]
-    spec: Spec
 
 
 class Claims:

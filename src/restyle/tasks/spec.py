@@ -1,4 +1,4 @@
-"""What a worker needs to know of a task, kept with it as JSON."""
+"""What a worker needs to know of a task."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,8 +8,9 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The work of one task. ``raw`` and ``style`` are storage keys; ``width`` and ``height`` the result's, in pixels.
+    """The work of one task, kept with it as JSON.
 
+    ``raw`` and ``style`` are storage keys, ``width`` and ``height`` the result's, in pixels;
     ``resize_mode`` is the wire's name of a :class:`restyle.images.fit.ResizeMode`; ``strength`` is 0..1.
     """
 
@@ -33,3 +34,13 @@ class Spec:
         """Read what :meth:`to_json` wrote; JSON's lists become tuples again."""
         arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One run of a task. ``claim`` names it: what an earlier run of the same task still says is not listened to."""
+
+    uid: str
+    claim: str
+    seeds: tuple[int, ...]
+    spec: Spec

@@ -1,6 +1,5 @@
 """Tasks as clients see them: submitted, looked at, terminated."""
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,8 +35,8 @@ UNFINISHED = (Status.QUEUING, Status.RUNNING)
 class Submission:
     """A task to be. Its images are stored already, under the uid's input keys.
 
-    ``body_digest`` is any digest of the request body; ``seed`` the seed drawn or sent, ``seeds`` one per image;
-    ``spec`` is :meth:`restyle.tasks.spec.Spec.to_json`.
+    ``body_digest`` is a digest of the request body that two bodies never share (SHA-256); ``seed`` the seed drawn or
+    sent, ``seeds`` one per image; ``spec`` is :meth:`restyle.tasks.spec.Spec.to_json`.
     """
 
     account_id: int
@@ -218,11 +217,6 @@ def end_in_error(connection: sa.Connection, which: sa.ColumnElement[bool], code:
         return False
     credits.refund(connection, row.account_id, row.cost)
     return True
-
-
-def digest(body: bytes) -> bytes:
-    """The digest that tells one request body from another."""
-    return hashlib.sha256(body).digest()
 
 
 def _repeat(connection: sa.Connection, account_id: int, request_uuid: str, body_digest: bytes) -> str | None:

@@ -1,0 +1,45 @@
+"""The engines of one worker process, each loaded once, when first needed."""
+
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import Any
+
+from restyle.engines.base import Engine
+from restyle.errors import RestyleError
+from restyle.models.registry import EngineFamily, MainModel, Registry
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names. Raises :class:`RestyleError` (5000) where there is none."""
+    try:
+        function: Callable[..., Any] = resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise RestyleError(Code.INTERNAL_ERROR, f"{reference} names no function (module:function): {error}") from error
+    return function
+
+
+class Engines:
+    """Finds the engine of a ModelCode."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._registry: Registry = resolve(settings.registry)(settings)
+        self._threads = settings.threads
+        self._loaded: dict[str, Engine] = {}
+
+    def model(self, code: str) -> MainModel:
+        """The main model of that code. Raises :class:`restyle.errors.RestyleError` (4004)."""
+        return self._registry.main(code)
+
+    def engine(self, family: EngineFamily) -> Engine:
+        """The engine of that family, loaded if it is not yet: that may take seconds."""
+        if family.load not in self._loaded:
+            self._loaded[family.load] = resolve(family.load)(self._threads)
+        return self._loaded[family.load]
+
+    def warm(self) -> None:
+        """Load the engine of the official models, which need nothing that is not installed."""
+        for model in self._registry.mains.values():
+            if model.is_official:
+                self.engine(model.family)
