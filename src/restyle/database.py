@@ -161,7 +161,7 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     # Switching to WAL needs the file alone and does not wait for it, hence a lock beside the database.
-    with path.with_name(path.name + ".lock").open("w") as lock:
+    with _closed_on_error(db), path.with_name(path.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with db.connect() as connection:
             driver = connection.connection.driver_connection
@@ -181,10 +181,19 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
         raise RestyleError(
             Code.INTERNAL_ERROR, "database_url is PostgreSQL, whose driver comes with: pip install 'restyle[postgres]'"
         ) from error
-    with writing(db) as connection:
+    with _closed_on_error(db), writing(db) as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         _migrate(connection)
     return db
+
+
+@contextmanager
+def _closed_on_error(db: sa.Engine) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.dispose()
+        raise
 
 
 def _migrate(connection: sa.Connection) -> None:

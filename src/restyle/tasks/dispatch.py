@@ -187,6 +187,8 @@ class Dispatcher:
                 if claim is not None and worker.phase is Phase.RUNNING:
                     self._writes.append(partial(self._fail, claim, *self._reason(claim, message)))
                 self._let_go(worker)
+                if message.code == Code.OUT_OF_MEMORY:
+                    worker.become(Phase.STOPPING, deadline=time.monotonic() + STOP_SECONDS)  # it ends of itself
 
     def _let_go(self, worker: Worker) -> None:
         if worker.claim is not None and worker.phase is Phase.STOPPING:
@@ -267,8 +269,11 @@ class Dispatcher:
             claim = self._claims.next() if self._claims.waiting() else None
             if claim is None:
                 return
-            worker.become(Phase.RUNNING, claim, time.monotonic() + self._settings.task_seconds)
-            worker.process.send(Run.of(claim))
+            if worker.process.send(Run.of(claim)):
+                worker.become(Phase.RUNNING, claim, time.monotonic() + self._settings.task_seconds)
+            else:  # it died before it heard of the task, which therefore had no part in that
+                self._writes.append(partial(self._claims.interrupt, claim))
+                worker.become(Phase.STOPPING, deadline=time.monotonic())
 
     def _progress(self, worker: Worker, claim: Claim, fraction: float) -> None:
         if not self._claims.progress(claim, fraction) and worker.claim is claim:

@@ -41,12 +41,13 @@ class WorkerProcess:
         self.pid = self._process.pid
         self.send(hello)
 
-    def send(self, message: ToWorker) -> None:
-        """Say something to the worker. One that is dead does not hear it; :meth:`receive` tells."""
+    def send(self, message: ToWorker) -> bool:
+        """Say something to the worker. False if it is dead."""
         try:
             send(self.connection, message)
         except OSError:
-            return
+            return False
+        return True
 
     def receive(self) -> Any:
         """What the worker says next, None where it is dead, or talks as none of ours does."""

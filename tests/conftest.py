@@ -1,0 +1,40 @@
+"""Fixtures that tests of several folders share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from restyle.database import open_database
+from tests.support import databases
+
+
+def pytest_report_header() -> str:
+    return f"databases: {', '.join(databases.KINDS)}" + (
+        "" if "postgresql" in databases.KINDS else " (no PostgreSQL server programs here)"
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[sa.URL]:
+    with databases.postgres_cluster() as url:
+        yield url
+
+
+@pytest.fixture(params=databases.KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, of each kind that this machine has."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'data' / 'restyle.sqlite3'}"
+    else:
+        with databases.postgres_database(request.getfixturevalue("postgres_cluster")) as url:
+            yield url
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[sa.Engine]:
+    """An open database."""
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()

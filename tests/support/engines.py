@@ -1,0 +1,79 @@
+"""Engines that behave as told, for tests of what surrounds an engine.
+
+Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts
+are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``die`` kills the worker,
+``die once <file>`` only where the file is not there yet, ``raise``, ``memory``, ``wrong size``.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from restyle.engines.base import Feature, Job, Pixels, Report
+from restyle.models.registry import EngineFamily, MainModel, Registry
+from restyle.settings import Settings
+
+OBEDIENT = "Obedient"
+
+
+class Obedient:
+    """Mixes the raw image with a colour drawn from the seed."""
+
+    def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
+        for number, seed in enumerate(job.seeds):
+            for order in job.positive_prompts:
+                obey(order, lambda part, done=number: report((done + part) / len(job.seeds)))  # type: ignore[misc]
+            colour = np.random.default_rng(seed).integers(0, 256, 3)
+            mixed = job.raw * (1 - job.strength) + colour * job.strength
+            report((number + 1) / len(job.seeds))
+            wrong = "wrong size" in job.positive_prompts
+            yield mixed.round().astype(np.uint8)[: -1 if wrong else None]
+
+
+def obey(order: str, report: Report) -> None:
+    match order.split(maxsplit=2):
+        case ["draw", seconds]:
+            end = time.monotonic() + float(seconds)
+            while (rest := end - time.monotonic()) > 0:
+                report(1 - rest / float(seconds))
+                time.sleep(min(rest, 0.01))
+        case ["deaf", seconds]:
+            time.sleep(float(seconds))
+        case ["die"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case ["die", "once", file]:
+            if not Path(file).exists():
+                Path(file).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        case ["raise"]:
+            raise RuntimeError("the engine's own secret")
+        case ["memory"]:
+            raise MemoryError
+
+
+def load(threads: int) -> Obedient:
+    assert threads >= 0
+    return Obedient()
+
+
+def load_never(threads: int) -> Obedient:
+    raise RuntimeError(f"no weights for {threads} threads")
+
+
+def registry(settings: Settings) -> Registry:
+    """The shipped models without their engine (their tests are elsewhere), and the obedient one."""
+    family = EngineFamily("obedient", "tests.support.engines:load", 1.0, frozenset({Feature.TEXT}))
+    codes = (*Registry(settings).mains, OBEDIENT)
+    return Registry(settings, main=[MainModel(code, code, family, is_official=True) for code in codes])
+
+
+def broken_registry(settings: Settings) -> Registry:
+    """Models whose engine cannot be loaded."""
+    family = EngineFamily("broken", "tests.support.engines:load_never", 1.0)
+    return Registry(
+        settings, main=[MainModel(code, code, family, is_official=True) for code in Registry(settings).mains]
+    )

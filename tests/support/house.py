@@ -1,0 +1,114 @@
+"""Everything about tasks without HTTP: a database, a storage, an account, and a way to submit and wait."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from restyle.accounts import credits
+from restyle.accounts.keys import KeyStore
+from restyle.images.encode import encode_png
+from restyle.settings import Settings
+from restyle.storage import input_key, open_storage
+from restyle.tasks.dispatch import Dispatcher
+from restyle.tasks.spec import Spec
+from restyle.tasks.store import UNFINISHED, Submission, TaskRecord, TaskStore
+from restyle.tasks.uid import new_uid
+from tests.support.engines import OBEDIENT
+from tests.support.pictures import picture
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class House:
+    """One data folder and its database, with an account of 1,000 credits."""
+
+    def __init__(self, db: sa.Engine, folder: Path, **changes: Any) -> None:
+        values = {"data_dir": folder, "registry": "tests.support.engines:registry", "workers": 2, **changes}
+        self.settings = Settings(**values)
+        self.db = db
+        self.storage = open_storage(self.settings)
+        self.keys = KeyStore(db, folder / "key")
+        self.store = TaskStore(db, self.settings)
+        self.account = self.keys.create(credits=1000).account_id
+        self.png = encode_png(picture(24, 32))
+
+    def submission(self, *orders: str, account: int | None = None, **changes: Any) -> tuple[str, Submission]:
+        """A uid, its images stored, and what to submit under it."""
+        uid = new_uid()
+        spec = Spec(
+            model_code=OBEDIENT,
+            raw=input_key(uid, 0),
+            style=input_key(uid, 1),
+            width=32,
+            height=24,
+            strength=0.5,
+            resize_mode="CropAndResize",
+            positive_prompts=orders,
+        )
+        for key in (spec.raw, spec.style):
+            self.storage.put(key, self.png)
+        values: dict[str, Any] = {
+            "account_id": account or self.account,
+            "action": "ApplyReferenceStyle",
+            "request_uuid": None,
+            "body_digest": hashlib.sha256(repr(orders).encode()).digest(),
+            "cost": 1,
+            "seed": 5,
+            "seeds": (5,),
+            "spec": spec.to_json(),
+        }
+        return uid, Submission(**{**values, **changes})
+
+    def submit(self, *orders: str, **changes: Any) -> str:
+        """Submit a task for the obedient engine; returns its uid."""
+        return self.store.submit(*self.submission(*orders, **changes))
+
+    def task(self, uid: str, account: int | None = None) -> TaskRecord:
+        return self.store.details(account or self.account, [uid])[0]
+
+    def wait(self, uids: Sequence[str], seconds: float = 30) -> list[TaskRecord]:
+        """The tasks, once all have ended."""
+        return list(self.wait_until(uids, lambda task: task.status not in UNFINISHED, seconds))
+
+    def wait_until(self, uids: Sequence[str], holds: Any, seconds: float = 10) -> list[TaskRecord]:
+        """The tasks, once ``holds`` is true of each."""
+        end = time.monotonic() + seconds
+        while True:
+            tasks = [
+                task for n in range(0, len(uids), 100) for task in self.store.details(self.account, uids[n : n + 100])
+            ]
+            if all(holds(task) for task in tasks):
+                return tasks
+            assert time.monotonic() < end, [(task.uid, task.status, task.progress) for task in tasks if not holds(task)]
+            time.sleep(0.005)
+
+    def used(self) -> int:
+        """Credits the account has used."""
+        return credits.balance(self.db, self.account).used
+
+    @contextmanager
+    def dispatcher(self, drain_seconds: float = 5) -> Iterator[Dispatcher]:
+        """A running dispatcher whose workers are ready."""
+        dispatcher = Dispatcher(self.settings, self.db, self.storage)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(ROOT))  # where the workers find tests.support.engines
+            dispatcher.start()
+            try:
+                wait_for(dispatcher.ready, 20)
+                yield dispatcher
+            finally:
+                dispatcher.stop(drain_seconds)
+
+
+def wait_for(holds: Any, seconds: float = 10) -> None:
+    """Return once ``holds()`` is true; fail after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
