@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from restyle.engines.base import Feature
@@ -12,6 +14,8 @@ from restyle.wire.codes import Code
 PAINTER_CODE = "Restyle Painter"
 EXAMPLE_CODE = "PICPIK Interior Design"
 """The ModelCode of the example on PICPIK's page. The painter answers to it until an operator registers such a model."""
+
+MEGAPIXEL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,11 @@ class MainModel:
     is_official: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
+    def points(self, width: int, height: int, count: int) -> int:
+        """Credits of ``count`` images of ``width`` x ``height`` pixels, each rounded up; 0.1 x 3 megapixels is 0.3."""
+        price = Fraction(repr(self.family.price))
+        return ceil(Fraction(width * height, MEGAPIXEL) * price) * count
+
 
 @dataclass(frozen=True, slots=True)
 class SubModel:
@@ -51,7 +60,7 @@ class SubModel:
 
 
 class Registry:
-    """The models of one service. ``main`` and ``sub`` are those an operator adds; they win over those that came along."""
+    """The models of one service. ``main`` and ``sub`` are those an operator adds; they win over those shipped."""
 
     def __init__(self, settings: Settings, *, main: Iterable[MainModel] = (), sub: Iterable[SubModel] = ()) -> None:
         painter = EngineFamily("painter", "restyle.engines.painter.engine:load", settings.painter_price)

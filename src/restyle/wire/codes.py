@@ -14,6 +14,18 @@ class Code(IntEnum):
         member.meaning = meaning
         return member
 
+    @classmethod
+    def of(cls, number: int) -> "Code":
+        """The code of that number. Another service may answer with one that is not in this table: it stays that number."""
+        for member in cls:
+            if member == number:
+                return member
+        foreign = int.__new__(cls, number)
+        foreign._name_ = f"FOREIGN_{number}"
+        foreign._value_ = number
+        foreign.meaning = "a code of another service"
+        return foreign
+
     SUCCESS = 0, "success"
     ACTION_NOT_FOUND = 161, "action not found"
     SIGNATURE_MISMATCH = 171, "signature does not match"

@@ -179,9 +179,12 @@ class Answer(BaseModel):
     Action: Annotated[str, Field(description="The request's, unchanged.")]
     Message: Annotated[str, Field(description="What was wrong and what would be right; empty on success.")] = ""
     request_uuid: Annotated[str | None, Field(description="The request's, if it carried one.")] = None
-    Field_: Annotated[
+    fault: Annotated[
         str | None,
-        Field(alias="Field", description="Path of the field at fault, if one is: MainModel.InferenceParams.Steps."),
+        Field(
+            serialization_alias="Field",
+            description="Path of the field at fault, if one is: MainModel.InferenceParams.Steps.",
+        ),
     ] = None
 
     def json_bytes(self) -> bytes:
@@ -200,7 +203,7 @@ class TaskDetail(BaseModel):
     ]
     Seed: Annotated[int, Field(description="The seed of the first image, also where -1 drew it.")]
     SeedList: Annotated[list[int], Field(description="One seed per image.")]
-    TxtList: Annotated[list[str], Field(default=[], description="Texts; this action makes none.")]
+    TxtList: Annotated[list[str], Field(description="Texts; this action makes none.")]
     ConsumeApiPoint: Annotated[int, Field(description="Credits the task used; 0 where they were returned.")]
     ErrorCode: Annotated[int, Field(description="0 is none; the table of codes says what else it may be.")] = 0
     ErrorMassage: Annotated[str, Field(description="What went wrong. Spelled as PICPIK spells it.")] = ""

@@ -1,0 +1,212 @@
+"""What each action does, one function each. They run in threads: the database and the storage are waited for here."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from restyle.accounts import credits
+from restyle.accounts.keys import Key
+from restyle.engines.base import Feature
+from restyle.errors import RestyleError
+from restyle.http.pictures import read_pictures
+from restyle.http.service import Service
+from restyle.images.limits import Limits
+from restyle.models.registry import MainModel, SubModel
+from restyle.storage import input_key, input_prefix
+from restyle.tasks.spec import Spec
+from restyle.tasks.store import Status, Submission, TaskRecord
+from restyle.tasks.uid import created, new_uid
+from restyle.wire import schema
+from restyle.wire.codes import Code
+from restyle.wire.signature import Json, digest_body
+
+DIFFUSION_PARAMETERS = {
+    "Steps": Feature.STEPS,
+    "Sampler": Feature.STEPS,
+    "ClipSkip": Feature.TEXT,
+    "CFGScale": Feature.TEXT,
+    "LoraWeight": Feature.LORA,
+}
+"""Which feature of an engine makes an inference parameter mean something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, let in: who sent it, its whole body, and the address under which its sender reaches the service."""
+
+    key: Key
+    body: dict[str, Json]
+    base_url: str
+
+
+def apply_reference_style(
+    service: Service, call: Call, request: schema.ApplyReferenceStyle
+) -> schema.ApplyReferenceStyleAnswer:
+    """Check everything, store the two pictures, then accept the task in one transaction."""
+    account_id = call.key.account_id
+    digest = digest_body(call.body) if request.request_uuid else b""
+    repeated = service.tasks.find_repeat(account_id, request.request_uuid, digest)
+    if repeated is not None:
+        return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
+    model = service.registry.main(request.MainModel.ModelCode)
+    for index, sub in enumerate(request.SubModelList):
+        service.registry.sub(sub.ModelCode, model, field=f"SubModelList[{index}].ModelCode")
+    used = {request.RawImageIndex, request.StyleImageIndex}
+    pictures = read_pictures(request.ImageList, sorted(used), Limits.of(service.settings))
+
+    uid = new_uid()
+    seeds = batch_seeds(request.Seed, request.BatchSize)
+    spec = Spec(
+        model_code=model.code,
+        raw=input_key(uid, request.RawImageIndex),
+        style=input_key(uid, request.StyleImageIndex),
+        width=request.Width,
+        height=request.Height,
+        strength=request.StyleReferStrength,
+        resize_mode=request.ResizeMode,
+        preserve_color=request.PreserveColor,
+        positive_prompts=tuple(request.PositivePrompts),
+        negative_prompts=tuple(request.NegativePrompts),
+    )
+    submission = Submission(
+        account_id=account_id,
+        action=request.Action,
+        request_uuid=request.request_uuid,
+        body_digest=digest,
+        cost=model.points(request.Width, request.Height, request.BatchSize),
+        seed=seeds[0],
+        seeds=seeds,
+        spec=spec.to_json(),
+        notices=notices(model, request),
+    )
+    accepted = ""
+    try:
+        for index, data in pictures.items():
+            service.storage.put(input_key(uid, index), data)
+        accepted = service.tasks.submit(uid, submission)
+    finally:
+        if accepted != uid:  # refused, or another thread was first with the same request
+            service.storage.delete_prefix(input_prefix(uid))
+    service.dispatcher.notify()
+    return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accepted)
+
+
+def list_tasks_details(service: Service, call: Call, request: schema.ListTasksDetails) -> schema.ListTasksDetailsAnswer:
+    """The tasks asked for, with URLs of what is finished."""
+    for index, uid in enumerate(request.TaskUIDList):
+        _check_uid(uid, f"TaskUIDList[{index}]")
+    records = service.tasks.details(call.key.account_id, request.TaskUIDList)
+    details = [_detail(service, call, record) for record in records]
+    return schema.ListTasksDetailsAnswer(Action=request.Action, TaskDetailList=details)
+
+
+def list_models(service: Service, call: Call, request: schema.ListModels) -> schema.ListModelsAnswer:
+    """The models there are, an alias as a model of its own, so that programs that look for it find it."""
+    subs = service.registry.subs.values()
+
+    def entries(models: Sequence[MainModel | SubModel]) -> dict[str, schema.ModelEntry]:
+        return {model.code: _entry(model) for model in models}
+
+    return schema.ListModelsAnswer(
+        Action=request.Action,
+        MainModels=entries(list(service.registry.mains.values())),
+        LoraModels=entries([model for model in subs if model.kind is Feature.LORA]),
+        EmbeddingModels=entries([model for model in subs if model.kind is Feature.EMBEDDING]),
+        HypernetworkModels=entries([model for model in subs if model.kind is Feature.HYPERNETWORK]),
+    )
+
+
+def list_running_tasks(service: Service, call: Call, request: schema.ListRunningTasks) -> schema.ListRunningTasksAnswer:
+    """The account's tasks that have not ended."""
+    return schema.ListRunningTasksAnswer(
+        Action=request.Action, TaskUIDList=service.tasks.unfinished(call.key.account_id)
+    )
+
+
+def terminate_task(service: Service, call: Call, request: schema.TerminateTask) -> schema.TerminateTaskAnswer:
+    """End the task in the records, then stop the work on it."""
+    _check_uid(request.TaskUID, "TaskUID")
+    service.tasks.terminate(call.key.account_id, request.TaskUID)
+    service.dispatcher.cancel(request.TaskUID)
+    return schema.TerminateTaskAnswer(Action=request.Action)
+
+
+def get_credit_balance(service: Service, call: Call, request: schema.GetCreditBalance) -> schema.GetCreditBalanceAnswer:
+    """What the account was given and has used."""
+    balance = credits.balance(service.db, call.key.account_id)
+    return schema.GetCreditBalanceAnswer(Action=request.Action, TotalCredits=balance.total, UsedCredits=balance.used)
+
+
+ACTIONS: dict[type[schema.Request], Callable[[Service, Call, Any], schema.Answer]] = {
+    schema.ApplyReferenceStyle: apply_reference_style,
+    schema.ListTasksDetails: list_tasks_details,
+    schema.ListModels: list_models,
+    schema.ListRunningTasks: list_running_tasks,
+    schema.TerminateTask: terminate_task,
+    schema.GetCreditBalance: get_credit_balance,
+}
+
+
+def batch_seeds(seed: int, count: int) -> tuple[int, ...]:
+    """One seed per image: ``seed``, or one drawn for -1, counting up and from 2147483647 on to 0."""
+    first = secrets.randbelow(schema.SEED_MAX + 1) if seed == -1 else seed
+    return tuple((first + index) % (schema.SEED_MAX + 1) for index in range(count))
+
+
+def notices(model: MainModel, request: schema.ApplyReferenceStyle) -> tuple[str, ...]:
+    """A sentence for everything the request asks for and ``model`` does not use."""
+    honours = model.family.honours
+    unused: list[str] = []
+    if Feature.TEXT not in honours:
+        unused += [name for name in ("PositivePrompts", "NegativePrompts") if getattr(request, name)]
+    if request.UseMainModelVAE and Feature.VAE not in honours:
+        unused.append("UseMainModelVAE")
+    for name in request.MainModel.InferenceParams.given():
+        if DIFFUSION_PARAMETERS[name] not in honours:
+            unused.append(f"MainModel.InferenceParams.{name}")
+    return tuple(f"{name} is not used by {model.name}" for name in unused)
+
+
+def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDetail:
+    expires = None if record.expires is None else int(record.expires)
+    urls = [service.links.url(call.base_url, record.uid, index, expires or 0) for index in range(len(record.images))]
+    return schema.TaskDetail(
+        TaskUID=record.uid,
+        Action=record.action,
+        Status=record.status.value,
+        ImgList=urls,
+        Seed=record.seed,
+        SeedList=list(record.seeds),
+        TxtList=[],
+        ConsumeApiPoint=0 if record.status is Status.ERROR else record.cost,
+        ErrorCode=record.error_code,
+        ErrorMassage=record.error_message,
+        ErrorMessage=record.error_message,
+        Progress=record.progress,
+        QueuePosition=record.queue_position,
+        Notices=list(record.notices),
+        CreateTime=int(record.created),
+        StartTime=None if record.started is None else int(record.started),
+        FinishTime=None if record.finished is None else int(record.finished),
+        ExpireTime=expires,
+    )
+
+
+def _entry(model: MainModel | SubModel) -> schema.ModelEntry:
+    return schema.ModelEntry(
+        Name=model.name,
+        ModelCode=model.code,
+        IsOfficial=model.is_official,
+        TriggerWordList=list(model.trigger_words) if isinstance(model, SubModel) else [],
+        InferenceParams=dict(model.defaults),
+    )
+
+
+def _check_uid(uid: str, field: str) -> None:
+    """Refuse (4006) what cannot be a TaskUID before it reaches the database."""
+    try:
+        created(uid)
+    except ValueError:
+        shown = uid if len(uid) <= 32 else f"{uid[:29]}..."
+        raise RestyleError(Code.TASK_NOT_FOUND, f"task {shown} not found", field=field) from None

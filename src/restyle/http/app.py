@@ -1,0 +1,127 @@
+"""The web application: which paths there are, and what they share."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+import structlog
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from restyle.database import reading
+from restyle.errors import RestyleError
+from restyle.http import metrics
+from restyle.http.endpoint import endpoint
+from restyle.http.envelope import HEADERS, Refused, failure, respond
+from restyle.http.openapi import document
+from restyle.http.page import POLICY, page
+from restyle.http.results import result
+from restyle.http.service import Service
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+from restyle.wire.schema import Answer
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
+    """The application. Its lifespan opens the database and storage, and starts and ends the worker processes.
+
+    ``opened`` is a service that was opened already, for callers that want to hear of what cannot be opened.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = opened if opened is not None else await asyncio.to_thread(Service.open, settings)
+        app.state.service = service
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(service.close)
+
+    app = FastAPI(title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_exception_handler(HTTPException, _no_such_way)
+    app.add_exception_handler(RestyleError, _refused)
+    app.add_exception_handler(Exception, _broken)
+
+    @app.post("/")
+    async def _(request: Request) -> Response:
+        return await endpoint(_service(app), request)
+
+    @app.api_route("/results/{uid}/{index:int}.png", methods=["GET", "HEAD"])
+    async def _(request: Request, uid: str, index: int) -> Response:
+        return await result(_service(app), request, uid, index)
+
+    @app.get("/healthz")
+    async def _() -> Response:
+        return respond(Answer(Action=""))
+
+    @app.get("/readyz")
+    async def _() -> Response:
+        return await _ready(_service(app))
+
+    @app.get("/metrics")
+    async def _() -> Response:
+        service = _service(app)
+        service.metrics.bodies_held.set(service.bodies.held)
+        text = await service.lanes.run(service.metrics.page, heavy=False)
+        return Response(text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    @app.get("/openapi.json")
+    async def _(request: Request) -> Response:
+        return Response(document(settings.public_url or str(request.base_url)), media_type="application/json")
+
+    @app.get("/docs")
+    async def _() -> Response:
+        return Response(page(), media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY})
+
+    return app
+
+
+def _service(app: FastAPI) -> Service:
+    service: Service = app.state.service
+    return service
+
+
+async def _ready(service: Service) -> Response:
+    """Whether a task sent now would be drawn: the database answers, an engine is loaded, and nothing is ending."""
+
+    def database_answers() -> bool:
+        with reading(service.db) as connection:
+            return bool(connection.execute(sa.select(1)).scalar_one() == 1)
+
+    if service.draining:
+        reason = "the service is stopping"
+    elif not service.dispatcher.ready():
+        reason = "no worker has loaded its engine yet"
+    elif not await service.lanes.run(database_answers, heavy=False):
+        reason = "the database does not answer"
+    else:
+        return respond(Answer(Action=""))
+    return respond(Answer(RetCode=Code.QUEUE_FULL, Action="", Message=reason), 503, {"Retry-After": "1"})
+
+
+async def _no_such_way(_: Request, error: Exception) -> Response:
+    """404 and 405 of the router."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        message = "this path does not take that method; actions are sent as POST /"
+    else:
+        message = "there is nothing at this path; actions are sent as POST /"
+    headers = dict(error.headers or {})
+    return failure(Refused(error.status_code, Code.ACTION_NOT_FOUND, message, headers=headers), {})
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RestyleError)
+    return failure(error, {})
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    """A fault outside of actions."""
+    incident = secrets.token_hex(6)
+    log.error("internal error", incident=incident, path=request.url.path, exc_info=error)
+    message = f"internal error; quote {incident} to whoever runs the service"
+    return failure(Refused(500, Code.INTERNAL_ERROR, message), {})

@@ -1,0 +1,71 @@
+"""Pictures as they come in a request: Base64 text to the bytes of a file that is worth a worker's time."""
+
+import re
+from collections.abc import Sequence
+
+import pybase64
+
+from restyle.errors import RestyleError
+from restyle.images.decode import check_header, decode
+from restyle.images.limits import Limits
+from restyle.wire.codes import Code
+
+DATA_URL = re.compile(r"\s*data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+WHITE_SPACE = str.maketrans("", "", " \t\r\n\f\v")
+SEALED = frozenset({"JPEG", "PNG"})
+"""Formats whose damage shows without decoding: PNG has checksums, and a JPEG decoder draws whatever it is given as long
+as the end is there."""
+SMALL_PIXELS = 4_000_000
+"""Files of other formats up to this size are decoded at submission. Larger ones cost too much time and memory here:
+should one be damaged inside, its task ends as Error 4003."""
+
+
+def read_pictures(texts: Sequence[str], used: Sequence[int], limits: Limits) -> dict[int, bytes]:
+    """The files at the indexes ``used``, as they came, after every one of ``texts`` has been looked at.
+
+    Raises RestyleError (4003) naming ``ImageList[i]``.
+    """
+    kept: dict[int, bytes] = {}
+    for index, text in enumerate(texts):
+        field = f"ImageList[{index}]"
+        data = from_base64(text, field)
+        info = check_header(data, limits, field=field)
+        if index in used:
+            if info.format not in SEALED and info.width * info.height <= SMALL_PIXELS:
+                decode(data, limits, field=field)
+            kept[index] = data
+    return kept
+
+
+def from_base64(text: str, field: str) -> bytes:
+    """The bytes that ``text`` stands for: Base64 with or without white space, bare or a data URL of an image.
+
+    Raises RestyleError (4003) naming ``field``.
+    """
+    prefix = DATA_URL.match(text)
+    if prefix is not None:
+        text = text[prefix.end() :]
+    elif text[:64].lstrip()[:5].lower() == "data:":
+        raise _unreadable(field, "is a data URL, but does not begin with data:image/<format>;base64,")
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        pass  # white space, or a fault to name
+    text = text.translate(WHITE_SPACE) if text.isascii() else text
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        raise _unreadable(field, _fault(text)) from None
+
+
+def _fault(text: str) -> str:
+    strange = re.search(r"[^A-Za-z0-9+/=]", text)
+    if strange is not None and strange[0] in "-_":
+        return f'holds "{strange[0]}" of URL-safe Base64; send the standard letters + and /'
+    if strange is not None:
+        return f"is not Base64: it holds {strange[0]!a}"
+    return "is not Base64: its length or its padding is wrong, so it may have been cut off"
+
+
+def _unreadable(field: str, what: str) -> RestyleError:
+    return RestyleError(Code.IMAGE_UNREADABLE, f"{field} {what}", field=field)

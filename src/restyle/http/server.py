@@ -1,0 +1,99 @@
+"""Runs the service until it is told to stop, and then lets it end in order."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from restyle.errors import RestyleError
+from restyle.http.app import create_app
+from restyle.http.service import Service
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+
+BACKLOG = 512
+LINGER_SECONDS = 3
+"""How long connections may stay open once everything has ended."""
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; returns when everything has ended. Call it from the main thread.
+
+    ``bound`` is called once requests are answered, with the address: ``http://127.0.0.1:8484``. The first signal
+    drains: new tasks get 503, everything else is still answered, running tasks finish within
+    ``settings.drain_seconds``, queued ones wait for the next start. A second signal ends the waiting. Raises
+    RestyleError (5000) when the address cannot be bound, or an operator has to mend something first.
+    """
+    with _bind(settings.host, settings.port) as listener:
+        service = Service.open(settings)
+        config = uvicorn.Config(
+            create_app(settings, service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=LINGER_SECONDS,
+        )
+        _Server(config, service, _address(listener), bound).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, with our own idea of how a service ends."""
+
+    def __init__(
+        self, config: uvicorn.Config, service: Service, address: str, bound: Callable[[str], None] | None
+    ) -> None:
+        super().__init__(config)
+        self._service = service
+        self._address = address
+        self._bound = bound
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        log.info("serving", address=self._address, pid=os.getpid())
+        if self._bound is not None:
+            self._bound(self._address)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        again = self._service.draining
+        self._service.draining = True
+        patience = 0.0 if again else None
+        threading.Thread(target=self._end, args=(patience,), name="drain", daemon=True).start()
+
+    def _end(self, patience: float | None) -> None:
+        log.info("stopping", patience=self._service.settings.drain_seconds if patience is None else patience)
+        self._service.drain(patience)
+        self.should_exit = True
+
+
+@contextlib.contextmanager
+def _bind(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RestyleError(
+            Code.INTERNAL_ERROR, f"cannot bind {host} port {port}: {reason}; choose another host or port"
+        ) from error
+    with listener:
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
