@@ -1,3 +1,28 @@
 """Redraw a picture in the style of another."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restyle.client.asynchronous import AsyncClient
+    from restyle.client.sync import Client
+    from restyle.errors import RestyleError
+    from restyle.library import convert
+
 __version__ = "0.1.0"
+__all__ = ["AsyncClient", "Client", "RestyleError", "__version__", "convert"]
+
+_HOMES = {
+    "AsyncClient": "restyle.client.asynchronous",
+    "Client": "restyle.client.sync",
+    "RestyleError": "restyle.errors",
+    "convert": "restyle.library",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: a client needs no engine, and the command starts at once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

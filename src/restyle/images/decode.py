@@ -116,20 +116,37 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
         RestyleError: ``IMAGE_UNREADABLE``, as ``check_header``; also when pixels are damaged or have no defined range.
     """
     with _quiet(), _open(data, limits, field) as image:
-        kind = _format(image)
-        turn = None if _turns_itself(image) else TURNS.get(_orientation(image))
         try:
             image.load()
-            upright = to_srgb(image)
-        except UnsupportedColour as error:
-            raise _unreadable(field, f"is a {kind} file, but {error}; send 8 or 16 bits per channel") from error
         except MemoryError:
             raise
         except Exception as error:  # a decoder may fail in any way on hostile bytes
-            raise _unreadable(field, f"is a damaged {kind} file ({_reason(error)}); send it again, whole") from error
-        if turn is not None:
-            upright = upright.transpose(turn)
-        return np.array(upright)
+            found = f"is a damaged {_format(image)} file ({_reason(error)})"
+            raise _unreadable(field, f"{found}; send it again, whole") from error
+        return _upright(image, field)
+
+
+def from_image(image: Image.Image, *, field: str) -> Pixels:
+    """A Pillow image that somebody else opened or made, as ``decode`` returns it: upright, sRGB, on white.
+
+    Raises:
+        RestyleError: ``IMAGE_UNREADABLE`` when its file is damaged or its pixels have no defined range.
+    """
+    with _quiet():
+        try:
+            image.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _unreadable(field, f"is an image whose file cannot be read ({_reason(error)})") from error
+        return _upright(image, field)
+
+
+def _upright(image: Image.Image, field: str) -> Pixels:
+    turn = None if _turns_itself(image) else TURNS.get(_orientation(image))
+    try:
+        rgb = to_srgb(image)
+    except UnsupportedColour as error:
+        raise _unreadable(field, f"cannot be shown: {error}; send 8 or 16 bits per channel") from error
+    return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ class Code(IntEnum):
 
     @classmethod
     def of(cls, number: int) -> "Code":
-        """The code of that number. Another service may answer with one that is not in this table: it stays that number."""
+        """The code of that number; one of another service's that is not in this table stays that number."""
         for member in cls:
             if member == number:
                 return member
