@@ -1,0 +1,56 @@
+"""Write the tables of the documentation from the code: ``python docs/tables.py`` renews ``docs/operations.md``.
+
+A test checks that the documents and the code agree; after changing a setting or a code, run this.
+"""
+
+from pathlib import Path
+
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+
+OPERATIONS = Path(__file__).with_name("operations.md")
+
+
+def settings_table() -> str:
+    """Every setting: its variable, default, range and meaning, as Markdown."""
+    rows = ["| Variable | Default | Range | Meaning |", "|---|---|---|---|"]
+    for name, schema in Settings.model_json_schema()["properties"].items():
+        default = schema["default"]
+        shown = f"`{default}`" if default != "" else "empty"
+        rows.append(f"| `RESTYLE_{name.upper()}` | {shown} | {_range(schema)} | {schema['description']} |")
+    return "\n".join(rows)
+
+
+def _range(schema: dict[str, object]) -> str:
+    if "enum" in schema:
+        choices = schema["enum"]
+        assert isinstance(choices, list)
+        return ", ".join(f"`{choice}`" for choice in choices)
+    low = f"{schema['minimum']}" if "minimum" in schema else None
+    above = f"> {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else None
+    if "maximum" in schema:
+        return f"{low} .. {schema['maximum']}"
+    return f"from {low}" if low is not None else above or ""
+
+
+def codes_table() -> str:
+    """Every code: its number, name and meaning, as Markdown."""
+    rows = ["| Code | Name | Meaning |", "|---|---|---|"]
+    rows += [f"| {code.value} | `{code.name}` | {code.meaning} |" for code in Code]
+    return "\n".join(rows)
+
+
+def renewed(text: str) -> str:
+    """``text`` with what stands between its table marks made anew. Raises ``ValueError`` for a mark that is missing."""
+    for name, table in (("settings", settings_table()), ("codes", codes_table())):
+        start, end = f"<!-- table: {name} -->", f"<!-- end: {name} -->"
+        if text.count(start) != 1 or text.count(end) != 1:
+            raise ValueError(f"{start} and {end} must stand once each in the document")
+        before, rest = text.split(start)
+        text = f"{before}{start}\n\n{table}\n\n{end}{rest.split(end)[1]}"
+    return text
+
+
+if __name__ == "__main__":
+    OPERATIONS.write_text(renewed(OPERATIONS.read_text()))
+    print(f"renewed {OPERATIONS}")
