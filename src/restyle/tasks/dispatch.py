@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.storage import Storage, result_key
 from restyle.tasks.claims import Claims
@@ -78,9 +79,13 @@ class Dispatcher:
     def start(self) -> None:
         """Begin. What a service before this one left running runs again.
 
-        Raises :class:`restyle.errors.RestyleError` (5000) where another service runs the tasks of this database.
+        Raises :class:`RestyleError` (5000) where another service runs the tasks of this database.
         """
-        self._lock.acquire()
+        try:
+            self._lock.acquire()
+        except RestyleError:
+            self._close()
+            raise
         left = self._claims.interrupt_all()
         if left:
             log.info("tasks run again that an earlier service left running", tasks=left)
@@ -98,8 +103,7 @@ class Dispatcher:
         self._thread.join()
         self._retention.stop()
         self._lock.release()
-        self._bell.close()
-        self._alarm.close()
+        self._close()
 
     def ready(self) -> bool:
         """Whether tasks are taken and run: an engine was loaded, and no worker since failed to load it again."""
@@ -121,6 +125,10 @@ class Dispatcher:
     def pids(self) -> list[int]:
         """The process ids of the workers there are now."""
         return [worker.process.pid for worker in self._workers if worker.process is not None]
+
+    def _close(self) -> None:
+        self._bell.close()
+        self._alarm.close()
 
     def _supervise(self) -> None:
         while not self._drained():
