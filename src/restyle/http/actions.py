@@ -45,7 +45,7 @@ def apply_reference_style(
 ) -> schema.ApplyReferenceStyleAnswer:
     """Check everything, store the two pictures, then accept the task in one transaction."""
     account_id = call.key.account_id
-    digest = digest_body(call.body) if request.request_uuid else b""
+    digest = digest_body(call.body, request.Signature) if request.request_uuid else b""
     repeated = service.tasks.find_repeat(account_id, request.request_uuid, digest)
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)

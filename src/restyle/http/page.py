@@ -81,10 +81,10 @@ def _signing() -> str:
         + _fields(rows(schema.Request))
         + "<p>"
         + _text(
-            "`Signature` is the SHA-1, in lower-case hex, of one text: every other field of the body, ascending by name, "
-            "each name directly followed by its value, and the private key at the end. Values: `true` or `false`; "
-            "numbers without a fraction of zeros and never in scientific notation; the elements of an array one after "
-            "the other; the fields of an object like those of the body; nothing for null. "
+            "`Signature` is the SHA-1, in lower-case hex, of one text: every other field of the body, ascending by "
+            "name, each name directly followed by its value, and the private key at the end. Values: `true` or "
+            "`false`; numbers without a fraction of zeros and never in scientific notation; the elements of an array "
+            "one after the other; the fields of an object like those of the body; nothing for null. "
             f"A key can be made to require the header `{HEADER}` as well: `t=<unix seconds>,v1=<hex>`, where v1 is the "
             f'HMAC-SHA256 of "t.body" under the private key and t is at most {HEADER_SECONDS} s away.'
         )
