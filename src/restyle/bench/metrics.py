@@ -20,8 +20,8 @@ from skimage.metrics import structural_similarity
 from skimage.morphology import dilation, disk
 
 from restyle.bench import vgg
+from restyle.images.pixels import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
@@ -40,8 +40,10 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What VGG16 saw in one picture. ``moments``: layer -> float32 (2, channels), mean and standard deviation over the
-    picture; ``grams``: layer -> float32 (channels, channels), X^T X / pixels; ``content``: relu4_1, float32 (h, w, 512).
+    """What VGG16 saw in one picture.
+
+    ``moments``: layer -> float32 (2, channels), mean and standard deviation over the picture; ``grams``: layer ->
+    float32 (channels, channels), X^T X / pixels; ``content``: relu4_1, float32 (h, w, 512).
     """
 
     moments: Mapping[str, Floats]
@@ -95,8 +97,9 @@ def ssim(result: Pixels, raw: Pixels) -> float:
 def edge_f1(result: Pixels, raw: Pixels) -> float:
     """F1 of the Canny edges of the result against those of the photograph; both pictures have one shape.
 
-    Precision: which part of the result's edges lies near an edge of the photograph; recall: the other way round. Near is
-    3 pixels at 512 (0.6 % of the side), in the manner of the boundary benchmark of Martin, Fowlkes & Malik (PAMI 2004).
+    Precision: which part of the result's edges lies near an edge of the photograph; recall: the other way round. Near
+    is 3 pixels at 512 (0.6 % of the side), in the manner of the boundary benchmark of Martin, Fowlkes & Malik (PAMI
+    2004).
     Smoothing, gradient thresholds and tolerance grow with the picture, so the same edges are meant at every size.
     """
     scale = float(np.sqrt(raw.shape[0] * raw.shape[1])) / SIZE
@@ -196,7 +199,7 @@ class Scorer:
     def remember(self, image: Pixels) -> Features:
         """:meth:`look` at a picture :func:`scaled` to this scorer's size, once."""
         image = scaled(image, self.size)
-        key = hashlib.sha256(f"1 {image.shape}".encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+        key = hashlib.sha256(f"{image.shape}".encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
         if key not in self._seen:
             path = self._folder and self._folder / f"{key}.npz"
             if path and path.exists():

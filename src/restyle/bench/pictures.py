@@ -5,11 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+from skimage import data
 
-Pixels = npt.NDArray[np.uint8]
+from restyle.images.pixels import Pixels
+
+SHIPPED = ("astronaut", "coffee", "cat", "rocket")
+"""Photographs inside the scikit-image package (public domain or CC0), by their names in ``skimage.data``."""
+STYLES = Path(__file__).parents[3] / "examples" / "styles"
+"""The style pictures of the repository."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """What is compared: photographs and artworks by name, and folders of other methods' results by their names."""
+
+    contents: dict[str, Pixels]
+    styles: dict[str, Pixels]
+    peers: dict[str, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +37,21 @@ class Pair:
     def name(self) -> str:
         """The stem of a result's file: ``<content>_<style>``."""
         return f"{self.content}_{self.style}"
+
+
+def gallery(path: Path | None) -> Gallery:
+    """The pictures of a folder with ``content/``, ``style/`` and, if there is one, ``peers/<method>/``.
+
+    Without a folder: photographs of scikit-image and the style pictures of the repository. Raises ValueError where
+    pictures are missing.
+    """
+    if path is None:
+        if not STYLES.is_dir():
+            raise ValueError(f"{STYLES} is missing (not a checkout of the repository?): name a folder with --eval")
+        photographs = {name: np.ascontiguousarray(getattr(data, name)()) for name in SHIPPED}
+        return Gallery(photographs, folder(STYLES), {})
+    peers = {p.name: p for p in sorted((path / "peers").glob("*")) if p.is_dir()}
+    return Gallery(folder(path / "content"), folder(path / "style"), peers)
 
 
 def read(path: Path) -> Pixels:
@@ -40,7 +69,7 @@ def folder(path: Path) -> dict[str, Pixels]:
 
 
 def pairs(contents: list[str], styles: list[str], *, full: bool) -> list[Pair]:
-    """Artwork k with photograph k modulo their count: each artwork once. ``full``: every photograph with every artwork."""
+    """Artwork k with photograph k modulo their count; with ``full``, every photograph with every artwork."""
     if full:
         return [Pair(content, style) for style in styles for content in contents]
     return [Pair(contents[k % len(contents)], style) for k, style in enumerate(styles)]

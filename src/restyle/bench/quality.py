@@ -8,7 +8,8 @@ import numpy as np
 
 from restyle.bench import metrics, pictures
 from restyle.bench.metrics import Scorer
-from restyle.bench.pictures import Pair, Pixels
+from restyle.bench.pictures import Pair
+from restyle.images.pixels import Pixels
 
 Row = dict[str, float]
 """The mean of every metric over the pairs, and ``retrieval``: the part of results nearest to their own reference."""

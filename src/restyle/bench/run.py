@@ -1,0 +1,52 @@
+"""The whole benchmark, or a part of it: what ``restyle bench`` does."""
+
+import os
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from pathlib import Path
+
+from restyle.bench import metrics, pictures, protocol, report, service, speed, vgg
+from restyle.engines.painter.engine import load
+
+EVALUATION = "RESTYLE_BENCH_EVAL"
+
+
+class Part(StrEnum):
+    """What can be measured on its own."""
+
+    QUALITY = "quality"
+    SPEED = "speed"
+    SERVICE = "service"
+
+
+def run(
+    out: Path,
+    *,
+    evaluation: Path | None = None,
+    full: bool = False,
+    parts: Collection[Part] = tuple(Part),
+    log: Callable[[str], None] = print,
+) -> bool:
+    """Measure, write ``out/table.md`` (and sheets and results beside it), and say whether every bar is met.
+
+    ``evaluation``: folder with ``content/``, ``style/`` and perhaps ``peers/<method>/``; else what
+    ``RESTYLE_BENCH_EVAL`` names; else pictures that come with scikit-image and the repository. ``full``: every
+    photograph with every artwork. Raises ValueError where pictures are missing.
+    """
+    named = os.environ.get(EVALUATION)
+    folder = evaluation or (Path(named) if named else None)
+    engine = load(0)
+    sections = []
+    if Part.SPEED in parts:
+        sections.append(speed.run(engine, log))
+    if Part.SERVICE in parts:
+        sections.append(service.run(engine, log))
+    if Part.QUALITY in parts:
+        scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
+        sections.append(protocol.run(pictures.gallery(folder), engine, scorer, out, full=full, log=log))
+    report.write(out / "table.md", sections)
+    log(f"written: {out / 'table.md'}")
+    bars = [bar for section in sections for bar in section.bars]
+    for bar in bars:
+        log("  ".join(bar.row()))
+    return all(bar.met for bar in bars)
