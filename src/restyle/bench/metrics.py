@@ -100,16 +100,16 @@ def edge_f1(result: Pixels, raw: Pixels) -> float:
     Precision: which part of the result's edges lies near an edge of the photograph; recall: the other way round. Near
     is 3 pixels at 512 (0.6 % of the side), in the manner of the boundary benchmark of Martin, Fowlkes & Malik (PAMI
     2004).
-    Smoothing, gradient thresholds and tolerance grow with the picture, so the same edges are meant at every size.
+    Beyond 512 smoothing, gradient thresholds and tolerance follow the size, so that the same edges are meant.
     """
-    scale = float(np.sqrt(raw.shape[0] * raw.shape[1])) / SIZE
+    scale = max(1.0, float(np.sqrt(raw.shape[0] * raw.shape[1])) / SIZE)
     ours, theirs = (
         canny(_luma(image), sigma=scale, low_threshold=0.1 / scale, high_threshold=0.2 / scale)
         for image in (result, raw)
     )
     if not ours.any() or not theirs.any():
         return float(ours.any() == theirs.any())
-    near = disk(max(1, round(3 * scale)), decomposition="sequence")
+    near = disk(round(3 * scale), decomposition="sequence")
     precision = (ours & dilation(theirs, near)).sum() / ours.sum()
     recall = (theirs & dilation(ours, near)).sum() / theirs.sum()
     return float(2 * precision * recall / max(precision + recall, np.finfo(float).tiny))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 
-from restyle.bench.metrics import Doubles, lab_moments, matrix_root
+from restyle.bench.metrics import lab_moments, matrix_root
 from restyle.engines.base import Engine, Job
 from restyle.images.pixels import Pixels
 
@@ -50,17 +50,16 @@ def colour_transfer(raw: Pixels, style: Pixels) -> Pixels:
     (mean, covariance), (target_mean, target) = lab_moments(raw), lab_moments(style)
     covariance = covariance + 1e-6 * np.eye(3)
     root = matrix_root(covariance)
-    inverse: Doubles = np.linalg.inv(root)
+    inverse: Floating = np.linalg.inv(root)
     mapping = inverse @ matrix_root(root @ target @ root) @ inverse
     moved = (rgb2lab(raw) - mean) @ mapping + target_mean
-    moved[..., 0] = np.clip(moved[..., 0], 0, 100)
     return _to_bytes(lab2rgb(_inside(moved)))
 
 
 def _inside(lab: Floating) -> Floating:
-    """Without the colours that no light has: their Z would be negative."""
-    lab[..., 2] = np.minimum(lab[..., 2], 199.99 * (lab[..., 0] + 16) / 116)
-    return lab
+    """Without the colours that no light has: darker than black, lighter than white, or with a negative Z."""
+    lightness, a, b = lab[..., 0].clip(0, 100), lab[..., 1], lab[..., 2]
+    return np.stack([lightness, a, np.minimum(b, 199.99 * (lightness + 16) / 116)], axis=-1)
 
 
 def _to_bytes(rgb: Floating) -> Pixels:

