@@ -28,7 +28,7 @@ from PIL import Image
 
 PICTURES = ("astronaut", "chelsea")
 STYLES = ("wheat-oil", "bay-woodcut")
-START_SECONDS = 60
+START_SECONDS = 120
 TASK_SECONDS = 300
 
 
@@ -47,7 +47,7 @@ def sign(body: dict[str, Any], private_key: str) -> str:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, float):
-            return f"{Decimal(repr(value)).normalize():f}"
+            return f"{Decimal(repr(value + 0.0)).normalize():f}"
         return "" if value is None else str(value)
 
     return hashlib.sha1((text(body) + private_key).encode()).hexdigest()
@@ -146,18 +146,20 @@ def _running_service(out: Path, environment: dict[str, str]) -> Iterator[str]:
 
 
 def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline, reason = time.monotonic() + START_SECONDS, "it does not listen"
     while time.monotonic() < deadline:
         if process.poll() is not None:
             lines = log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
             raise DemoError(f"the service stopped with exit code {process.returncode}: {lines[-1]} (all of it: {log})")
         try:
-            if httpx.get(f"{address}/readyz", timeout=5, trust_env=False).status_code == 200:
+            answer = httpx.get(f"{address}/readyz", timeout=5, trust_env=False)
+            if answer.status_code == 200:
                 return
+            reason = answer.json()["Message"]
         except httpx.TransportError:
             pass  # not listening yet
         time.sleep(0.1)
-    raise DemoError(f"the service was not ready after {START_SECONDS} s; see {log}")
+    raise DemoError(f"the service was not ready after {START_SECONDS} s ({reason}); see {log}")
 
 
 def _request(raw: Image.Image, style: Image.Image, size: int, strength: float) -> dict[str, Any]:
