@@ -55,7 +55,7 @@ def convert(
     """
     settings = Settings()
     checked = _check(strength, width, height, seed, batch_size, preserve_color, str(resize_mode), model)
-    engines = _engines()
+    engines = _engines(settings)
     chosen = engines.model(model)
     limits = Limits.of(settings)
     raw_pixels = to_pixels(raw, limits, field="raw")
@@ -120,8 +120,9 @@ def _check(
 
 
 @cache
-def _engines() -> Engines:
-    return Engines(Settings())
+def _engines(settings: Settings) -> Engines:
+    """Loaded engines, kept for the next call."""
+    return Engines(settings)
 
 
 def _image(pixels: Pixels, seed: int, text: str) -> Image.Image:

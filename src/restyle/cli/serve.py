@@ -32,17 +32,16 @@ def serve(
     RESTYLE_WORKERS for one; docs/operations.md lists them.
     """
     settings = read_settings(host=host, port=port, data_dir=data_dir)
-    pair = first_keys(settings)
 
     from restyle.http.log import configure
     from restyle.http.server import serve as run
 
     configure(settings)
-    run(settings, bound=lambda address: _greet(address, settings, pair, as_json))
+    run(settings, bound=lambda address: _greet(address, settings, first_keys(settings), as_json))
 
 
 def first_keys(settings: "Settings") -> "KeyPair | None":
-    """A pair of keys for a service that has none; None where it has."""
+    """A pair of keys for a service that has none; None where it has. Made when the port is ours, so surely shown."""
     from restyle.accounts.keys import KeyStore
     from restyle.database import open_database
 

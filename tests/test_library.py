@@ -1,0 +1,103 @@
+"""Conversion in the caller's own process, with the obedient engine; pictures of real engines are tested with them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import restyle
+from restyle.errors import RestyleError
+from restyle.wire.codes import Code
+from tests.support.pictures import picture
+
+RAW, STYLE = picture(70, 90), picture(64, 64, seed=5)
+
+
+@pytest.fixture(autouse=True)
+def _obedient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTYLE_REGISTRY", "tests.support.engines:registry")
+
+
+def test_a_batch_counts_its_seeds_up_and_around() -> None:
+    images = restyle.convert(RAW, STYLE, seed=2147483647, batch_size=2, strength=1)
+    assert [image.info["seed"] for image in images] == [2147483647, 0]
+    (alone,) = restyle.convert(RAW, STYLE, seed=0, strength=1)
+    assert np.array_equal(np.asarray(images[1]), np.asarray(alone))
+
+
+def test_a_drawn_seed_is_told() -> None:
+    first, second = (restyle.convert(RAW, STYLE)[0].info["seed"] for _ in range(2))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "size"),
+    [
+        ((70, 90), {}, (90, 70)),
+        ((70, 90), {"width": 180}, (180, 140)),
+        ((70, 90), {"height": 64}, (82, 64)),
+        ((70, 90), {"width": 65, "height": 300}, (65, 300)),
+        ((100, 3000), {}, (2560, 85)),
+        ((5120, 200), {}, (100, 2560)),
+    ],
+)
+def test_the_size_follows_the_photograph_unless_told(
+    shape: tuple[int, int], given: dict[str, int], size: tuple[int, int]
+) -> None:
+    (image,) = restyle.convert(
+        np.zeros((*shape, 3), np.uint8), STYLE, width=given.get("width"), height=given.get("height")
+    )
+    assert image.size == size
+
+
+def test_strength_0_is_the_photograph() -> None:
+    (image,) = restyle.convert(RAW, STYLE, strength=0)
+    assert np.array_equal(np.asarray(image), RAW)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"strength": -0.1}, Code.PARAMETER_NOT_AVAILABLE, "StyleReferStrength"),
+        ({"strength": "1"}, Code.PARAMETER_NOT_AVAILABLE, "StyleReferStrength"),
+        ({"seed": -2}, Code.PARAMETER_NOT_AVAILABLE, "Seed"),
+        ({"batch_size": 17}, Code.PARAMETER_NOT_AVAILABLE, "BatchSize"),
+        ({"width": 2561, "height": 64}, Code.PARAMETER_NOT_AVAILABLE, "Width"),
+        ({"width": 9000}, Code.PARAMETER_NOT_AVAILABLE, "Width"),
+        ({"width": 2560}, Code.PARAMETER_NOT_AVAILABLE, "Height"),
+        ({"resize_mode": "Stretch"}, Code.PARAMETER_NOT_AVAILABLE, "ResizeMode"),
+        ({"model": "none such"}, Code.MODEL_NOT_FOUND, "MainModel.ModelCode"),
+        ({"style": b"text"}, Code.IMAGE_UNREADABLE, "style"),
+        ({"raw": 5}, Code.IMAGE_UNREADABLE, "raw"),
+        ({"raw": np.zeros((9, 9, 2), np.uint8)}, Code.IMAGE_UNREADABLE, "raw"),
+        ({"raw": Image.new("F", (70, 70))}, Code.IMAGE_UNREADABLE, "raw"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: dict[str, object], code: Code, field: str) -> None:
+    raw = np.zeros((200, 190, 3), np.uint8)
+    arguments: dict[str, object] = {"raw": raw, "style": STYLE, **wrong}
+    with pytest.raises(RestyleError) as caught:
+        restyle.convert(**arguments)  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.field) == (code, field)
+    assert field.rpartition(".")[2] in caught.value.message
+
+
+def test_a_progress_that_raises_stops() -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(fraction: float) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        restyle.convert(RAW, STYLE, on_progress=stop)
+
+
+def test_pillow_images_are_taken_as_they_look() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = Image.fromarray(RAW)
+    turned.info["exif"] = exif.tobytes()
+    (image,) = restyle.convert(turned, STYLE, strength=0)
+    assert np.array_equal(np.asarray(image), np.rot90(RAW, -1))
+    clear = Image.new("RGBA", (70, 70), (0, 0, 0, 0))
+    assert restyle.convert(clear, STYLE, strength=0)[0].getpixel((5, 5)) == (255, 255, 255)
