@@ -1,0 +1,113 @@
+"""``restyle serve`` on an empty folder, and the commands that work beside it."""
+
+import json
+import shlex
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+import restyle as package
+from tests.support.command import restyle, serving
+
+
+def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
+    data = tmp_path / "deep" / "data"
+    with serving(tmp_path, lines=9, RESTYLE_DATA_DIR=str(data)) as (said, _):
+        address = next(word for word in said[0].split() if word.startswith("http"))
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        (curl,) = (line.strip() for line in said if "curl" in line)
+        private_key = next(line.split()[1] for line in said if "PrivateKey  " in line)
+        assert private_key not in curl
+        program, *arguments = shlex.split(curl)
+        assert program == "curl"
+        body = arguments[arguments.index("-d") + 1]
+        headers = dict([arguments[arguments.index("-H") + 1].split(": ")])
+        answer = httpx.post(arguments[1], content=body, headers=headers).json()
+        assert (answer["RetCode"], answer["TotalCredits"]) == (0, 300)
+    assert stat.S_IMODE((data / "key").stat().st_mode) == 0o600
+    assert private_key.encode() not in (data / "restyle.sqlite3").read_bytes()
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(data)) as (said, _):
+        assert list(json.loads(said[0])) == ["Address"]
+
+
+def test_keys_and_credits_while_it_runs(tmp_path: Path) -> None:
+    data = {"RESTYLE_DATA_DIR": str(tmp_path / "data")}
+
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=data["RESTYLE_DATA_DIR"]) as (said, _):
+        address = json.loads(said[0])["Address"]
+        made = restyle("keys", "create", "--credits", "5", "--json", folder=tmp_path, **data).json()
+        assert set(made) == {"PublicKey", "PrivateKey"}
+
+        def balance() -> tuple[int, int]:
+            try:
+                with package.Client(address, made["PublicKey"], made["PrivateKey"]) as client:
+                    found = client.balance()
+            except package.RestyleError as error:
+                return int(error.code), 0
+            return found.total, found.used
+
+        assert balance() == (5, 0)
+        added = restyle("credits", "add", made["PublicKey"], "7", "--json", folder=tmp_path, **data).json()
+        assert added == {"TotalCredits": 12, "UsedCredits": 0, "Unlimited": False}
+        assert balance() == (12, 0)
+        assert "12 left" in restyle("credits", "show", made["PublicKey"], folder=tmp_path, **data).out
+        unlimited = restyle("keys", "create", "--unlimited", "--timestamps", "--json", folder=tmp_path, **data).json()
+        listed = restyle("keys", "list", "--json", folder=tmp_path, **data).json()
+        assert [key["Unlimited"] for key in listed] == [False, False, True]
+        assert listed[2]["PublicKey"] == unlimited["PublicKey"]
+        assert listed[2]["Timestamps"]
+        assert restyle("keys", "disable", made["PublicKey"], folder=tmp_path, **data).code == 0
+        assert balance() == (172, 0)
+        assert "disabled" in restyle("keys", "list", folder=tmp_path, **data).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("keys", "disable", "nobody"), "there is no public key nobody"),
+        (("credits", "show", "nobody"), "there is no public key nobody"),
+        (("credits", "add", "nobody", "0"), "greater than or equal to 1"),
+        (("keys", "create", "--credits", "-1"), "greater than or equal to 0"),
+        (("serve", "--port", "70000"), "RESTYLE_PORT is 70000"),
+        (("serve", "--host", "no.such.host.invalid"), "cannot bind no.such.host.invalid"),
+        (("nonsense",), "nonsense"),
+        (("models", "list", "--url", "http://127.0.0.1:9"), "--public-key"),
+    ],
+)
+def test_errors_are_one_line_and_code_2(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    ran = restyle(*arguments, folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert len(ran.err.splitlines()) == 1
+    assert says in ran.err
+
+
+def test_a_port_that_is_taken_costs_no_keys(tmp_path: Path) -> None:
+    data = {"RESTYLE_DATA_DIR": str(tmp_path / "data")}
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(tmp_path / "other")) as (said, _):
+        port = json.loads(said[0])["Address"].rpartition(":")[2]
+        ran = restyle("serve", "--port", port, folder=tmp_path, **data)
+    assert ran.code == 2
+    assert f"cannot bind 127.0.0.1 port {port}" in ran.err
+    assert restyle("keys", "list", "--json", folder=tmp_path, **data).json() == []
+
+
+def test_version_and_help_come_at_once(tmp_path: Path) -> None:
+    assert restyle("--version", folder=tmp_path).out.strip() == f"restyle {package.__version__}"
+    for arguments in ((), ("--help",), ("keys",), ("models", "--help"), ("convert", "--help")):
+        ran = restyle(*arguments, folder=tmp_path)
+        assert (ran.code, ran.err) == (0, "")
+        assert "Usage: " in ran.out
+    program = "import sys; from restyle.cli import app; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "PIL", "httpx", "pydantic", "sqlalchemy", "fastapi", "onnxruntime"} & set(loaded)
+
+
+def test_models_of_the_installation(tmp_path: Path) -> None:
+    shown = restyle("models", "list", "--json", folder=tmp_path).json()
+    assert {"Restyle Painter", "PICPIK Interior Design"} < set(shown["MainModels"])
+    assert shown["LoraModels"] == {}
+    assert "MODELCODE" in restyle("models", "list", folder=tmp_path).out

@@ -1,0 +1,67 @@
+"""The command ``restyle`` as a user runs it: a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How it went."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.code == 0, self
+        return json.loads(self.out)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Of the command: the obedient engine, and nothing of ours from outside."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESTYLE_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), "RESTYLE_REGISTRY": "tests.support.engines:registry", **variables}
+
+
+def restyle(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
+    """Run the command in ``folder`` to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "restyle", *arguments],
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, lines: int = 1, **variables: str) -> Iterator[tuple[list[str], Any]]:
+    """``restyle serve`` on any free port: its first ``lines`` lines, and the process. Ended with SIGTERM."""
+    with (folder / "serve.log").open("a") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "restyle", "serve", "--port", "0", *arguments],
+            cwd=folder,
+            env=environment(RESTYLE_WORKERS="1", **variables),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        yield [process.stdout.readline().rstrip("\n") for _ in range(lines)], process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, (folder / "serve.log").read_text()
+        process.stdout.close()

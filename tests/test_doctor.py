@@ -1,0 +1,94 @@
+"""What ``restyle doctor`` finds, in installations that ail in one way each."""
+
+import json
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restyle.accounts.keys import KeyStore
+from restyle.database import open_database
+from restyle.doctor import Finding, examine
+from restyle.settings import Settings
+from tests.support.command import restyle, serving
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder in use."""
+    folder = tmp_path / "data"
+    db = open_database(f"sqlite:///{folder / 'restyle.sqlite3'}")
+    KeyStore(db, folder / "key").create(credits=1)
+    db.dispose()
+    return folder
+
+
+def findings(folder: Path, **changes: Any) -> dict[str, Finding]:
+    values = {"data_dir": folder, "port": 0, "registry": "tests.support.engines:registry", "workers": 1, **changes}
+    return {finding.check: finding for finding in examine(Settings(**values))}
+
+
+def test_a_fresh_installation_is_well_and_stays_untouched(tmp_path: Path) -> None:
+    ran = restyle("doctor", "--json", folder=tmp_path, RESTYLE_PORT="0", RESTYLE_WORKERS="1")
+    found = ran.json()
+    assert all(finding["Well"] and not finding["Mend"] for finding in found)
+    named = {finding["Check"] for finding in found}
+    assert {"Python", "onnxruntime", "weights arbitrary_transform.onnx", "engine obedient", "disk", "port"} <= named
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_use_is_well(data: Path) -> None:
+    found = findings(data)
+    assert all(finding.well for finding in found.values())
+    assert "mode 0600" in found["key file"].found
+    assert "up to date" in found["database"].found
+
+
+def test_exit_code_1_and_a_way_to_mend(data: Path, tmp_path: Path) -> None:
+    (data / "key").chmod(0o644)
+    ran = restyle("doctor", folder=tmp_path, RESTYLE_DATA_DIR=str(data), RESTYLE_PORT="0", RESTYLE_WORKERS="1")
+    assert ran.code == 1
+    assert "WRONG  key file" in ran.out
+    assert f"mend: chmod 600 {data / 'key'}" in ran.out
+
+
+def test_a_damaged_database(data: Path) -> None:
+    path = data / "restyle.sqlite3"
+    path.write_bytes(b"this is no database at all" * 300)
+    found = findings(data)["database"]
+    assert not found.well
+    assert "restore" in found.mend
+
+
+def test_a_database_of_a_newer_restyle(data: Path) -> None:
+    with sqlite3.connect(data / "restyle.sqlite3") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    found = findings(data)["database"]
+    assert (found.well, "9999 of a newer" in found.found, "upgrade" in found.mend) == (False, True, True)
+
+
+def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    assert "is a file" in findings(tmp_path / "data")["data folder"].found
+
+
+def test_an_engine_that_does_not_load(tmp_path: Path) -> None:
+    found = findings(tmp_path, registry="tests.support.engines:broken_registry")["engine broken"]
+    assert (found.well, "no weights" in found.found) == (False, True)
+    assert not findings(tmp_path, registry="no.such:thing")["models"].well
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = findings(tmp_path, port=taken.getsockname()[1])["port"]
+    assert (found.well, "RESTYLE_PORT" in found.mend) == (False, True)
+
+
+def test_a_port_where_restyle_itself_answers(tmp_path: Path) -> None:
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(tmp_path / "data")) as (said, _):
+        port = int(json.loads(said[0])["Address"].rpartition(":")[2])
+        found = findings(tmp_path / "data", port=port)["port"]
+    assert (found.well, "answers" in found.found) == (True, True)
