@@ -90,8 +90,9 @@ def run(
     pages = sheet.write(out, [RAW, "reference", *columns], lines)
     sizes = " and ".join(map(str, SIZES))
     text = f"{len(wanted)} pairs: {_described(gallery, full)}. Results made at {sizes}, scored at {scorer.size}.\n"
-    links = " ".join(f"[{page.name}]({page.name})" for page in pages)
-    return Section("Quality", [text, LEGEND, _table(rows), f"Contact sheets: {links}\n"], bars(rows))
+    names = ", ".join(f"`{page.name}`" for page in pages)
+    where = f"Contact sheets, in the folder that `--out` names: {names}.\n"
+    return Section("Quality", [text, LEGEND, _table(rows), where], bars(rows))
 
 
 def bars(rows: dict[str, Row]) -> list[Bar]:

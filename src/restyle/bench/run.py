@@ -35,6 +35,9 @@ def run(
     """
     named = os.environ.get(EVALUATION)
     folder = evaluation or (Path(named) if named else None)
+    if Part.QUALITY in parts:  # what may be missing is missed before minutes of measuring
+        gallery = pictures.gallery(folder)
+        scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
     engine = load(0)
     sections = []
     if Part.SPEED in parts:
@@ -42,8 +45,7 @@ def run(
     if Part.SERVICE in parts:
         sections.append(service.run(engine, log))
     if Part.QUALITY in parts:
-        scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
-        sections.append(protocol.run(pictures.gallery(folder), engine, scorer, out, full=full, log=log))
+        sections.append(protocol.run(gallery, engine, scorer, out, full=full, log=log))
     report.write(out / "table.md", sections)
     log(f"written: {out / 'table.md'}")
     bars = [bar for section in sections for bar in section.bars]

@@ -22,6 +22,7 @@ from restyle.settings import Settings
 from restyle.wire.signature import sign
 
 START_SECONDS = 60
+POLL_SECONDS = 0.1
 PROGRAM = """
 import os, sys
 from restyle.http.server import serve
@@ -43,6 +44,12 @@ class Served:
     address: str
     key: KeyPair
     pid: int
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Processor time that the server and its workers have used."""
+        process = psutil.Process(self.pid)
+        server, *workers = (sum(one.cpu_times()[:2]) for one in (process, *process.children()))
+        return server, sum(workers)
 
     def workers(self) -> list[int]:
         """Process ids of the workers."""
@@ -149,7 +156,7 @@ class Caller:
                     self.download(url)
                 waiting.remove(task["TaskUID"])
             if waiting:
-                time.sleep(0.02)
+                time.sleep(POLL_SECONDS)
 
     def download(self, url: str) -> bytes:
         """The bytes of a result."""

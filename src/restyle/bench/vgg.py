@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -66,8 +67,6 @@ def _download(folder: Path) -> Path:
 
 
 def _read(data: bytes) -> list[tuple[Floats, Floats]]:
-    import h5py
-
     weights = []
     with h5py.File(io.BytesIO(data)) as file:
         for name in CONVOLUTIONS:
