@@ -74,6 +74,7 @@ class Dispatcher:
         self._bell.setblocking(False)
         self._drain_until: float | None = None
         self._loaded = False
+        self._stopping = threading.Lock()
         self._thread = threading.Thread(target=self._supervise, name="dispatcher", daemon=True)
 
     def start(self) -> None:
@@ -95,15 +96,17 @@ class Dispatcher:
     def stop(self, drain_seconds: float | None = None) -> None:
         """Hand out no more tasks, wait for running ones (``settings.drain_seconds`` at most), end all workers.
 
-        What still runs then is left to the next start, as is what is queued.
+        What still runs then is left to the next start, as is what is queued. A second call may shorten the wait of the
+        first; both return when all has ended.
         """
-        seconds = self._settings.drain_seconds if drain_seconds is None else drain_seconds
-        self._drain_until = time.monotonic() + seconds
+        until = time.monotonic() + (self._settings.drain_seconds if drain_seconds is None else drain_seconds)
+        self._drain_until = until if self._drain_until is None else min(until, self._drain_until)
         self.notify()
-        self._thread.join()
-        self._retention.stop()
-        self._lock.release()
-        self._close()
+        with self._stopping:
+            self._thread.join()
+            self._retention.stop()
+            self._lock.release()
+            self._close()
 
     def ready(self) -> bool:
         """Whether tasks are taken and run: an engine was loaded, and no worker since failed to load it again."""

@@ -1,0 +1,146 @@
+"""``restyle serve`` to be killed and started again, and a client that signs."""
+
+import base64
+import os
+import signal
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from restyle.accounts.keys import KeyPair, KeyStore
+from restyle.database import open_database
+from restyle.images.encode import encode_png
+from restyle.settings import Settings
+from restyle.wire.signature import sign
+from tests.support.engines import OBEDIENT
+from tests.support.pictures import picture
+
+ROOT = Path(__file__).parent.parent.parent
+RESTYLE = Path(sysconfig.get_path("scripts")) / "restyle"
+IMAGES = [base64.b64encode(encode_png(picture(64, 80, seed))).decode() for seed in (0, 1)]
+
+
+class MortalService:
+    """A service on a data folder, always on the same port, with an account of 1,000 credits.
+
+    Its engine is the obedient one of :mod:`tests.support.engines`; ``settings`` are further ``RESTYLE_`` variables in
+    lower case.
+    """
+
+    def __init__(self, folder: Path, port: int, **settings: Any) -> None:
+        self.folder = folder
+        given = {
+            "data_dir": folder,
+            "port": port,
+            "registry": "tests.support.engines:registry",
+            "log_format": "json",
+            **settings,
+        }
+        variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in given.items()}
+        self._environment = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder.with_name(folder.name + ".log")
+        self.database_url = Settings(**given).database()
+        self._pair = self._make_key()
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+
+    def _make_key(self) -> KeyPair:
+        db = open_database(self.database_url)
+        pair = KeyStore(db, self.folder / "key").create(credits=1000)
+        db.dispose()
+        return pair
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def start(self) -> None:
+        """Start, and wait until it is ready."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log)
+        end = time.monotonic() + 30
+        while not self._answers():
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < end, self._log.read_text()
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            return self._client.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """``kill -9`` of the service alone; its workers have to notice by themselves."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        self._client.close()
+
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes."""
+        try:
+            return psutil.Process(self.process.pid).children()
+        except psutil.NoSuchProcess:
+            return []
+
+    def send(self, action: str, **fields: Any) -> httpx.Response:
+        """A signed request."""
+        body = {"Action": action, "PublicKey": self._pair.public_key, **fields}
+        return self._client.post("/", json={**body, "Signature": sign(body, self._pair.private_key)})
+
+    def post(self, action: str, **fields: Any) -> dict[str, Any]:
+        """A signed request that must succeed; returns the answer."""
+        answer: dict[str, Any] = self.send(action, **fields).json()
+        assert answer["RetCode"] == 0, answer
+        return answer
+
+    def submit(self, *orders: str, **fields: Any) -> str:
+        """Submit a task for the obedient engine; returns its uid."""
+        return str(self.post("ApplyReferenceStyle", **self.task(*orders), **fields)["TaskUID"])
+
+    @staticmethod
+    def task(*orders: str) -> dict[str, Any]:
+        """The fields of a small task for the obedient engine."""
+        return {
+            "MainModel": {"ModelCode": OBEDIENT},
+            "PositivePrompts": list(orders),
+            "RawImageIndex": 0,
+            "StyleImageIndex": 1,
+            "Width": 80,
+            "Height": 64,
+            "Seed": 7,
+            "ImageList": IMAGES,
+        }
+
+    def details(self, uids: list[str]) -> list[dict[str, Any]]:
+        return list(self.post("ListTasksDetails", TaskUIDList=uids)["TaskDetailList"])
+
+    def wait(self, uids: list[str], seconds: float = 60) -> list[dict[str, Any]]:
+        """The tasks, once all have ended."""
+        end = time.monotonic() + seconds
+        while True:
+            tasks = self.details(uids)
+            if all(task["Status"] in ("Finished", "Error") for task in tasks):
+                return tasks
+            assert time.monotonic() < end, [task for task in tasks if task["Status"] not in ("Finished", "Error")]
+            time.sleep(0.05)
+
+    def download(self, url: str) -> bytes:
+        answer = self._client.get(url)
+        assert answer.status_code == 200, answer.text
+        return answer.content

@@ -1,0 +1,188 @@
+"""The service under kill -9, terminations and SIGTERM, over HTTP: nothing is lost, nothing is charged twice."""
+
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from restyle.database import open_database, reading, tasks
+from tests.support.mortal import MortalService
+
+TASKS = 24
+
+Start = Callable[..., MortalService]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a service on a port that was free a moment ago."""
+    services: list[MortalService] = []
+
+    def start(**settings: Any) -> MortalService:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        service = MortalService(tmp_path / "data", port, **settings)
+        services.append(service)
+        service.start()
+        return service
+
+    yield start
+    for service in services:
+        service.close()
+
+
+def submit_surely(service: MortalService, number: int, *orders: str) -> str:
+    """As a client does it that must not lose a task, nor pay for it twice: the same request until it is answered."""
+    while True:
+        try:
+            return service.submit(*orders, request_uuid=f"request-{number}")
+        except httpx.TransportError:
+            time.sleep(0.05)
+
+
+def check_all_well(service: MortalService, uids: list[str]) -> None:
+    """Every task finished once, with its picture, paid once; nothing is left over."""
+    assert len(set(uids)) == TASKS
+    details = service.wait(uids)
+    assert [(task["Status"], task["ErrorCode"], task["ErrorMassage"]) for task in details] == [
+        ("Finished", 0, "")
+    ] * TASKS
+    assert [task["Progress"] for task in details] == [1] * TASKS
+    pictures = {service.download(task["ImgList"][0]) for task in details}
+    assert len(pictures) == 1  # one seed, one picture, however often it was begun
+    assert service.post("GetCreditBalance")["UsedCredits"] == TASKS
+    assert service.post("ListRunningTasks")["TaskUIDList"] == []
+    db = open_database(service.database_url)
+    with reading(db) as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(tasks)).scalar_one() == TASKS
+    db.dispose()
+    until(lambda: not list((service.folder / "objects").glob("inputs/*")), 5)
+
+
+def until(holds: Callable[[], bool], seconds: float) -> float:
+    """Wait until ``holds()``, at most ``seconds``; returns how long that was."""
+    begun = time.monotonic()
+    while not holds():
+        assert time.monotonic() - begun < seconds, f"waited {seconds} seconds in vain"
+        time.sleep(0.01)
+    return time.monotonic() - begun
+
+
+def test_workers_killed_in_the_middle_of_tasks(start: Start) -> None:
+    service = start(task_attempts=10)
+    uids = [service.submit("draw 0.3") for _ in range(TASKS)]
+    dice = random.Random(1)
+    killed = 0
+    while service.post("ListRunningTasks")["TaskUIDList"]:
+        time.sleep(dice.uniform(0.1, 0.5))
+        if killed < 15 and (workers := service.workers()):
+            dice.choice(workers).kill()
+            killed += 1
+    assert killed >= 8
+    assert service.process.poll() is None
+    check_all_well(service, uids)
+
+
+def test_the_service_killed_at_random_moments(start: Start) -> None:
+    service = start()
+    uids: list[str] = []
+
+    def submit_all() -> None:
+        for number in range(TASKS):
+            uids.append(submit_surely(service, number, "draw 0.2"))
+            time.sleep(0.05)
+
+    client = Thread(target=submit_all)
+    client.start()
+    dice = random.Random(2)
+    for _ in range(6):
+        time.sleep(dice.uniform(0.05, 0.8))
+        workers = service.workers()
+        service.kill()
+        until(partial(all_gone, workers), 1)
+        service.start()
+    client.join()
+    assert [submit_surely(service, number, "draw 0.2") for number in range(TASKS)] == uids
+    check_all_well(service, uids)
+
+
+def test_running_tasks_are_terminated_within_a_second(start: Start) -> None:
+    service = start()
+    orders = ["draw 60", "deaf 60"]
+    uids = [service.submit(orders[number % 2]) for number in range(TASKS)]
+    slowest = 0.0
+    for number in range(0, TASKS, 2):
+        pair, following = uids[number : number + 2], uids[number + 2 : number + 4]
+        until(partial(all_have, service, pair, "Running"), 5)
+        time.sleep(0.1)  # by now most of the deaf are at work
+        workers = service.workers()
+        begun = time.monotonic()
+        for uid in pair:
+            service.post("TerminateTask", TaskUID=uid)
+        until(partial(both_stopped, service, workers, following), 1)
+        slowest = max(slowest, time.monotonic() - begun)
+    details = service.wait(uids, seconds=5)
+    assert {(task["Status"], task["ErrorCode"]) for task in details} == {("Error", 5104)}
+    assert slowest < 1
+    assert service.post("GetCreditBalance")["UsedCredits"] == 0
+    uid = service.submit()
+    assert service.wait([uid])[0]["Status"] == "Finished"
+    assert service.send("TerminateTask", TaskUID=uid).json()["RetCode"] == 4011
+
+
+def test_sigterm_drains(start: Start) -> None:
+    service = start()
+    uids = [service.submit("draw 0.6") for _ in range(TASKS)]
+    until(lambda: [task["Status"] for task in service.details(uids)].count("Running") == 2, 5)
+    running = [task["TaskUID"] for task in service.details(uids) if task["Status"] == "Running"]
+    service.terminate()
+    time.sleep(0.2)
+    refused = service.send("ApplyReferenceStyle", **service.task())
+    assert refused.status_code == 503
+    assert service.process.wait(10) == 0
+    service.start()
+    details = {task["TaskUID"]: task for task in service.details(uids)}
+    assert {details[uid]["Status"] for uid in running} == {"Finished"}
+    check_all_well(service, uids)
+
+
+def test_sigterm_breaks_off_what_does_not_end_in_time(start: Start) -> None:
+    service = start(drain_seconds=0.1)
+    uids = [service.submit("draw 0.5") for _ in range(TASKS)]
+    for _ in range(3):
+        time.sleep(0.3)
+        service.terminate()
+        assert service.process.wait(10) == 0
+        service.start()
+    check_all_well(service, uids)
+
+
+def all_have(service: MortalService, uids: list[str], status: str) -> bool:
+    return {task["Status"] for task in service.details(uids)} == {status}
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    return not any(alive(process) for process in processes)
+
+
+def both_stopped(service: MortalService, workers: list[psutil.Process], following: list[str]) -> bool:
+    """The deaf task stops with its process, if it was at work already; else both processes go on to what follows."""
+    gone = not all(alive(worker) for worker in workers)
+    return gone or not following or all_have(service, following, "Running")
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether the process still runs; one that ended and whose end nobody asked about yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
