@@ -86,6 +86,20 @@ def test_orientation_sets_the_picture_upright(kind: str, orientation: int) -> No
     assert np.abs(read(data).astype(float) - turned).mean() < 12
 
 
+@pytest.mark.parametrize("place", [33, -12])
+def test_a_header_is_read_without_decoding_wherever_a_png_keeps_its_exif(place: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    chunk = pictures.png_chunk(b"eXIf", exif.tobytes()[6:])
+    plain = pictures.encode(PICTURE, "PNG")
+    data = plain[:place] + chunk + plain[place:]
+    assert check_header(data, LIMITS, field="ImageList[0]") == ImageInfo("PNG", 40, 60)
+    assert np.array_equal(read(data), np.rot90(PICTURE, -1))
+    undecodable = pictures.png_header(7000, 6000) + pictures.png_chunk(b"IDAT", b"junk") + chunk
+    undecodable += pictures.png_chunk(b"IEND", b"")
+    assert check_header(undecodable, LIMITS, field="ImageList[0]") == ImageInfo("PNG", 6000, 7000)
+
+
 def test_broken_exif_says_nothing_against_the_pixels() -> None:
     data = pictures.encode(PICTURE, "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7fnonsense")
     assert np.array_equal(read(data), PICTURE)
@@ -171,6 +185,7 @@ def test_cut_off_files_are_refused_before_decoding(kind: str, options: dict[str,
 
 
 def test_damage_inside_is_found() -> None:
+    assert "cut off" in refusal(check_header, pictures.png_header(9, 9) + pictures.png_chunk(b"IEND", b""))
     flipped = bytearray(pictures.encode(PICTURE, "PNG"))
     flipped[len(flipped) // 2] ^= 1
     assert "cut off or damaged" in refusal(check_header, bytes(flipped))

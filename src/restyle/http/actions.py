@@ -1,6 +1,5 @@
 """What each action does, one function each. They run in threads: the database and the storage are waited for here."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from restyle.http.pictures import read_pictures
 from restyle.http.service import Service
 from restyle.images.limits import Limits
 from restyle.models.registry import MainModel, SubModel
+from restyle.seeds import batch_seeds
 from restyle.storage import input_key, input_prefix
 from restyle.tasks.spec import Spec
 from restyle.tasks.store import Status, Submission, TaskRecord
@@ -146,12 +146,6 @@ ACTIONS: dict[type[schema.Request], Callable[[Service, Call, Any], schema.Answer
     schema.TerminateTask: terminate_task,
     schema.GetCreditBalance: get_credit_balance,
 }
-
-
-def batch_seeds(seed: int, count: int) -> tuple[int, ...]:
-    """One seed per image: ``seed``, or one drawn for -1, counting up and from 2147483647 on to 0."""
-    first = secrets.randbelow(schema.SEED_MAX + 1) if seed == -1 else seed
-    return tuple((first + index) % (schema.SEED_MAX + 1) for index in range(count))
 
 
 def notices(model: MainModel, request: schema.ApplyReferenceStyle) -> tuple[str, ...]:

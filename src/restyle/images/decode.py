@@ -24,7 +24,7 @@ from restyle.errors import RestyleError
 from restyle.images.colour import UnsupportedColour, to_srgb
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
-from restyle.images.whole import is_whole
+from restyle.images.whole import is_whole, png_chunks
 from restyle.wire.codes import Code
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
@@ -102,7 +102,7 @@ def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
     """
     with _quiet(), _open(data, limits, field) as image:
         width, height = image.size
-        if _orientation(image) in TURNED and not _turns_itself(image):
+        if _orientation(image, data if image.format == "PNG" else b"") in TURNED and not _turns_itself(image):
             width, height = height, width
         return ImageInfo(_format(image), width, height)
 
@@ -183,12 +183,27 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 where metadata is missing or broken, which says nothing against the pixels."""
+def _orientation(image: Image.Image, png: bytes = b"") -> int:
+    """EXIF orientation 1..8; 1 where metadata is missing or broken, which says nothing against the pixels.
+
+    ``png`` is the file of a PNG that is not decoded yet, and shall not be: its EXIF may stand behind the pixels.
+    """
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        exif = image.getexif() if not png else _png_exif(image, png)
+        return int(exif.get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - broken EXIF fails in every way
         return 1
+
+
+def _png_exif(image: Image.Image, png: bytes) -> Image.Exif:
+    """Pillow's own ``getexif`` of a PNG decodes it whole; this looks at its chunks."""
+    if "exif" in image.info or "Raw profile type exif" in image.info:
+        return Image.Image.getexif(image)
+    exif = Image.Exif()
+    for name, start, end in png_chunks(png):
+        if name == b"eXIf":
+            exif.load(png[start + 4 : end])
+    return exif
 
 
 def _turns_itself(image: Image.Image) -> bool:
