@@ -47,9 +47,11 @@ def echoes(body: Mapping[str, Json]) -> tuple[str, str | None]:
 
 
 def failure(error: RestyleError, body: Mapping[str, Json]) -> Response:
-    """The answer that carries ``error``."""
+    """The answer that carries ``error``; its Message names the field at fault."""
     action, mark = echoes(body)
-    answer = Answer(RetCode=error.code, Action=action, Message=error.message, request_uuid=mark, fault=error.field)
+    named = error.field is None or error.field in error.message
+    message = error.message if named else f"{error.field}: {error.message}"
+    answer = Answer(RetCode=error.code, Action=action, Message=message, request_uuid=mark, fault=error.field)
     if isinstance(error, Refused):
         return respond(answer, error.status, error.headers)
     return respond(answer)

@@ -12,6 +12,7 @@ import uvicorn
 
 from restyle.errors import RestyleError
 from restyle.http.app import create_app
+from restyle.http.log import configure
 from restyle.http.service import Service
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -31,6 +32,7 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     ``settings.drain_seconds``, queued ones wait for the next start. A second signal ends the waiting. Raises
     RestyleError (5000) when the address cannot be bound, or an operator has to mend something first.
     """
+    configure(settings)
     with _bind(settings.host, settings.port) as listener:
         service = Service.open(settings)
         config = uvicorn.Config(

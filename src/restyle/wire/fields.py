@@ -125,6 +125,17 @@ class Plain(GenerateJsonSchema):
             del made["default"]
         return made
 
+    def field_is_required(
+        self,
+        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
+        total: bool,
+    ) -> bool:
+        """In an answer everything is there but what may be None, which is left out."""
+        inner = field["schema"]
+        if self.mode == "serialization":
+            return not (inner["type"] == "default" and inner.get("default", ...) is None)
+        return super().field_is_required(field, total)
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 

@@ -61,7 +61,7 @@ class Model(Fields):
 class Request(Fields):
     """What every request carries."""
 
-    Action: str
+    Action: Annotated[str, Field(description="The operation.")]
     PublicKey: Annotated[Filled, Field(description="The public key of the account.")]
     Signature: Annotated[Filled, Field(description="Signature of all other fields: 40 lower-case hex digits.")]
     request_uuid: Annotated[

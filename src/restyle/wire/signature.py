@@ -47,9 +47,9 @@ def same_text(one: str, other: str) -> bool:
 def digest_body(body: Mapping[str, Json], signature: str) -> bytes:
     """A digest that tells two signed bodies apart, even where their signatures agree.
 
-    ``signature`` is that of ``body``. It has no separators (``["ab","c"]`` signs like ``["a","bc"]``), so alone it cannot
-    say whether a repeated request is the same one. It does cover every byte, in a fixed order; with the kind and length
-    of every value beside it nothing is left open, and megabytes need not be hashed again. Numbers count by value.
+    ``signature`` is that of ``body``. It has no separators (``["ab","c"]`` signs like ``["a","bc"]``), so alone it
+    cannot say whether a repeated request is the same one. It does cover every byte, in a fixed order; with the kind and
+    length of every value beside it nothing is left open, and megabytes need not be hashed again.
     """
     digest = hashlib.sha256(signature.encode())
     for frame in _frames(_unsigned(body)):

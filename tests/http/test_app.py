@@ -1,0 +1,179 @@
+import json
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restyle.http.openapi import document
+from restyle.wire.codes import Code
+from restyle.wire.schema import REQUESTS
+from tests.support.service import RunningService, running
+
+
+def test_health_and_readiness(service: RunningService) -> None:
+    for path in ("/healthz", "/readyz"):
+        response = service.http.get(path)
+        assert (response.status_code, response.json()["RetCode"]) == (200, 0)
+
+
+def test_a_service_without_a_working_engine_is_alive_but_not_ready(tmp_path: Path) -> None:
+    registry = "tests.support.engines:broken_registry"
+    with running(tmp_path, ready=False, registry=registry, drain_seconds=0) as service:
+        assert service.http.get("/healthz").status_code == 200
+        response = service.http.get("/readyz")
+        assert (response.status_code, response.json()["Message"]) == (503, "no worker has loaded its engine yet")
+        assert "Retry-After" in response.headers
+
+
+def test_metrics_tell_what_happened(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        service.wait(service.submit())
+        service.http.post("/", content=b"x", headers={"Content-Type": "application/json"})
+        page = service.http.get("/metrics").text
+        for line in (
+            'restyle_requests_total{action="ApplyReferenceStyle",code="0"} 1.0',
+            'restyle_requests_total{action="",code="4001"} 1.0',
+            'restyle_request_seconds_count{action="ApplyReferenceStyle"} 1.0',
+            'restyle_tasks{status="Queuing"} 0.0',
+            'restyle_tasks{status="Running"} 0.0',
+            "restyle_bodies_held_bytes 0.0",
+        ):
+            assert line in page.splitlines()
+        assert "process_resident_memory_bytes" in page
+        time.sleep(2.2)
+        page = service.http.get("/metrics").text
+        assert 'restyle_tasks_ended_total{code="0"} 1.0' in page.splitlines()
+        assert "restyle_engine_seconds_count 1.0" in page.splitlines()
+
+
+def test_unknown_actions_do_not_make_new_metrics(service: RunningService) -> None:
+    for number in range(3):
+        assert service.call(f"Nothing{number}")["RetCode"] == 161
+    assert "Nothing" not in service.http.get("/metrics").text
+
+
+@pytest.fixture(scope="module")
+def openapi(service: RunningService) -> dict[str, Any]:
+    response = service.http.get("/openapi.json")
+    assert response.headers["Content-Type"] == "application/json"
+    made: dict[str, Any] = response.json()
+    return made
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for each in value.values():
+            yield from references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def test_the_document_is_openapi_3_1_whose_references_all_lead_somewhere(openapi: dict[str, Any]) -> None:
+    assert openapi["openapi"].startswith("3.1.")
+    schemas = openapi["components"]["schemas"]
+    found = set(references(openapi))
+    assert found == {f"#/components/schemas/{name}" for name in schemas}
+    operations = [way["operationId"] for path in openapi["paths"].values() for way in path.values()]
+    assert len(set(operations)) == len(operations)
+
+
+def test_there_is_one_documented_body_per_action(openapi: dict[str, Any]) -> None:
+    content = openapi["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
+    mapping = content["schema"]["discriminator"]["mapping"]
+    assert set(mapping) == set(REQUESTS) == set(content["examples"])
+    assert [each["$ref"] for each in content["schema"]["oneOf"]] == list(mapping.values())
+    for action, reference in mapping.items():
+        declared = openapi["components"]["schemas"][reference.rpartition("/")[2]]
+        assert declared["properties"]["Action"]["const"] == action
+        assert declared["description"]
+        assert {"Action", "PublicKey", "Signature"} <= set(declared["required"])
+        for name, each in declared["properties"].items():
+            assert name == "Action" or each["description"], (action, name)
+
+
+def test_ranges_and_defaults_of_the_page_are_in_the_document(openapi: dict[str, Any]) -> None:
+    fields = openapi["components"]["schemas"]["ApplyReferenceStyle"]["properties"]
+    assert {name: fields["Width"][name] for name in ("minimum", "maximum", "default", "type")} == {
+        "minimum": 64,
+        "maximum": 2560,
+        "default": 1024,
+        "type": "integer",
+    }
+    assert fields["ResizeMode"]["enum"] == ["JustResize", "CropAndResize", "ResizeAndFill"]
+    required = set(openapi["components"]["schemas"]["ApplyReferenceStyle"]["required"])
+    assert required == {
+        "Action", "PublicKey", "Signature", "MainModel", "RawImageIndex", "StyleImageIndex", "ImageList",
+    }  # fmt: skip
+    text = json.dumps(openapi)
+    assert all(f"{int(code)}: {code.meaning}" in text for code in Code)
+
+
+def test_real_answers_have_the_documented_fields(service: RunningService, openapi: dict[str, Any]) -> None:
+    schemas = openapi["components"]["schemas"]
+    uid = service.submit()
+    service.wait(uid)
+    for action, fields in (
+        ("ListTasksDetails", {"TaskUIDList": [uid]}),
+        ("ListModels", {}),
+        ("ListRunningTasks", {}),
+        ("GetCreditBalance", {}),
+    ):
+        answer = service.call(action, **fields)  # type: ignore[arg-type]
+        declared = schemas[f"{action}Answer"]
+        assert set(declared["required"]) <= set(answer) <= set(declared["properties"])
+    detail = service.task(uid)
+    assert set(schemas["TaskDetail"]["required"]) <= set(detail) <= set(schemas["TaskDetail"]["properties"])
+
+
+def test_the_document_names_the_address_it_is_served_at(service: RunningService, openapi: dict[str, Any]) -> None:
+    assert openapi["servers"] == [{"url": service.url}]
+    assert json.loads(document("https://a.example/"))["servers"] == [{"url": "https://a.example"}]
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to, and whether its elements close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.anchors: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.add(value or "")
+            if name == "href" and (value or "").startswith("#"):
+                self.anchors.add((value or "")[1:])
+            elif name in {"src", "href", "style"} or name.startswith("on"):
+                self.outside.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_stands_on_its_own(service: RunningService) -> None:
+    response = service.http.get("/docs")
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    links = Links()
+    links.feed(response.text)
+    assert links.open == []
+    assert links.outside == ["openapi.json"]
+    assert links.anchors <= links.ids
+    assert set(REQUESTS) <= links.ids
+    assert "<script" not in response.text
+    assert not re.search(r"https?://(?!127\.0\.0\.1:8484/results)", response.text)
+    for code in Code:
+        assert f"<td>{int(code)}</td><td>{code.meaning}</td>" in response.text

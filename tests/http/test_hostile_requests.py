@@ -1,0 +1,74 @@
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.support.hostile import MAX_IMAGE_BYTES, Case, table
+from tests.support.service import RunningService, running
+
+TABLE = table()
+SLACK = 24 * 1024 * 1024
+"""Bytes by which the memory of a process may differ though nothing is kept."""
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    with running(
+        tmp_path_factory.mktemp("exposed"),
+        max_image_bytes=MAX_IMAGE_BYTES,
+        max_unfinished_tasks=10_000,
+        requests_per_minute=100_000,
+    ) as service:
+        yield service
+
+
+def test_the_table_is_as_large_as_it_should_be() -> None:
+    assert len(TABLE) >= 150
+    assert len({case.name for case in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize("case", TABLE, ids=[case.name for case in TABLE])
+def test_each_gets_its_answer_and_a_good_request_right_after_works(exposed: RunningService, case: Case) -> None:
+    response = case.send(exposed)
+    answer = response.json()
+    assert (answer["RetCode"], answer.get("Field"), response.status_code) == (case.code, case.field, case.status), (
+        answer
+    )
+    if case.code:
+        assert answer["Message"]
+        assert len(answer["Message"]) < 400
+        assert case.field is None or case.field in answer["Message"]
+        assert "TaskUID" not in answer
+    good = exposed.http.post("/", json=exposed.sign({"Action": "ListRunningTasks"}))
+    assert (good.status_code, good.json()["RetCode"]) == (200, 0)
+
+
+def test_the_service_is_as_it_was(exposed: RunningService) -> None:
+    """After the whole table once more, memory and file handles are those from before; nothing went wrong inside."""
+    settle(exposed)
+    process = psutil.Process(exposed.process.pid)
+    memory, handles, threads = process.memory_info().rss, process.num_fds(), process.num_threads()
+    accepted: dict[str, str] = {}
+    for case in TABLE:
+        answer = case.send(exposed).json()
+        assert answer["RetCode"] == case.code, case.name
+        if "TaskUID" in answer:
+            accepted[case.name] = answer["TaskUID"]
+    settle(exposed)
+    assert process.memory_info().rss <= memory + SLACK
+    assert process.num_fds() <= handles + 1  # another thread of a lane may have opened the database
+    assert process.num_threads() <= threads + 2
+    assert '"level": "error"' not in exposed.log.read_text()
+    for name, uid in accepted.items():
+        detail = exposed.task(uid)
+        assert (detail["Status"], detail["ErrorMessage"]) == ("Finished", ""), name
+
+
+def settle(service: RunningService) -> None:
+    """Wait until the good ones among them are drawn."""
+    end = time.monotonic() + 120
+    while service.call("ListRunningTasks")["TaskUIDList"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(0.3)

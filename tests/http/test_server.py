@@ -1,0 +1,90 @@
+import logging
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+
+from restyle.errors import RestyleError
+from restyle.http.server import serve
+from restyle.settings import Settings
+from tests.support.service import running, submission
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """``serve`` sets up the logging of its process, which here is that of the tests."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_drain_lets_running_tasks_finish_and_keeps_queued_ones(tmp_path: Path) -> None:
+    with running(tmp_path, drain_seconds=20) as service:
+        first, second = service.submit("draw 1.5"), service.submit()
+        service.wait(first, "Running")
+        service.drain()
+        end = time.monotonic() + 1
+        while (response := service.http.get("/readyz")).status_code == 200:
+            assert time.monotonic() < end
+        assert (response.status_code, response.json()["Message"]) == (503, "the service is stopping")
+        refused = service.post({"Action": "ApplyReferenceStyle", "request_uuid": "late", **submission()})
+        assert (refused.status_code, refused.json()["RetCode"]) == (503, 4009)
+        assert refused.json()["request_uuid"] == "late"
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert service.task(first)["Status"] == "Running"
+        assert service.process.wait(20) == 0
+        assert "Traceback" not in service.log.read_text()
+        key = service.key
+    with running(tmp_path) as service:
+        service.key = key
+        assert service.task(first)["Status"] == "Finished"
+        assert service.wait(second)["Status"] == "Finished"
+
+
+def test_a_drain_has_an_end_and_a_second_signal_brings_it_at_once(tmp_path: Path) -> None:
+    for seconds, signals in ((0.5, 1), (60, 2)):
+        with running(tmp_path, drain_seconds=seconds) as service:
+            uid = service.submit("draw 2")
+            service.wait(uid, "Running")
+            began = time.monotonic()
+            for _ in range(signals):
+                service.process.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+            assert service.process.wait(10) == 0
+            assert time.monotonic() - began < 4
+            key = service.key
+        with running(tmp_path) as service:
+            service.key = key
+            assert service.wait(uid)["Status"] == "Finished"
+
+
+def test_the_port_that_the_system_chose_is_told(tmp_path: Path) -> None:
+    with running(tmp_path, port=0) as service:
+        assert service.url.startswith("http://127.0.0.1:")
+        assert httpx.get(service.url + "/healthz").status_code == 200
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(RestyleError, match=f"cannot bind 127.0.0.1 port {port}: .*in use"):
+            serve(Settings(data_dir=tmp_path / "data", port=port))
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        settings = Settings(data_dir=service.settings.data_dir, port=0, registry="tests.support.engines:registry")
+        with pytest.raises(RestyleError, match="another service"):
+            serve(settings)
+        assert service.http.get("/readyz").status_code == 200
