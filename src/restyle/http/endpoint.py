@@ -73,9 +73,8 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
     async with received(request, service.bodies, service.settings.max_body_bytes) as raw:
         exchange.size = len(raw)
         large = exchange.size > SMALL
-        exchange.body = await service.lanes.run(partial(_parse, raw), heavy=True) if large else _parse(raw)
-        if header is None:
-            raw.clear()  # a large body need not be held twice from here on
+        read = partial(_parse, raw, header is None)
+        exchange.body = await service.lanes.run(read, heavy=True) if large else read()
         action = action_of(exchange.body)
         exchange.action = action.__name__
         submits = action is schema.ApplyReferenceStyle
@@ -92,9 +91,9 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
         return await service.lanes.run(work, heavy=large or submits)
 
 
-def _parse(raw: bytearray) -> dict[str, Json]:
+def _parse(raw: bytearray, use_up: bool) -> dict[str, Json]:
     try:
-        return parse(raw)
+        return parse(raw, use_up=use_up)
     except NotAnObjectError as error:
         raise Refused(400, Code.BODY_NOT_OBJECT, str(error)) from None
 

@@ -13,6 +13,7 @@ import uvicorn
 from restyle.errors import RestyleError
 from restyle.http.app import create_app
 from restyle.http.log import configure
+from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -33,6 +34,7 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     RestyleError (5000) when the address cannot be bound, or an operator has to mend something first.
     """
     configure(settings)
+    give_large_blocks_back()
     with _bind(settings.host, settings.port) as listener:
         service = Service.open(settings)
         config = uvicorn.Config(
