@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address to bind. Loopback unless told, because keys travel in the body."
     )
     port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
-    public_url: str = Field("", description="Base of result URLs as clients reach it; empty means the address bound.")
+    public_url: str = Field("", description="Base of result URLs; empty means the address by which the client came.")
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
     registry: str = Field(
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body.")
     max_bodies_bytes: int = Field(
-        192 * MIB, ge=1024, description="Bytes of all bodies held at once; more wait. Bounds the server's memory."
+        192 * MIB, ge=1024, description="Memory for bodies in flight, each counted twice its size; more wait."
     )
     max_images: int = Field(16, ge=2, le=1024, description="Most images in one request.")
     max_image_bytes: int = Field(40_000_000, ge=1024, description="Largest encoded image.")
