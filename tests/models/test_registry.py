@@ -34,6 +34,26 @@ def test_an_unknown_main_model_is_named(code: str) -> None:
     assert len(caught.value.message) < 200
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "count", "price", "points"),
+    [
+        (64, 64, 1, 1, 1),
+        (1000, 1000, 1, 1, 1),
+        (1024, 1024, 1, 1, 2),
+        (1024, 1024, 4, 1, 8),
+        (2560, 2560, 1, 1, 7),
+        (2000, 500, 3, 0.1, 3),
+        (2000, 1500, 1, 0.1, 1),
+        (2500, 2000, 1, 0.2, 1),
+        (1000, 1000, 16, 0, 0),
+    ],
+)
+def test_points_are_megapixels_times_price_rounded_up_per_image(
+    width: int, height: int, count: int, price: float, points: int
+) -> None:
+    assert Registry(Settings(painter_price=price)).main("Restyle Painter").points(width, height, count) == points
+
+
 def test_the_painter_takes_no_sub_model_whatever_its_code() -> None:
     registry = Registry(Settings())
     with pytest.raises(RestyleError) as caught:
