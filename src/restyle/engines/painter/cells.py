@@ -1,0 +1,61 @@
+"""Convolutions between pictures cut into cells.
+
+A picture of C channels cut into cells of b x b pixels is a picture of b*b*C channels, 1/b as wide and high, channels in
+the order (row in cell, column in cell, C). On cells, the network's wide kernels over few channels become 3 x 3 and 2 x 2
+kernels over many, which is what processors multiply fastest; the arithmetic is the same (space to depth, and for
+convolutions behind a nearest-neighbour enlargement the sub-pixel convolution of Shi et al. 2016).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restyle.engines.painter.weights import Array
+
+
+@dataclass(frozen=True, slots=True)
+class CellKernel:
+    """``weight`` is float32 (out, in, n, n) over cells; ``before`` and ``after`` count the cells it needs around."""
+
+    weight: Array
+    before: int
+    after: int
+
+
+def cell_kernel(weight: Array, *, cell_in: int, cell_out: int, stride: int = 1, enlarge: int = 1) -> CellKernel:
+    """A convolution (odd kernel, centred) between pixels as one between cells of ``cell_in`` and ``cell_out`` pixels.
+
+    ``stride`` is the convolution's; ``enlarge`` is the nearest-neighbour enlargement of its input. One cell must cover
+    the same area on both sides: ``cell_out * stride == cell_in * enlarge``.
+    """
+    if cell_out * stride != cell_in * enlarge:
+        raise ValueError(f"cells of {cell_in} and {cell_out} pixels do not cover the same area")
+    outputs, inputs, size, _ = weight.shape
+    reach = size // 2
+    taps = []
+    for phase in range(cell_out):
+        for tap in range(size):
+            pixel = (stride * phase + tap - reach) // enlarge
+            taps.append((phase, tap, pixel // cell_in, pixel % cell_in))
+    first, last = min(tap[2] for tap in taps), max(tap[2] for tap in taps)
+    span = last - first + 1
+    result = np.zeros((cell_out, cell_out, outputs, cell_in, cell_in, inputs, span, span), np.float32)
+    for row, i, y, from_row in taps:
+        for column, j, x, from_column in taps:
+            result[row, column, :, from_row, from_column, :, y - first, x - first] += weight[:, :, i, j]
+    flat = result.reshape(cell_out * cell_out * outputs, cell_in * cell_in * inputs, span, span)
+    return CellKernel(flat, before=-first, after=last)
+
+
+def to_cells(picture: Array, size: int) -> Array:
+    """float32 (H, W, C), H and W multiples of ``size``, to float32 (1, size*size*C, H/size, W/size)."""
+    height, width, channels = picture.shape
+    cut = picture.reshape(height // size, size, width // size, size, channels)
+    return np.ascontiguousarray(cut.transpose(1, 3, 4, 0, 2)).reshape(1, -1, height // size, width // size)
+
+
+def from_cells(cells: Array, size: int) -> Array:
+    """The inverse of ``to_cells``."""
+    _, channels, rows, columns = cells.shape
+    cut = cells.reshape(size, size, channels // size**2, rows, columns)
+    return np.ascontiguousarray(cut.transpose(3, 0, 4, 1, 2)).reshape(rows * size, columns * size, -1)

@@ -1,0 +1,180 @@
+"""The painter: an arbitrary style in one picture, on any processor, in a fraction of a second.
+
+Three ideas stand around the network. *Feedback*: the drawn picture is shown to the style predictor, and the code is
+corrected by what is missing, as long as the picture's edges survive. *Coarse to fine*: large strokes are drawn at a
+fixed base size, and every finer level adds only what the coarser one cannot show, so a style looks the same at every
+size. *Quiet flats*: faint noise of the photograph is smoothed first, since the network draws hatching on it.
+"""
+
+import hashlib
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import numpy as np
+import openvino as ov
+
+from restyle.engines.base import Job, Pixels, Report
+from restyle.engines.painter.filters import GuidedFilter, colour_mapped, luma, resized
+from restyle.engines.painter.predictor import Predictor
+from restyle.engines.painter.transformer import Transformer
+from restyle.engines.painter.views import StyleCodes, of_side, style_codes
+from restyle.engines.painter.weights import Array
+
+BASE_SIDE = 512
+"""Square root of the pixels at which large strokes are drawn; a seed moves it by up to BASE_JITTER octaves."""
+BASE_JITTER = 0.15
+FEEDBACK_ROUNDS = 2
+FEEDBACK_RATE = 0.7
+LEAST_EDGES = 0.93
+"""Feedback must keep this part of the correlation between the drawn picture's edges and the photograph's."""
+CACHED_STYLES = 32
+
+
+def load(threads: int) -> "Painter":
+    """The painter with ``threads`` threads, 0 for all cores. Raises RestyleError 5101 when weights are missing."""
+    return Painter(threads or os.cpu_count() or 1)
+
+
+class Painter:
+    """An engine (see ``engines.base``). Prompts and sub-models are not understood."""
+
+    def __init__(self, threads: int) -> None:
+        core = ov.Core()
+        half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        options: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+        }
+        self._transformer = Transformer(core, options)
+        self._predictor = Predictor(core, options)
+        self._quieten = GuidedFilter(core, options, radius=8, contrast=0.03)
+        self._follow = GuidedFilter(core, options, radius=16, contrast=0.1)
+        self._styles: OrderedDict[tuple[bytes, float, int, bool], StyleCodes] = OrderedDict()
+
+    def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
+        """Yield one image per seed. Strength 0 yields the raw image itself."""
+        digest = hashlib.sha256(repr(job.style.shape).encode() + job.style.tobytes()).digest()
+        for index, seed in enumerate(job.seeds):
+            done = index / len(job.seeds)
+            report(done)
+
+            def part(fraction: float, done: float = done) -> None:
+                report(done + fraction / len(job.seeds))
+
+            yield job.raw.copy() if job.strength == 0 else self._draw(job, seed, digest, part)
+        report(1.0)
+
+    def _draw(self, job: Job, seed: int, digest: bytes, report: Report) -> Pixels:
+        raw = job.raw.astype(np.float32) / 255
+        style = job.style.astype(np.float32) / 255
+        sizes = _level_sizes(raw.shape[1], raw.shape[0], seed)
+        total = sum(width * height for width, height in sizes)
+        base = math.sqrt(sizes[0][0] * sizes[0][1])
+        codes = self._style_codes(style, digest, base, seed, closer=len(sizes) > 1)
+        report(0.1)
+        drawn, done = raw, 0
+        full, own = codes.start, codes.start
+        for level, (width, height) in enumerate(sizes):
+            photograph = resized(raw, width, height)
+            quiet = self._quieten(photograph, luma(photograph))
+            if level == 0:
+                full = self._feedback(quiet, codes, base)
+                own = self._predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
+            step = codes.closer if level else np.zeros_like(codes.closer)
+            finer = self._blend(photograph, quiet, full + step, own, job.strength)
+            if level == 0:
+                drawn = self._graded(finer, of_side(style, base), job.strength)
+            else:
+                drawn = _with_coarse(finer, drawn)
+            done += width * height
+            report(0.1 + 0.8 * done / total)
+        if job.preserve_color:
+            drawn = self._recoloured(drawn, raw)
+        result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return result
+
+    def _style_codes(self, style: Array, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
+        key = (digest, base, seed, closer)
+        if key not in self._styles:
+            self._styles[key] = style_codes(self._predictor, style, base, seed, closer=closer)
+            if len(self._styles) > CACHED_STYLES:
+                self._styles.popitem(last=False)
+        self._styles.move_to_end(key)
+        return self._styles[key]
+
+    def _feedback(self, quiet: Array, codes: StyleCodes, base: float) -> Array:
+        """The code under which the drawn picture comes nearest to the target code without losing its edges."""
+        small = of_side(quiet, 0.75 * base)
+        code, rate = codes.start, FEEDBACK_RATE
+        drawn = self._transformer(small, code)
+        least = LEAST_EDGES * _edge_correlation(drawn, small)
+        for remaining in reversed(range(FEEDBACK_ROUNDS)):
+            candidate = code + rate * (codes.target - self._predictor(drawn))
+            redrawn = self._transformer(small, candidate)
+            if _edge_correlation(redrawn, small) < least:
+                rate /= 2
+            else:
+                code, drawn = candidate, redrawn
+            if not remaining:
+                break
+        return code
+
+    def _blend(self, photograph: Array, quiet: Array, code: Array, own: Array, strength: float) -> Array:
+        """Between the photograph's own code and ``code``; what its own code fails to redraw fades out with strength."""
+        if strength == 1:
+            return self._transformer(quiet, code)
+        drawn = self._transformer(quiet, (1 - strength) * own + strength * code)
+        return drawn + (1 - strength) * (photograph - self._transformer(quiet, own))
+
+    def _graded(self, drawn: Array, style: Array, strength: float) -> Array:
+        """Nearer the reference's palette: the colour map's shift, smoothed along the drawn edges, so without haloes."""
+        shift = colour_mapped(drawn, style) - drawn
+        graded: Array = np.clip(drawn + strength * self._follow(shift, luma(drawn)), 0, 1)
+        return graded
+
+    def _recoloured(self, drawn: Array, raw: Array) -> Array:
+        """The photograph's colours under the drawn strokes: luminance-only transfer (Gatys et al. 2017).
+
+        Broad changes of lightness are taken back along the photograph's own edges, since they are colour to the eye.
+        """
+        lightness, target = luma(drawn), luma(raw)
+        spread = float(target.std()) / max(float(lightness.std()), 1e-3)
+        change = (lightness - lightness.mean()) * min(spread, 1.5) + target.mean() - target
+        stacked = np.repeat(change[..., None], 3, axis=2)
+        return raw + stacked - self._follow(stacked, target)
+
+
+def _level_sizes(width: int, height: int, seed: int) -> list[tuple[int, int]]:
+    """Sizes from the base to the whole picture, at most doubling; one level where the picture is hardly larger."""
+    jitter = np.random.default_rng([seed, 1]).uniform(-BASE_JITTER, BASE_JITTER)
+    octaves = math.log2(math.sqrt(width * height) / BASE_SIDE) - jitter
+    finer = max(0, math.ceil(octaves - 0.25))
+    scales = [2 ** (-octaves * (finer - level) / finer) for level in range(finer)] if finer else []
+    return [*((max(32, round(width * s)), max(32, round(height * s))) for s in scales), (width, height)]
+
+
+def _with_coarse(fine: Array, coarse: Array) -> Array:
+    """``fine`` with everything broader than two pixels of ``coarse`` replaced by ``coarse``."""
+    height, width, _ = fine.shape
+    rows, columns = max(1, coarse.shape[0] // 2), max(1, coarse.shape[1] // 2)
+    difference = resized(coarse, columns, rows) - resized(fine, columns, rows)
+    return fine + resized(difference, width, height)
+
+
+def _edge_correlation(drawn: Array, photograph: Array) -> float:
+    """Correlation of the two pictures' luma gradient magnitudes, -1..1."""
+    first, second = (_gradients(luma(picture)) for picture in (drawn, photograph))
+    first -= first.mean()
+    second -= second.mean()
+    scale = math.sqrt(float((first * first).mean() * (second * second).mean()))
+    return float((first * second).mean()) / max(scale, 1e-12)
+
+
+def _gradients(lightness: Array) -> Array:
+    across = np.diff(lightness, axis=1)[:-1]
+    down = np.diff(lightness, axis=0)[:, :-1]
+    return np.hypot(across, down)

@@ -1,0 +1,82 @@
+"""Resizing, edge-aware smoothing and colour, on float32 pictures (H, W, 3), 0..1, sRGB."""
+
+import numpy as np
+import openvino as ov
+import openvino.opset13 as op
+from PIL import Image
+
+from restyle.engines.painter.weights import Array
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""ITU-R BT.601."""
+
+
+def resized(picture: Array, width: int, height: int) -> Array:
+    """float32 (height, width, C); Lanczos when shrinking, bicubic when enlarging. Values may leave 0..1 a little."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    kernel = Image.Resampling.LANCZOS if width < picture.shape[1] else Image.Resampling.BICUBIC
+    planes = [Image.fromarray(picture[..., i]).resize((width, height), kernel) for i in range(picture.shape[2])]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)
+
+
+def luma(picture: Array) -> Array:
+    """float32 (H, W)."""
+    result: Array = picture @ LUMA
+    return result
+
+
+class GuidedFilter:
+    """He, Sun, Tang: Guided image filtering (ECCV 2010): smooths where the guide is flat, keeps the guide's edges.
+
+    ``radius`` in pixels; differences of the guide well above ``contrast`` (0..1) count as edges.
+    """
+
+    def __init__(self, core: ov.Core, options: dict[str, str | int], *, radius: int, contrast: float) -> None:
+        picture = op.parameter([3, 1, -1, -1], np.float32, name="picture")
+        guide = op.parameter([1, 1, -1, -1], np.float32, name="guide")
+
+        def mean(x: ov.Node) -> ov.Node:
+            for vertical, horizontal in ((1, 0), (0, 1)):
+                size = [1 + 2 * radius * vertical, 1 + 2 * radius * horizontal]
+                pads = [radius * vertical, radius * horizontal]
+                x = op.avg_pool(x, [1, 1], pads, pads, size, True)
+            return x
+
+        guide_mean, picture_mean = mean(guide), mean(picture)
+        variance = op.relu(op.subtract(mean(op.multiply(guide, guide)), op.multiply(guide_mean, guide_mean)))
+        covariance = op.subtract(mean(op.multiply(guide, picture)), op.multiply(guide_mean, picture_mean))
+        slope = op.divide(covariance, op.add(variance, op.constant(np.float32(contrast * contrast))))
+        offset = op.subtract(picture_mean, op.multiply(slope, guide_mean))
+        result = op.add(op.multiply(mean(slope), guide), mean(offset))
+        model = ov.Model([op.result(result)], [picture, guide], "guided_filter")
+        exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
+        self._request = core.compile_model(model, "CPU", exact).create_infer_request()
+
+    def __call__(self, picture: Array, guide: Array) -> Array:
+        """float32 (H, W, 3) smoothed along the edges of ``guide``, float32 (H, W)."""
+        planes = np.ascontiguousarray(picture.transpose(2, 0, 1))[:, None]
+        output = self._request.infer([planes, np.ascontiguousarray(guide)[None, None]], share_inputs=True)[0]
+        return np.ascontiguousarray(output[:, 0].transpose(1, 2, 0))
+
+
+def colour_mapped(picture: Array, reference: Array) -> Array:
+    """The linear map that gives ``picture`` the mean and covariance of ``reference`` with the least change.
+
+    Monge-Kantorovich: Pitié and Kokaram, The linear Monge-Kantorovitch linear colour mapping (CVMP 2007).
+    """
+    have, want = (pixels.reshape(-1, 3).astype(np.float64) for pixels in (picture, reference))
+    # A flat picture has no covariance to stretch; this floor keeps its noise from being blown up.
+    floor = 1e-4 * np.eye(3)
+    have_covariance, want_covariance = np.cov(have.T) + floor, np.cov(want.T) + floor
+    root, inverse_root = _power(have_covariance, 0.5), _power(have_covariance, -0.5)
+    mapping = inverse_root @ _power(root @ want_covariance @ root, 0.5) @ inverse_root
+    offset = want.mean(0) - have.mean(0) @ mapping.T
+    result: Array = (picture @ mapping.T.astype(np.float32) + offset.astype(np.float32)).astype(np.float32)
+    return result
+
+
+def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    result: np.ndarray = (vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T
+    return result

@@ -1,0 +1,60 @@
+"""How a reference is looked at: several views, so that its whole area counts and a seed has something to vary."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from restyle.engines.painter.filters import resized
+from restyle.engines.painter.predictor import Predictor
+from restyle.engines.painter.weights import Array
+
+CROPS = 2
+CROP_WEIGHT = 0.35
+"""Of the style code; the rest are views of the whole reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class StyleCodes:
+    """One reference under one seed. All codes are float32 (100,).
+
+    ``start`` is what the picture is first drawn with, ``target`` what the drawn picture should look like to the
+    predictor, ``closer`` is added to the code where strokes are drawn at twice the base size or more.
+    """
+
+    start: Array
+    target: Array
+    closer: Array
+
+
+def of_side(picture: Array, side: float) -> Array:
+    """The picture resized to an area of ``side`` squared pixels, its shape kept."""
+    height, width, _ = picture.shape
+    scale = side / math.sqrt(height * width)
+    return resized(picture, max(32, round(width * scale)), max(32, round(height * scale)))
+
+
+def style_codes(predictor: Predictor, style: Array, base: float, seed: int, *, closer: bool) -> StyleCodes:
+    """The codes of ``style`` for drawing at ``base`` pixels a side. ``closer`` is zero unless asked for."""
+    near = of_side(style, base)
+    far = of_side(style, 0.75 * base)
+    target, whole = predictor(far), predictor(near)
+    both = (target + whole) / 2
+    random = np.random.default_rng(seed)
+    weights = random.dirichlet(np.ones(CROPS)).astype(np.float32)
+    crops = sum(weight * predictor(_crop(style, 0.75 * base, random)) for weight in weights)
+    shift = CROP_WEIGHT * (crops - both)
+    step = predictor(of_side(style, 1.5 * base)) - both if closer else np.zeros_like(both)
+    return StyleCodes(start=both + shift, target=target + shift, closer=step)
+
+
+def _crop(style: Array, side: float, random: np.random.Generator) -> Array:
+    """A random part of the reference, a half to nine tenths of each side, perhaps mirrored, at a random scale."""
+    height, width, _ = style.shape
+    part = random.uniform(0.5, 0.9)
+    rows, columns = max(1, round(part * height)), max(1, round(part * width))
+    top, left = random.integers(0, height - rows + 1), random.integers(0, width - columns + 1)
+    cut = style[top : top + rows, left : left + columns]
+    if random.random() < 0.5:
+        cut = cut[:, ::-1]
+    return of_side(np.ascontiguousarray(cut), side * random.uniform(0.75, 1.15))
