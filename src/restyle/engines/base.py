@@ -26,8 +26,8 @@ class Feature(StrEnum):
 class Job:
     """All that decides the pixels of a result.
 
-    ``raw`` is uint8 (height, width, 3), already fitted to the size of the result; ``style`` is uint8 (H, W, 3), the whole
-    reference. ``strength`` is 0..1. ``seeds`` holds one seed 0..2147483647 per image of the batch.
+    ``raw`` is uint8 (height, width, 3), already fitted to the size of the result; ``style`` is uint8 (H, W, 3), the
+    whole reference. ``strength`` is 0..1. ``seeds`` holds one seed 0..2147483647 per image of the batch.
     """
 
     raw: Pixels

@@ -1,8 +1,8 @@
 """Convolutions between pictures cut into cells.
 
-A picture of C channels cut into cells of b x b pixels is a picture of b*b*C channels, 1/b as wide and high, channels in
-the order (row in cell, column in cell, C). On cells, the network's wide kernels over few channels become 3 x 3 and 2 x 2
-kernels over many, which is what processors multiply fastest; the arithmetic is the same (space to depth, and for
+A picture of C channels cut into cells of b x b pixels is a picture of b*b*C channels, 1/b as wide and high, channels
+in the order (row in cell, column in cell, C). On cells, the network's wide kernels over few channels become 3 x 3 and
+2 x 2 kernels over many, which is what processors multiply fastest; the arithmetic is the same (space to depth, and for
 convolutions behind a nearest-neighbour enlargement the sub-pixel convolution of Shi et al. 2016).
 """
 

@@ -69,8 +69,7 @@ class Painter:
         report(1.0)
 
     def _draw(self, job: Job, seed: int, digest: bytes, report: Report) -> Pixels:
-        raw = job.raw.astype(np.float32) / 255
-        style = job.style.astype(np.float32) / 255
+        raw, style = _unit(job.raw), _unit(job.style)
         sizes = _level_sizes(raw.shape[1], raw.shape[0], seed)
         total = sum(width * height for width, height in sizes)
         base = math.sqrt(sizes[0][0] * sizes[0][1])
@@ -112,15 +111,13 @@ class Painter:
         code, rate = codes.start, FEEDBACK_RATE
         drawn = self._transformer(small, code)
         least = LEAST_EDGES * _edge_correlation(drawn, small)
-        for remaining in reversed(range(FEEDBACK_ROUNDS)):
+        for _ in range(FEEDBACK_ROUNDS):
             candidate = code + rate * (codes.target - self._predictor(drawn))
             redrawn = self._transformer(small, candidate)
             if _edge_correlation(redrawn, small) < least:
                 rate /= 2
             else:
                 code, drawn = candidate, redrawn
-            if not remaining:
-                break
         return code
 
     def _blend(self, photograph: Array, quiet: Array, code: Array, own: Array, strength: float) -> Array:
@@ -145,7 +142,13 @@ class Painter:
         spread = float(target.std()) / max(float(lightness.std()), 1e-3)
         change = (lightness - lightness.mean()) * min(spread, 1.5) + target.mean() - target
         stacked = np.repeat(change[..., None], 3, axis=2)
-        return raw + stacked - self._follow(stacked, target)
+        result: Array = raw + stacked - self._follow(stacked, target)
+        return result
+
+
+def _unit(pixels: Pixels) -> Array:
+    """uint8 0..255 to float32 0..1."""
+    return pixels.astype(np.float32) / np.float32(255)
 
 
 def _level_sizes(width: int, height: int, seed: int) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """The style transformer: redraws a picture at its own size under a style code.
 
 Ghiasi, Lee, Kudlur, Dumoulin, Shlens: Exploring the structure of a real-time, arbitrary neural artistic stylization
-network (BMVC 2017), in the small variant that Magenta published. Instance normalisation is exact over the whole picture.
+network (BMVC 2017), in the small variant that Magenta published. Instance normalisation is exact over the picture.
 """
 
 import numpy as np

@@ -39,12 +39,14 @@ def style_codes(predictor: Predictor, style: Array, base: float, seed: int, *, c
     near = of_side(style, base)
     far = of_side(style, 0.75 * base)
     target, whole = predictor(far), predictor(near)
-    both = (target + whole) / 2
+    both: Array = (target + whole) * np.float32(0.5)
     random = np.random.default_rng(seed)
     weights = random.dirichlet(np.ones(CROPS)).astype(np.float32)
-    crops = sum(weight * predictor(_crop(style, 0.75 * base, random)) for weight in weights)
-    shift = CROP_WEIGHT * (crops - both)
-    step = predictor(of_side(style, 1.5 * base)) - both if closer else np.zeros_like(both)
+    crops: Array = weights @ np.stack([predictor(_crop(style, 0.75 * base, random)) for _ in weights])
+    shift: Array = np.float32(CROP_WEIGHT) * (crops - both)
+    step = np.zeros_like(both)
+    if closer:
+        step = predictor(of_side(style, 1.5 * base)) - both
     return StyleCodes(start=both + shift, target=target + shift, closer=step)
 
 

