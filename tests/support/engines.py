@@ -1,7 +1,8 @@
 """Engines that behave as told, for tests of what surrounds an engine.
 
 Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts
-are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``die`` kills the worker,
+are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5``
+keeps all cores busy, ``die`` kills the worker,
 ``die once <file>`` only where the file is not there yet, ``raise``, ``memory``, ``wrong size``.
 """
 
@@ -43,6 +44,11 @@ def obey(order: str, report: Report) -> None:
                 time.sleep(min(rest, 0.01))
         case ["deaf", seconds]:
             time.sleep(float(seconds))
+        case ["burn", seconds]:
+            end = time.monotonic() + float(seconds)
+            matrix = np.random.default_rng(0).random((1000, 1000), np.float32)
+            while time.monotonic() < end:
+                matrix @ matrix
         case ["die"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["die", "once", file]:

@@ -1,8 +1,14 @@
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from restyle.errors import RestyleError
 from restyle.tasks.claims import Claims
 from restyle.tasks.spec import Claim
 from restyle.tasks.store import Status
@@ -68,7 +74,9 @@ def test_progress_rises_only(house: House, claims: Claims) -> None:
 def test_only_the_run_that_holds_the_task_can_end_it(house: House, claims: Claims) -> None:
     uid = house.submit()
     stale = take(claims)
-    assert claims.interrupt_all() == [uid]
+    assert claims.interrupt_all({stale.claim}) == []
+    assert claims.interrupt_all(set()) == [uid]
+    assert claims.interrupt_all(set()) == []
     current = take(claims)
     assert not claims.finish(stale, ["stale"])
     assert not claims.fail(stale, Code.ENGINE_FAILED, "stale")
@@ -116,6 +124,37 @@ def test_interruptions_do_not_count_but_deaths_of_the_worker_do(house: House, cl
     assert task.error_message == "the worker process died 3 times while it ran this task"
     assert house.used() == 0
     assert claims.next() is None
+
+
+def test_whatever_happens_at_once_each_task_ends_once_and_is_paid_for_or_not(house: House, claims: Claims) -> None:
+    uids = [house.submit(cost=number % 4) for number in range(40)]
+
+    def work(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(40):
+            match dice.randrange(6):
+                case 0:
+                    with suppress(RestyleError):
+                        house.store.terminate(house.account, dice.choice(uids))
+                case 1:
+                    claims.interrupt_all(set())
+                case _ if claim := claims.next():
+                    ends: list[Callable[[], object]] = [
+                        partial(claims.finish, claim, [claim.claim]),
+                        partial(claims.fail, claim, Code.TIME_LIMIT, "late"),
+                        partial(claims.died, claim),
+                        partial(claims.interrupt, claim),
+                    ]
+                    for end in dice.sample(ends, 2):
+                        end()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    tasks = house.store.details(house.account, uids)
+    assert house.used() == sum(task.cost for task in tasks if task.status != Status.ERROR)
+    assert {len(task.images) for task in tasks if task.status == Status.FINISHED} == {1}
+    assert all(task.error_code for task in tasks if task.status == Status.ERROR)
+    assert len({task.status for task in tasks}) >= 2
 
 
 def test_what_waits_between_two_runs_can_be_terminated(house: House, claims: Claims) -> None:

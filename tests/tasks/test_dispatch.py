@@ -21,6 +21,7 @@ from restyle.errors import RestyleError
 from restyle.tasks.claims import Claims
 from restyle.tasks.dispatch import Dispatcher
 from restyle.tasks.store import Status, TaskRecord
+from tests.support import databases
 from tests.support.house import ROOT, House, wait_for
 
 
@@ -347,6 +348,29 @@ def test_a_database_that_is_locked_for_a_while_delays_tasks_and_loses_none(house
         thread.start()
         thread.join()
         assert {task.status for task in house.wait(uids)} == {Status.FINISHED}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in databases.KINDS if kind != "sqlite"])
+def test_a_database_that_drops_its_connections_delays_tasks_and_loses_none(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with databases.postgres_database(request.getfixturevalue("postgres_cluster")) as url:
+        db = open_database(url)
+        house = House(db, tmp_path / "data")
+        drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        with house.dispatcher():
+            uids = [house.submit("draw 0.2") for _ in range(16)]
+            for _ in range(4):
+                with db.connect() as connection, pytest.raises(sa.exc.OperationalError):
+                    connection.execute(sa.text(drop))
+                time.sleep(0.3)
+            assert {task.status for task in house.wait(uids)} == {Status.FINISHED}
+            time.sleep(1.5)  # the lock went with its connection, and is taken again within a second
+            second = Dispatcher(house.settings, db, house.storage)
+            with pytest.raises(RestyleError, match="another service"):
+                second.start()
+        assert house.used() == 16
+        db.dispose()
 
 
 def test_a_finished_run_is_not_finished_twice_by_a_worker_left_behind(house: House) -> None:

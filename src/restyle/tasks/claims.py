@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -115,9 +115,9 @@ class Claims:
         with writing(self._db) as connection:
             connection.execute(sa.update(tasks).where(_under(claim)).values(claim=None))
 
-    def interrupt_all(self) -> list[str]:
-        """At start: what a service that is gone left running runs again. Returns the uids."""
-        left = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
+    def interrupt_all(self, held: Collection[str]) -> list[str]:
+        """What runs in the records, but under none of the claims that are ``held``, runs again. Returns the uids."""
+        left = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None) & tasks.c.claim.not_in(held)
         with writing(self._db) as connection:
             again = sa.update(tasks).where(left).values(claim=None).returning(tasks.c.uid)
             return list(connection.scalars(again))

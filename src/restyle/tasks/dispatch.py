@@ -69,10 +69,13 @@ class Dispatcher:
         # What is to be written to the database, in order; what fails there stays and is tried again.
         self._writes: deque[Callable[[], None]] = deque()
         self._cancelled: deque[str] = deque()
+        self._ended: deque[str] = deque()
         self._alarm, self._bell = socket.socketpair()
         self._alarm.setblocking(False)
         self._bell.setblocking(False)
         self._drain_until: float | None = None
+        self._unsure = False
+        self._renew_at = 0.0
         self._loaded = False
         self._stopping = threading.Lock()
         self._thread = threading.Thread(target=self._supervise, name="dispatcher", daemon=True)
@@ -87,7 +90,7 @@ class Dispatcher:
         except RestyleError:
             self._close()
             raise
-        left = self._claims.interrupt_all()
+        left = self._claims.interrupt_all(set())
         if left:
             log.info("tasks run again that an earlier service left running", tasks=left)
         self._retention.start()
@@ -140,10 +143,13 @@ class Dispatcher:
                 self._stop_cancelled()
                 self._keep_deadlines()
                 self._write()
+                self._make_sure()
                 self._hand_out()
+                self._clean_up()
                 pause = self._pause()
-            except (SQLAlchemyError, OSError):  # no database, no process: both may come back
+            except (SQLAlchemyError, OSError, RestyleError):  # no database, no process, no lock: all may come back
                 log.exception("tasks cannot be handed out; trying again")
+                self._unsure = True
                 pause = RETRY_SECONDS
             self._listen(pause)
         self._end_all()
@@ -157,8 +163,9 @@ class Dispatcher:
     def _pause(self) -> float:
         now = time.monotonic()
         moments = [worker.deadline for worker in self._workers if worker.deadline is not None]
-        moments += [worker.start_at for worker in self._workers if worker.process is None]
-        if self._drain_until is not None:
+        if self._drain_until is None:
+            moments += [worker.start_at for worker in self._workers if worker.process is None]
+        else:
             moments.append(self._drain_until)
         return max(0.0, min([now + LOOK_SECONDS, *moments]) - now)
 
@@ -203,7 +210,7 @@ class Dispatcher:
 
     def _let_go(self, worker: Worker) -> None:
         if worker.claim is not None and worker.phase is Phase.STOPPING:
-            self._retention.ended(worker.claim.uid)
+            self._ended.append(worker.claim.uid)
         worker.become(Phase.IDLE)
 
     def _reason(self, claim: Claim, failed: Failed) -> tuple[Code, str]:
@@ -230,7 +237,7 @@ class Dispatcher:
         if claim is not None and phase is Phase.RUNNING:
             self._writes.append(partial(self._died, claim))
         elif claim is not None:
-            self._retention.ended(claim.uid)
+            self._ended.append(claim.uid)
         worker.become(Phase.LOADING)
 
     def _start_missing(self) -> None:
@@ -247,7 +254,7 @@ class Dispatcher:
                     self._stop(worker)
                     break
             else:
-                self._retention.ended(uid)
+                self._ended.append(uid)
 
     def _stop(self, worker: Worker) -> None:
         """Ask first, which keeps the engine loaded; whoever does not answer is killed by :meth:`_keep_deadlines`."""
@@ -271,6 +278,15 @@ class Dispatcher:
             self._writes[0]()
             self._writes.popleft()
 
+    def _make_sure(self) -> None:
+        """That the lock is ours still, and after a failure, that no task is claimed whose name never reached us."""
+        if self._unsure or time.monotonic() >= self._renew_at:
+            self._lock.renew()
+            self._renew_at = time.monotonic() + LOOK_SECONDS
+        if self._unsure:
+            self._claims.interrupt_all({worker.claim.claim for worker in self._workers if worker.claim is not None})
+            self._unsure = False
+
     def _hand_out(self) -> None:
         if self._drain_until is not None:
             return
@@ -286,21 +302,26 @@ class Dispatcher:
                 self._writes.append(partial(self._claims.interrupt, claim))
                 worker.become(Phase.STOPPING, deadline=time.monotonic())
 
+    def _clean_up(self) -> None:
+        """Comes after handing out, so that no worker waits for files to be deleted."""
+        while self._ended:
+            self._retention.ended(self._ended.popleft())
+
     def _progress(self, worker: Worker, claim: Claim, fraction: float) -> None:
         if not self._claims.progress(claim, fraction) and worker.claim is claim:
             self._stop(worker)
 
     def _finish(self, claim: Claim) -> None:
         self._claims.finish(claim, [result_key(claim.uid, claim.claim, index) for index in range(len(claim.seeds))])
-        self._retention.ended(claim.uid)
+        self._ended.append(claim.uid)
 
     def _fail(self, claim: Claim, code: Code, message: str) -> None:
         self._claims.fail(claim, code, message)
-        self._retention.ended(claim.uid)
+        self._ended.append(claim.uid)
 
     def _died(self, claim: Claim) -> None:
         if not self._claims.died(claim):
-            self._retention.ended(claim.uid)
+            self._ended.append(claim.uid)
 
     def _end_all(self) -> None:
         for worker in self._workers:
@@ -314,3 +335,4 @@ class Dispatcher:
             self._write()
         except SQLAlchemyError:
             log.exception("the database does not answer; the next start finds what still ran")
+        self._clean_up()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from restyle.errors import RestyleError
 from restyle.wire.codes import Code
@@ -30,6 +31,16 @@ class SupervisorLock:
                 Code.INTERNAL_ERROR,
                 f"another service already runs the tasks of {where}; stop it, or give this one its own",
             )
+
+    def renew(self) -> None:
+        """Make sure that it is still held, or take it again. Raises as :meth:`acquire`."""
+        if self._connection is None:
+            return  # a file's lock lasts as long as the process
+        try:
+            self._connection.execute(sa.select(1))
+        except SQLAlchemyError:
+            self.release()
+            self.acquire()
 
     def release(self) -> None:
         """Let another service have it."""

@@ -16,7 +16,7 @@ import numpy as np
 import openvino as ov
 
 from restyle.engines.base import Job, Pixels, Report
-from restyle.engines.painter.filters import GuidedFilter, colour_mapped, luma, resized
+from restyle.engines.painter.filters import GuidedFilter, Palette, colour_mapped, luma, resized
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
 from restyle.engines.painter.views import StyleCodes, of_side, style_codes
@@ -69,11 +69,11 @@ class Painter:
         report(1.0)
 
     def _draw(self, job: Job, seed: int, digest: bytes, report: Report) -> Pixels:
-        raw, style = _unit(job.raw), _unit(job.style)
+        raw = _unit(job.raw)
         sizes = _level_sizes(raw.shape[1], raw.shape[0], seed)
         total = sum(width * height for width, height in sizes)
         base = math.sqrt(sizes[0][0] * sizes[0][1])
-        codes = self._style_codes(style, digest, base, seed, closer=len(sizes) > 1)
+        codes = self._style_codes(job.style, digest, base, seed, closer=len(sizes) > 1)
         report(0.1)
         drawn, done = raw, 0
         full, own = codes.start, codes.start
@@ -85,10 +85,7 @@ class Painter:
                 own = self._predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
             step = codes.closer if level else np.zeros_like(codes.closer)
             finer = self._blend(photograph, quiet, full + step, own, job.strength)
-            if level == 0:
-                drawn = self._graded(finer, of_side(style, base), job.strength)
-            else:
-                drawn = _with_coarse(finer, drawn)
+            drawn = _with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
             done += width * height
             report(0.1 + 0.8 * done / total)
         if job.preserve_color:
@@ -96,10 +93,10 @@ class Painter:
         result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
         return result
 
-    def _style_codes(self, style: Array, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
+    def _style_codes(self, style: Pixels, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
         key = (digest, base, seed, closer)
         if key not in self._styles:
-            self._styles[key] = style_codes(self._predictor, style, base, seed, closer=closer)
+            self._styles[key] = style_codes(self._predictor, _unit(style), base, seed, closer=closer)
             if len(self._styles) > CACHED_STYLES:
                 self._styles.popitem(last=False)
         self._styles.move_to_end(key)
@@ -110,11 +107,12 @@ class Painter:
         small = of_side(quiet, 0.75 * base)
         code, rate = codes.start, FEEDBACK_RATE
         drawn = self._transformer(small, code)
-        least = LEAST_EDGES * _edge_correlation(drawn, small)
+        edges = _gradients(luma(small))
+        least = LEAST_EDGES * _edge_correlation(drawn, edges)
         for _ in range(FEEDBACK_ROUNDS):
             candidate = code + rate * (codes.target - self._predictor(drawn))
             redrawn = self._transformer(small, candidate)
-            if _edge_correlation(redrawn, small) < least:
+            if _edge_correlation(redrawn, edges) < least:
                 rate /= 2
             else:
                 code, drawn = candidate, redrawn
@@ -127,9 +125,9 @@ class Painter:
         drawn = self._transformer(quiet, (1 - strength) * own + strength * code)
         return drawn + (1 - strength) * (photograph - self._transformer(quiet, own))
 
-    def _graded(self, drawn: Array, style: Array, strength: float) -> Array:
+    def _graded(self, drawn: Array, wanted: Palette, strength: float) -> Array:
         """Nearer the reference's palette: the colour map's shift, smoothed along the drawn edges, so without haloes."""
-        shift = colour_mapped(drawn, style) - drawn
+        shift = colour_mapped(drawn, wanted) - drawn
         graded: Array = np.clip(drawn + strength * self._follow(shift, luma(drawn)), 0, 1)
         return graded
 
@@ -168,16 +166,18 @@ def _with_coarse(fine: Array, coarse: Array) -> Array:
     return fine + resized(difference, width, height)
 
 
-def _edge_correlation(drawn: Array, photograph: Array) -> float:
-    """Correlation of the two pictures' luma gradient magnitudes, -1..1."""
-    first, second = (_gradients(luma(picture)) for picture in (drawn, photograph))
-    first -= first.mean()
-    second -= second.mean()
-    scale = math.sqrt(float((first * first).mean() * (second * second).mean()))
-    return float((first * second).mean()) / max(scale, 1e-12)
+def _edge_correlation(drawn: Array, edges: Array) -> float:
+    """Correlation, -1..1, of the drawn picture's luma gradient magnitudes with ``edges``."""
+    own = _gradients(luma(drawn))
+    product = float(np.vdot(own, edges)) / edges.size
+    scale = math.sqrt(float(np.vdot(own, own)) * float(np.vdot(edges, edges))) / edges.size
+    return product / max(scale, 1e-12)
 
 
 def _gradients(lightness: Array) -> Array:
+    """Gradient magnitudes less their mean, float32 (H - 1, W - 1)."""
     across = np.diff(lightness, axis=1)[:-1]
     down = np.diff(lightness, axis=0)[:, :-1]
-    return np.hypot(across, down)
+    magnitude = np.sqrt(across * across + down * down)
+    result: Array = magnitude - magnitude.mean()
+    return result

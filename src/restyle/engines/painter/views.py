@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restyle.engines.painter.filters import resized
+from restyle.engines.painter.filters import Palette, palette, resized
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.weights import Array
 
@@ -19,12 +19,14 @@ class StyleCodes:
     """One reference under one seed. All codes are float32 (100,).
 
     ``start`` is what the picture is first drawn with, ``target`` what the drawn picture should look like to the
-    predictor, ``closer`` is added to the code where strokes are drawn at twice the base size or more.
+    predictor, ``closer`` is added to the code where strokes are drawn at twice the base size or more. ``palette`` is
+    the whole reference's.
     """
 
     start: Array
     target: Array
     closer: Array
+    palette: Palette
 
 
 def of_side(picture: Array, side: float) -> Array:
@@ -47,7 +49,7 @@ def style_codes(predictor: Predictor, style: Array, base: float, seed: int, *, c
     step = np.zeros_like(both)
     if closer:
         step = predictor(of_side(style, 1.5 * base)) - both
-    return StyleCodes(start=both + shift, target=target + shift, closer=step)
+    return StyleCodes(both + shift, target + shift, step, palette(far))
 
 
 def _crop(style: Array, side: float, random: np.random.Generator) -> Array:
