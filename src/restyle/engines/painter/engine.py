@@ -23,7 +23,7 @@ from restyle.engines.painter.views import StyleCodes, of_side, style_codes
 from restyle.engines.painter.weights import Array
 
 BASE_SIDE = 512
-"""Square root of the pixels at which large strokes are drawn; a seed moves it by up to BASE_JITTER octaves."""
+"""Square root of the pixels at which large strokes are drawn; a seed moves it by BASE_JITTER octaves, or not."""
 BASE_JITTER = 0.15
 FEEDBACK_ROUNDS = 2
 FEEDBACK_RATE = 0.7
@@ -49,8 +49,8 @@ class Painter:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
         }
-        self._transformer = Transformer(core, options)
-        self._predictor = Predictor(core, options)
+        self.transformer = Transformer(core, options)
+        self.predictor = Predictor(core, options)
         self._quieten = GuidedFilter(core, options, radius=8, contrast=0.03)
         self._follow = GuidedFilter(core, options, radius=16, contrast=0.1)
         self._styles: OrderedDict[tuple[bytes, float, int, bool], StyleCodes] = OrderedDict()
@@ -82,7 +82,7 @@ class Painter:
             quiet = self._quieten(photograph, luma(photograph))
             if level == 0:
                 full = self._feedback(quiet, codes, base)
-                own = self._predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
+                own = self.predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
             step = codes.closer if level else np.zeros_like(codes.closer)
             finer = self._blend(photograph, quiet, full + step, own, job.strength)
             drawn = _with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
@@ -96,7 +96,7 @@ class Painter:
     def _style_codes(self, style: Pixels, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
         key = (digest, base, seed, closer)
         if key not in self._styles:
-            self._styles[key] = style_codes(self._predictor, _unit(style), base, seed, closer=closer)
+            self._styles[key] = style_codes(self.predictor, _unit(style), base, seed, closer=closer)
             if len(self._styles) > CACHED_STYLES:
                 self._styles.popitem(last=False)
         self._styles.move_to_end(key)
@@ -106,12 +106,12 @@ class Painter:
         """The code under which the drawn picture comes nearest to the target code without losing its edges."""
         small = of_side(quiet, 0.75 * base)
         code, rate = codes.start, FEEDBACK_RATE
-        drawn = self._transformer(small, code)
+        drawn = self.transformer(small, code)
         edges = _gradients(luma(small))
         least = LEAST_EDGES * _edge_correlation(drawn, edges)
         for _ in range(FEEDBACK_ROUNDS):
-            candidate = code + rate * (codes.target - self._predictor(drawn))
-            redrawn = self._transformer(small, candidate)
+            candidate = code + rate * (codes.target - self.predictor(drawn))
+            redrawn = self.transformer(small, candidate)
             if _edge_correlation(redrawn, edges) < least:
                 rate /= 2
             else:
@@ -121,9 +121,9 @@ class Painter:
     def _blend(self, photograph: Array, quiet: Array, code: Array, own: Array, strength: float) -> Array:
         """Between the photograph's own code and ``code``; what its own code fails to redraw fades out with strength."""
         if strength == 1:
-            return self._transformer(quiet, code)
-        drawn = self._transformer(quiet, (1 - strength) * own + strength * code)
-        return drawn + (1 - strength) * (photograph - self._transformer(quiet, own))
+            return self.transformer(quiet, code)
+        drawn = self.transformer(quiet, (1 - strength) * own + strength * code)
+        return drawn + (1 - strength) * (photograph - self.transformer(quiet, own))
 
     def _graded(self, drawn: Array, wanted: Palette, strength: float) -> Array:
         """Nearer the reference's palette: the colour map's shift, smoothed along the drawn edges, so without haloes."""
@@ -151,7 +151,7 @@ def _unit(pixels: Pixels) -> Array:
 
 def _level_sizes(width: int, height: int, seed: int) -> list[tuple[int, int]]:
     """Sizes from the base to the whole picture, at most doubling; one level where the picture is hardly larger."""
-    jitter = np.random.default_rng([seed, 1]).uniform(-BASE_JITTER, BASE_JITTER)
+    jitter = BASE_JITTER * np.random.default_rng([seed, 1]).integers(-1, 2)
     octaves = math.log2(math.sqrt(width * height) / BASE_SIDE) - jitter
     finer = max(0, math.ceil(octaves - 0.25))
     scales = [2 ** (-octaves * (finer - level) / finer) for level in range(finer)] if finer else []

@@ -9,8 +9,10 @@ from restyle.engines.painter.filters import Palette, palette, resized
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.weights import Array
 
+STEP = 32
+"""Views are whole multiples of this many pixels wide and high."""
 CROPS = 2
-CROP_WEIGHT = 0.35
+CROP_WEIGHT = 0.6
 """Of the style code; the rest are views of the whole reference."""
 
 
@@ -33,7 +35,8 @@ def of_side(picture: Array, side: float) -> Array:
     """The picture resized to an area of ``side`` squared pixels, its shape kept."""
     height, width, _ = picture.shape
     scale = side / math.sqrt(height * width)
-    return resized(picture, max(32, round(width * scale)), max(32, round(height * scale)))
+    # Few different sizes, since the network is prepared anew for each.
+    return resized(picture, *(max(STEP, round(edge * scale / STEP) * STEP) for edge in (width, height)))
 
 
 def style_codes(predictor: Predictor, style: Array, base: float, seed: int, *, closer: bool) -> StyleCodes:
@@ -53,12 +56,12 @@ def style_codes(predictor: Predictor, style: Array, base: float, seed: int, *, c
 
 
 def _crop(style: Array, side: float, random: np.random.Generator) -> Array:
-    """A random part of the reference, a half to nine tenths of each side, perhaps mirrored, at a random scale."""
+    """A random part of the reference, two fifths or more of each side, perhaps mirrored, at a random scale."""
     height, width, _ = style.shape
-    part = random.uniform(0.5, 0.9)
+    part = random.uniform(0.4, 0.85)
     rows, columns = max(1, round(part * height)), max(1, round(part * width))
     top, left = random.integers(0, height - rows + 1), random.integers(0, width - columns + 1)
     cut = style[top : top + rows, left : left + columns]
     if random.random() < 0.5:
         cut = cut[:, ::-1]
-    return of_side(np.ascontiguousarray(cut), side * random.uniform(0.75, 1.15))
+    return of_side(np.ascontiguousarray(cut), side * random.choice([0.75, 0.95, 1.15]))

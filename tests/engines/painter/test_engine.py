@@ -1,0 +1,112 @@
+"""What the painter promises of its pictures, on real photographs and the weights that ship."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from restyle.engines.base import Job, Pixels
+from restyle.engines.painter.engine import Painter, load
+
+Convert = Callable[..., list[Pixels]]
+
+
+def picture(name: str, width: int, height: int) -> Pixels:
+    return np.asarray(Image.fromarray(getattr(data, name)()).convert("RGB").resize((width, height)))
+
+
+@pytest.fixture(scope="module")
+def painter() -> Painter:
+    return load(2)
+
+
+@pytest.fixture(scope="module")
+def convert(painter: Painter) -> Convert:
+    def call(
+        raw: Pixels, style: Pixels, strength: float = 1.0, *seeds: int, preserve_color: bool = False
+    ) -> list[Pixels]:
+        job = Job(raw, style, strength, seeds or (0,), preserve_color)
+        return list(painter.convert(job, lambda fraction: None))
+
+    return call
+
+
+CAT = picture("chelsea", 320, 256)
+STYLE = picture("coffee", 300, 200)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (65, 1259), (401, 303), (64, 1280), (830, 641)])
+def test_results_have_the_exact_size(convert: Convert, width: int, height: int) -> None:
+    assert convert(picture("chelsea", width, height), STYLE, 0.6)[0].shape == (height, width, 3)
+
+
+def test_strength_zero_is_the_raw_image(convert: Convert) -> None:
+    assert np.array_equal(convert(CAT, STYLE, 0.0)[0], CAT)
+
+
+def test_distance_to_the_raw_image_grows_steadily_from_nothing(convert: Convert) -> None:
+    strengths = (0.01, 0.25, 0.5, 0.75, 1.0)
+    distances = [np.abs(convert(CAT, STYLE, s)[0].astype(float) - CAT).mean() for s in strengths]
+    assert distances[0] < 2
+    assert distances == sorted(distances)
+    assert distances[-1] > 10
+
+
+def test_image_of_a_batch_equals_a_request_with_its_seed(convert: Convert) -> None:
+    batch = convert(CAT, STYLE, 0.8, 5, 6, 7)
+    assert np.array_equal(batch[2], convert(CAT, STYLE, 0.8, 7)[0])
+    assert np.array_equal(batch[0], convert(CAT, STYLE, 0.8, 5)[0])
+
+
+def test_seeds_differ(convert: Convert) -> None:
+    first, second = convert(CAT, STYLE, 1.0, 1, 2)
+    assert np.abs(first.astype(float) - second).mean() > 1
+
+
+def test_colours_can_be_kept(convert: Convert) -> None:
+    blue = STYLE[..., ::-1].copy()
+    changed, kept = (convert(CAT, blue, 1.0, preserve_color=keep)[0].astype(float) for keep in (False, True))
+    raw = CAT.reshape(-1, 3).mean(0)
+    assert np.abs(kept.reshape(-1, 3).mean(0) - raw).max() < 8
+    assert np.abs(kept.reshape(-1, 3).mean(0) - raw).max() < np.abs(changed.reshape(-1, 3).mean(0) - raw).max()
+    assert np.abs(kept - CAT).mean() > 3
+
+
+def test_the_whole_reference_counts(convert: Convert) -> None:
+    """Two wide references alike in the middle square give different pictures."""
+    wide = np.full((100, 500, 3), 128, np.uint8)
+    red, blue = wide.copy(), wide.copy()
+    red[:, :150] = red[:, 350:] = (200, 30, 20)
+    blue[:, :150] = blue[:, 350:] = (20, 40, 200)
+    first, second = (convert(CAT, style)[0].reshape(-1, 3).mean(0) for style in (red, blue))
+    assert first[0] > second[0]
+    assert first[2] < second[2]
+
+
+def test_progress_rises_to_one_and_can_stop_the_job(painter: Painter) -> None:
+    seen: list[float] = []
+    list(painter.convert(Job(CAT, STYLE, 1.0, (0, 1)), seen.append))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    assert len(seen) > 6
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(fraction: float) -> None:
+        if fraction > 0.3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        list(painter.convert(Job(CAT, STYLE, 1.0, (0,)), stop))
+
+
+def test_a_flat_photograph_stays_free_of_hatching(convert: Convert) -> None:
+    """Faint noise on a flat sky must not grow into strokes."""
+    noise = np.random.default_rng(0).integers(-1, 2, (256, 256, 3))
+    sky = (np.full((256, 256, 3), 200) + noise).astype(np.uint8)
+    sky[200:] = 40
+    drawn = convert(sky, STYLE)[0][40:150, 40:216].astype(float)
+    assert np.abs(np.diff(drawn, axis=0)).mean() < 4
