@@ -80,4 +80,8 @@ def open_storage(settings: Settings) -> Storage:
 
 def _local(folder: Path) -> LocalStore:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for prefix in (INPUTS, RESULTS):
+        # Clean-up takes every empty parent folder along. A file keeps these two, where others may be storing just then.
+        (folder / prefix).mkdir(mode=0o700, exist_ok=True)
+        (folder / prefix / ".keep").touch()
     return LocalStore(folder.absolute(), automatic_cleanup=True)
