@@ -65,7 +65,7 @@ def check_all_well(service: MortalService, uids: list[str]) -> None:
     with reading(db) as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(tasks)).scalar_one() == TASKS
     db.dispose()
-    until(lambda: not list((service.folder / "objects").glob("inputs/*")), 5)
+    until(lambda: not list((service.folder / "objects").glob("inputs/*/*")), 5)
 
 
 def until(holds: Callable[[], bool], seconds: float) -> float:

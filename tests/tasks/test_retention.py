@@ -1,3 +1,4 @@
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,6 +146,7 @@ def test_sweeps_repeat_and_survive_a_storage_that_fails(db: sa.Engine, tmp_path:
     with thread(house) as retention:
         wait_for(lambda: list(house.storage.names("inputs/")) == [])
         (house.settings.data_dir / "objects" / "results" / uid).chmod(0)
+        shutil.rmtree(inputs)
         inputs.write_text("a file where a folder belongs")
         retention.ended(uid)
         time.sleep(0.3)

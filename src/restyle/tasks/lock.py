@@ -34,13 +34,16 @@ class SupervisorLock:
 
     def renew(self) -> None:
         """Make sure that it is still held, or take it again. Raises as :meth:`acquire`."""
-        if self._connection is None:
+        if self._file is not None:
             return  # a file's lock lasts as long as the process
-        try:
-            self._connection.execute(sa.select(1))
-        except SQLAlchemyError:
-            self.release()
-            self.acquire()
+        if self._connection is not None:
+            try:
+                self._connection.execute(sa.select(1))
+            except SQLAlchemyError:
+                self.release()
+            else:
+                return
+        self.acquire()
 
     def release(self) -> None:
         """Let another service have it."""
