@@ -20,7 +20,7 @@ from restyle.tasks.run import run as run_task
 from restyle.wire.codes import Code
 
 PROGRESS_SECONDS = 0.25
-NICENESS = 10
+NICENESS = 5
 OOM_SCORE = 500
 TRACEBACK_CHARACTERS = 20_000
 
