@@ -47,7 +47,7 @@ class Painter:
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": threads,
-            # Every process would pin its threads to the same cores: two that draw at once took 236 ms a picture, not 184.
+            # Pinned, the threads of every process share the same cores: two painters took 236 ms a picture, not 184.
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
         }
