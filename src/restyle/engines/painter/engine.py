@@ -15,12 +15,13 @@ from collections.abc import Iterator
 import numpy as np
 import openvino as ov
 
-from restyle.engines.base import Job, Pixels, Report
+from restyle.engines.base import Description, Job, Pixels, Report
 from restyle.engines.painter.filters import GuidedFilter, Palette, colour_mapped, luma, resized
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
 from restyle.engines.painter.views import StyleCodes, of_side, style_codes
 from restyle.engines.painter.weights import Array
+from restyle.settings import Settings
 
 BASE_SIDE = 512
 """Square root of the pixels at which large strokes are drawn; a seed moves it by BASE_JITTER octaves, or not."""
@@ -32,9 +33,9 @@ LEAST_EDGES = 0.93
 CACHED_STYLES = 32
 
 
-def load(threads: int) -> "Painter":
-    """The painter with ``threads`` threads, 0 for all cores. Raises RestyleError 5101 when weights are missing."""
-    return Painter(threads or os.cpu_count() or 1)
+def load(settings: Settings) -> "Painter":
+    """The painter, with ``settings.threads``. Raises RestyleError 5101 when weights are missing."""
+    return Painter(settings.threads or os.cpu_count() or 1)
 
 
 class Painter:
@@ -56,6 +57,10 @@ class Painter:
         self._quieten = GuidedFilter(core, options, radius=8, contrast=0.03)
         self._follow = GuidedFilter(core, options, radius=16, contrast=0.1)
         self._styles: OrderedDict[tuple[bytes, float, int, bool], StyleCodes] = OrderedDict()
+
+    def describe(self, job: Job) -> Description:
+        """Nothing: all that has a part in the picture is in the request."""
+        return Description()
 
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         """Yield one image per seed. Strength 0 yields the raw image itself."""
