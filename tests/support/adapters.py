@@ -108,7 +108,7 @@ def ip_adapter(path: Path, architecture: Architecture, *, seed: int = 400, plus:
     return path
 
 
-def _resampler(context: int, depth: int = 1, tokens: int = 4, inner: int = 64) -> Tensors:
+def _resampler(context: int, depth: int = 4, tokens: int = 4, inner: int = 64) -> Tensors:
     """The tensors of the resampler that "plus" adapters bring, by its authors' names."""
     state = {
         "latents": torch.randn(1, tokens, inner),

@@ -188,6 +188,6 @@ def controlnet(path: Path, architecture: Architecture, seed: int = 40) -> Path:
         model = ControlNetModel(conditioning_embedding_out_channels=(8, 8, 16, 16), **options).eval()
         for name, weight in model.named_parameters():
             if "controlnet_" in name:
-                weight.data.normal_(std=0.05)
+                weight.data.normal_(std=0.2 if "cond_embedding" in name else 0.05)
     model.save_pretrained(path)
     return path

@@ -150,12 +150,16 @@ class _State:
     """What an IP-Adapter changes in a UNet."""
 
     def __init__(self, unet: Any) -> None:
-        self.processors: Mapping[str, Any] = dict(unet.attn_processors)
+        # a resampler in the projection has processors of its own, which come and go with it
+        self.processors: Mapping[str, Any] = {
+            name: processor
+            for name, processor in unet.attn_processors.items()
+            if not name.startswith("encoder_hid_proj.")
+        }
         self._projection = unet.encoder_hid_proj
         self._kind = unet.config.encoder_hid_dim_type
 
     def restore(self, unet: Any) -> None:
-        # the projection has processors of its own, which must not count among those set
         unet.encoder_hid_proj = None
         unet.set_attn_processor(dict(self.processors))
         unet.encoder_hid_proj = self._projection

@@ -1,5 +1,6 @@
 """LoRAs (Hu et al. 2021) on a checkpoint: loaded once, kept, and switched on for the tasks that ask for them."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,7 +78,9 @@ class LoraRack:
         sdxl = checkpoint.architecture is Architecture.SDXL
         mixin: Any = StableDiffusionXLLoraLoaderMixin if sdxl else StableDiffusionLoraLoaderMixin
         wanted = sum(key.endswith(DOWN) for key in given)
-        try:
+        with warnings.catch_warnings(), _refused(entry):
+            # several on one network are what a rack is for
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")
             state, alphas, *_ = mixin.lora_state_dict(dict(given), unet_config=checkpoint.unet.config)
             if any(key.startswith("unet.") for key in state):
                 mixin.load_lora_into_unet(state, alphas, checkpoint.unet, adapter_name=name)
@@ -85,8 +88,6 @@ class LoraRack:
                 prefix = "text_encoder_2" if index else "text_encoder"
                 if any(key.startswith(f"{prefix}.") for key in state):
                     mixin.load_lora_into_text_encoder(state, alphas, encoder, prefix=prefix, adapter_name=name)
-        except (ValueError, RuntimeError, KeyError, IndexError) as error:
-            raise broken(entry, f"it does not fit the main model: {str(error)[:300]}") from error
         for network in self._networks_with(name):
             network.requires_grad_(False).eval()
         found = sum(self._layers(network, name) for network in self._networks_with(name))
@@ -123,6 +124,15 @@ class LoraRack:
     def _forget(self, name: str) -> None:
         for network in self._networks_with(name):
             network.delete_adapters(name) if network is self._checkpoint.unet else network.delete_adapter(name)
+
+
+@contextmanager
+def _refused(entry: Entry) -> Iterator[None]:
+    """Have the libraries' complaints about a file say which file it is."""
+    try:
+        yield
+    except (ValueError, RuntimeError, KeyError, IndexError) as error:
+        raise broken(entry, f"it does not fit the main model: {str(error)[:300]}") from error
 
 
 def _enable(network: torch.nn.Module, on: bool) -> None:
