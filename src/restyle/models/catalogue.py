@@ -41,6 +41,16 @@ class Architecture(StrEnum):
     SD15 = "sd15"
     SDXL = "sdxl"
 
+    @property
+    def label(self) -> str:
+        """The name people use."""
+        return {"sd15": "SD 1.5", "sdxl": "SDXL"}[self.value]
+
+    @property
+    def context(self) -> int:
+        """Width of the text that its cross-attention reads."""
+        return {"sd15": 768, "sdxl": 2048}[self.value]
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -62,7 +72,7 @@ class Entry:
       ``context``
     - image-encoder: ``hidden``, ``projection``, ``layers``, ``heads``, ``patch``, ``image_size``, ``intermediate``,
       ``activation``; of a folder also ``variant``
-    - controlnet: ``layout`` (``ldm``, ``diffusers``), ``control`` (what it is shown, see the command's ``--control``),
+    - controlnet: ``layout`` (``ldm``, ``diffusers``), ``control`` (what it is shown: ``canny``, ``tile``),
       ``context``; of a folder also ``variant``
     """
 
