@@ -41,6 +41,16 @@ class Architecture(StrEnum):
     SD15 = "sd15"
     SDXL = "sdxl"
 
+    @property
+    def label(self) -> str:
+        """The name people use."""
+        return {"sd15": "SD 1.5", "sdxl": "SDXL"}[self.value]
+
+    @property
+    def context(self) -> int:
+        """Width of the text that its cross-attention reads."""
+        return {"sd15": 768, "sdxl": 2048}[self.value]
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -62,7 +72,7 @@ class Entry:
       ``context``
     - image-encoder: ``hidden``, ``projection``, ``layers``, ``heads``, ``patch``, ``image_size``, ``intermediate``,
       ``activation``; of a folder also ``variant``
-    - controlnet: ``layout`` (``ldm``, ``diffusers``), ``control`` (what it is shown, see the command's ``--control``),
+    - controlnet: ``layout`` (``ldm``, ``diffusers``), ``control`` (what it is shown: ``canny``, ``tile``),
       ``context``; of a folder also ``variant``
     """
 
@@ -86,11 +96,13 @@ class Catalogue:
     def __init__(self, data_dir: Path, entries: tuple[Entry, ...] = ()) -> None:
         self.folder = data_dir.absolute() / "models"
         self.entries = entries
+        self.read_at: tuple[int, int, int] | None = None
 
     @classmethod
     def read(cls, data_dir: Path) -> Self:
         """The catalogue as it stands; empty where there is none. Raises RestyleError (5000) for a broken file."""
         catalogue = cls(data_dir)
+        catalogue.read_at = catalogue.stamp()  # before reading: a change in between is then seen as one
         catalogue.entries = catalogue._read()
         return catalogue
 
@@ -100,10 +112,13 @@ class Catalogue:
         return self.folder / "catalogue.toml"
 
     def stamp(self) -> tuple[int, int, int] | None:
-        """Differs whenever the file was written; None while there is none. One system call."""
+        """Differs whenever the file was written; None while there is none. One system call.
+
+        ``read_at`` is the stamp of what was read: while both are the same, so is the catalogue.
+        """
         try:
             found = self.file.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return (found.st_mtime_ns, found.st_size, found.st_ino)
 
@@ -187,14 +202,14 @@ class Catalogue:
             entries = list(self._read())
             yield entries
             self._write(entries)
-            self.entries = tuple(entries)
+            self.entries, self.read_at = tuple(entries), self.stamp()
 
     def _read(self) -> tuple[Entry, ...]:
         try:
             with self.file.open("rb") as file:
                 tables = tomllib.load(file).get("model", [])
             return tuple(self._entry(table) for table in tables)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
