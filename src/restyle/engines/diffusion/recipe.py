@@ -148,10 +148,11 @@ def _sub(sub: Adapter, catalogue: Catalogue, architecture: Architecture) -> Entr
     kinds = {Feature.LORA: Kind.LORA, Feature.EMBEDDING: Kind.EMBEDDING, Feature.HYPERNETWORK: Kind.HYPERNETWORK}
     entry = catalogue.get(sub.code)
     if entry.kind is not kinds[sub.kind] or entry.architecture is not architecture:
+        made_for = entry.architecture.label if entry.architecture else "no base model"
         raise RestyleError(
             Code.SUB_MODEL_UNFIT,
-            f"{sub.code} is a {entry.kind} for {entry.architecture}; the main model takes a {sub.kind} for "
-            f"{architecture}",
+            f"{sub.code} is of kind {entry.kind} for {made_for}; the main model takes a {sub.kind} for "
+            f"{architecture.label}",
             field="SubModelList",
         )
     return entry
@@ -166,7 +167,7 @@ def _vae(
     if not own and default is None:
         raise RestyleError(
             Code.PARAMETER_NOT_AVAILABLE,
-            f"{main.code} brings no VAE, and none is registered for {architecture}; register one",
+            f"{main.code} brings no VAE, and none is registered for {architecture.label}; register one",
             field="MainModel.ModelCode",
         )
     if job.main_model_vae:
@@ -175,5 +176,5 @@ def _vae(
         assert default is not None
         return default, (f"UseMainModelVAE: {main.name} brings no VAE; {default.name} is used",)
     if default is None:
-        return None, (f"No VAE is registered for {architecture}; the one of {main.name} is used",)
+        return None, (f"No VAE is registered for {architecture.label}; the one of {main.name} is used",)
     return default, ()
