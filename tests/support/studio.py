@@ -38,6 +38,7 @@ class Studio:
             for path, wish in standard(self.files):
                 install(self.catalogue, path, wish)
         self.engine: Diffusion = load(self.settings)
+        self._plain: dict[str, Pixels] = {}
 
     def job(self, model: str, **changes: Any) -> Job:
         """A job at 64 x 64 of six steps; ``steps``, ``sampler``, ``clip_skip``, ``cfg_scale`` go to its inference."""
@@ -51,6 +52,12 @@ class Studio:
     def draw(self, model: str, report: Report = lambda fraction: None, **changes: Any) -> Pixels:
         """The first picture of a job."""
         return next(iter(self.batch(model, report, **changes)))
+
+    def plain(self, model: str) -> Pixels:
+        """The picture of the job that changes nothing, drawn once."""
+        if model not in self._plain:
+            self._plain[model] = self.draw(model)
+        return self._plain[model]
 
     def batch(self, model: str, report: Report = lambda fraction: None, **changes: Any) -> list[Pixels]:
         """All pictures of a job."""

@@ -57,7 +57,6 @@ class LoraRack:
                 self._load(entry, name)
             except BaseException:
                 self._forget(name)
-                self._rest()
                 raise
             self._names[entry.sha256] = name
             self._rest()
@@ -78,9 +77,7 @@ class LoraRack:
         sdxl = checkpoint.architecture is Architecture.SDXL
         mixin: Any = StableDiffusionXLLoraLoaderMixin if sdxl else StableDiffusionLoraLoaderMixin
         wanted = sum(key.endswith(DOWN) for key in given)
-        with warnings.catch_warnings(), _refused(entry):
-            # several on one network are what a rack is for
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")
+        with _quietly(), _refused(entry):
             state, alphas, *_ = mixin.lora_state_dict(dict(given), unet_config=checkpoint.unet.config)
             if any(key.startswith("unet.") for key in state):
                 mixin.load_lora_into_unet(state, alphas, checkpoint.unet, adapter_name=name)
@@ -122,8 +119,19 @@ class LoraRack:
                 _enable(network, False)
 
     def _forget(self, name: str) -> None:
-        for network in self._networks_with(name):
-            network.delete_adapters(name) if network is self._checkpoint.unet else network.delete_adapter(name)
+        with _quietly():
+            for network in self._networks_with(name):
+                network.delete_adapters(name) if network is self._checkpoint.unet else network.delete_adapter(name)
+        self._rest()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what the library says of things that are meant: several LoRAs on a network, and taking one off."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Already found a `peft_config`")
+        warnings.filterwarnings("ignore", "Adapter .* was active which is now deleted")
+        yield
 
 
 @contextmanager

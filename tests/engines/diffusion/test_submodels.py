@@ -1,0 +1,169 @@
+"""LoRAs, embeddings and hypernetworks: each acts, is exactly neutral when neutral, and adds to the others."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from restyle.engines.base import Adapter
+from restyle.engines.diffusion import components
+from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.lora import LoraRack
+from restyle.errors import RestyleError
+from restyle.models.catalogue import Architecture
+from restyle.wire.codes import Code
+from tests.support import adapters
+from tests.support.studio import SD15, Studio, hyper, lora, word
+
+ZORP = ("a red zorp, watercolour",)
+
+
+@pytest.mark.parametrize("name", ["lora 2", "peft lora"])
+def test_a_lora_acts_by_its_weight_and_not_at_weight_zero(studio: Studio, base: str, name: str) -> None:
+    model, code = f"{base} folder", f"{base} {name}"
+    drawn = [studio.draw(model, adapters=(lora(code, weight),)) for weight in (1.0, -1.0, 2.0)]
+    assert len({picture.tobytes() for picture in (studio.plain(model), *drawn)}) == 4
+    assert np.array_equal(studio.draw(model, adapters=(lora(code, 0.0),)), studio.plain(model))
+
+
+def test_a_lora_reaches_the_text_encoder(studio: Studio, base: str) -> None:
+    """A file with the parts for text encoders alone changes the picture."""
+    whole = load_file(studio.files / f"{base}-lora.safetensors")
+    part = {name: value for name, value in whole.items() if not name.startswith("lora_unet_")}
+    path = studio.files / f"{base}-text-only.safetensors"
+    save_file(part, path)
+    with studio.registered(path.name, architecture=Architecture(base)) as entry:
+        assert not np.array_equal(
+            studio.draw(f"{base} folder", adapters=(lora(entry.code),)), studio.plain(f"{base} folder")
+        )
+
+
+def test_several_loras_add_up_in_any_order(studio: Studio, base: str) -> None:
+    model = f"{base} folder"
+    both = (lora(f"{base} lora 2", 0.8), lora(f"{base} peft lora", -0.5))
+    drawn = studio.draw(model, adapters=both)
+    assert np.array_equal(drawn, studio.draw(model, adapters=both))
+    assert not any(np.array_equal(drawn, studio.draw(model, adapters=(one,))) for one in both)
+    twice = studio.draw(model, adapters=(lora(f"{base} lora 2", 0.3), lora(f"{base} lora 2", 0.5)))
+    assert np.array_equal(twice, studio.draw(model, adapters=(lora(f"{base} lora 2", 0.8),)))
+
+
+def test_switching_between_loaded_loras_is_quick(studio: Studio, base: str) -> None:
+    """At most 0.3 of the time that loading takes."""
+    entries = [studio.catalogue.get(f"{base} {name}") for name in ("lora", "peft lora")]
+    rack = LoraRack(components.load(studio.catalogue.main(f"{base} folder"), Device.of(studio.settings)))
+
+    def seconds(entry_index: int) -> float:
+        start = time.process_time()
+        with rack.attached([(entries[entry_index], 1.0)]):
+            return time.process_time() - start
+
+    loading = [seconds(0), seconds(1)]
+    switching = [seconds(index % 2) for index in range(6)]
+    assert min(switching) <= 0.3 * min(loading), (switching, loading)
+
+
+def test_trigger_words_are_added_once(studio: Studio, base: str) -> None:
+    model, used = f"{base} folder", (lora(f"{base} lora"),)
+    assert studio.describe(model, adapters=used).positive == "a red fox, watercolour, glimmer"
+    given = studio.describe(model, adapters=used, positive_prompts=("A (Glimmer:1.2) fox",))
+    assert given.positive == "A (Glimmer:1.2) fox"
+    assert studio.describe(model, adapters=(lora(f"{base} lora", 0.0),)).positive == "a red fox, watercolour"
+
+
+def test_an_embedding_acts_where_its_word_stands(studio: Studio, base: str) -> None:
+    model, used = f"{base} folder", (word(f"{base} word"),)
+    assert not np.array_equal(
+        studio.draw(model, positive_prompts=ZORP, adapters=used), studio.draw(model, positive_prompts=ZORP)
+    )
+    assert not np.array_equal(
+        studio.draw(model, negative_prompts=("ZORP",), adapters=used), studio.draw(model, negative_prompts=("ZORP",))
+    )
+
+
+def test_an_embedding_whose_word_stands_nowhere_changes_nothing_and_is_named(studio: Studio, base: str) -> None:
+    model, used = f"{base} folder", (word(f"{base} word"),)
+    prompts = ("a red fox", "zorpish")
+    assert np.array_equal(
+        studio.draw(model, positive_prompts=prompts, adapters=used), studio.draw(model, positive_prompts=prompts)
+    )
+    notices = studio.describe(model, positive_prompts=prompts, adapters=used).notices
+    assert any(f"{base} word" in notice and '"zorp"' in notice for notice in notices)
+
+
+def test_an_embedding_is_the_same_from_either_file(studio: Studio) -> None:
+    with studio.registered("sd15-word.pt", architecture=SD15, trigger_words=("zorp",)) as entry:
+        one = studio.draw("sd15 folder", positive_prompts=ZORP, adapters=(word(entry.code),))
+    assert np.array_equal(one, studio.draw("sd15 folder", positive_prompts=ZORP, adapters=(word("sd15 word"),)))
+
+
+def test_a_hypernetwork_acts_by_its_strength_and_not_at_zero(studio: Studio) -> None:
+    plain = studio.plain("sd15 folder")
+    drawn = [studio.draw("sd15 folder", adapters=(hyper("sd15 hyper", strength),)) for strength in (1.0, 0.5, -1.0)]
+    assert len({picture.tobytes() for picture in (plain, *drawn)}) == 4
+    assert np.array_equal(studio.draw("sd15 folder", adapters=(hyper("sd15 hyper", 0.0),)), plain)
+
+
+def test_hypernetworks_and_loras_all_have_their_part(studio: Studio) -> None:
+    parts: tuple[Adapter, ...] = (lora("sd15 lora 2"), hyper("sd15 hyper"), hyper("sd15 hyper 2"))
+    drawn = studio.draw("sd15 folder", adapters=parts)
+    for part in parts:
+        rest = tuple(other for other in parts if other is not part)
+        assert not np.array_equal(drawn, studio.draw("sd15 folder", adapters=rest))
+
+
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({"activation_func": "linear"}, False),
+        ({"activation_func": "swish"}, False),
+        ({"activate_output": True}, False),
+        ({"dropout_structure": [0, 0.3, 0]}, True),
+    ],
+)
+def test_a_hypernetworks_settings_count(studio: Studio, settings: dict[str, object], same: bool) -> None:
+    path = adapters.hypernetwork(studio.files / "settings.pt", **settings)
+    with studio.registered(path.name, architecture=SD15) as entry:
+        drawn = studio.draw("sd15 folder", adapters=(hyper(entry.code),))
+    assert np.array_equal(drawn, studio.draw("sd15 folder", adapters=(hyper("sd15 hyper"),))) is same
+
+
+def test_a_hypernetwork_without_activate_output_is_activated_at_its_end(studio: Studio) -> None:
+    """As the program that trains them takes it."""
+    drawn = []
+    for name, settings in (("said.pt", {"activate_output": True}), ("unsaid.pt", {})):
+        path = adapters.hypernetwork(studio.files / name, **settings)
+        if not settings:
+            content = torch.load(path, weights_only=True)
+            del content["activate_output"]
+            torch.save(content, path)
+        with studio.registered(name, architecture=SD15) as entry:
+            drawn.append(studio.draw("sd15 folder", adapters=(hyper(entry.code),)))
+    assert np.array_equal(*drawn)
+
+
+def test_a_lora_of_another_shape_is_refused_and_leaves_nothing(studio: Studio) -> None:
+    state = load_file(studio.files / "sd15-lora2.safetensors")
+    wrong = {name: torch.cat([value, value], dim=1) if "lora_down" in name else value for name, value in state.items()}
+    path = studio.files / "wrong.safetensors"
+    save_file(wrong, path)
+    before = studio.plain("sd15 folder")
+    with (
+        studio.registered(path.name, architecture=SD15) as entry,
+        pytest.raises(RestyleError, match="wrong.safetensors") as caught,
+    ):
+        studio.draw("sd15 folder", adapters=(lora(entry.code),))
+    assert caught.value.code == Code.ENGINE_FAILED
+    assert np.array_equal(studio.draw("sd15 folder"), before)
+
+
+def test_a_lora_with_parts_that_have_no_place_is_refused(studio: Studio) -> None:
+    state = load_file(studio.files / "sd15-lora2.safetensors")
+    odd = "lora_unet_down_blocks_0_attentions_7_transformer_blocks_0_attn1_to_q"
+    extra = {f"{odd}.lora_down.weight": torch.ones(4, 32), f"{odd}.lora_up.weight": torch.ones(32, 4)}
+    path = studio.files / "odd.safetensors"
+    save_file({**state, **extra}, path)
+    with studio.registered(path.name, architecture=SD15) as entry, pytest.raises(RestyleError, match="place"):
+        studio.draw("sd15 folder", adapters=(lora(entry.code),))
