@@ -3,7 +3,8 @@
 Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts
 are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5``
 keeps all cores busy, ``die`` kills the worker,
-``die once <file>`` only where the file is not there yet, ``raise``, ``memory``, ``wrong size``.
+``die once <file>`` only where the file is not there yet, ``raise``, ``memory``,
+``short`` (of memory, but all given back), ``wrong size``.
 
 The model ``Thorough`` of ``thorough_registry`` draws alike, says every parameter of the page that reaches it, and takes
 the sub-models ``ink`` (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding).
@@ -18,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from restyle.engines.base import Description, Feature, Job, Pixels, Report
+from restyle.errors import RestyleError
 from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
 from restyle.settings import Settings
+from restyle.wire.codes import Code
 
 OBEDIENT = "Obedient"
 THOROUGH = "Thorough"
@@ -79,6 +82,8 @@ def obey(order: str, report: Report) -> None:
             raise RuntimeError("the engine's own secret")
         case ["memory"]:
             raise MemoryError
+        case ["short"]:
+            raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit")
 
 
 def load(settings: Settings) -> Obedient:

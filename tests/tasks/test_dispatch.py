@@ -95,6 +95,7 @@ def test_progress_is_told_while_the_engine_draws(house: House) -> None:
         ("raise", 5101, "engine failed; the service's log says more under "),
         ("wrong size", 5101, "engine failed; the service's log says more under "),
         ("memory", 5102, "the machine's memory does not suffice"),
+        ("short", 5102, "64 x 64 would fit"),
         ("die", 5101, "the worker process died 3 times while it ran this task"),
     ],
 )
@@ -116,6 +117,17 @@ def test_a_failing_engine_ends_its_own_task_only(
         assert incident in capfd.readouterr().out
     assert list(house.storage.names("inputs/")) == []
     assert set(house.storage.names("results/")) == {before, after}
+
+
+@pytest.mark.parametrize(("order", "stays"), [("short", True), ("memory", False)])
+def test_a_worker_that_gave_its_memory_back_goes_on(sqlite: sa.Engine, tmp_path: Path, order: str, stays: bool) -> None:
+    house = House(sqlite, tmp_path / "data", workers=1)
+    with house.dispatcher() as dispatcher:
+        before = dispatcher.pids()
+        tasks = [house.submit(order), house.submit("draw 0.1")]
+        dispatcher.notify()
+        assert [task.status for task in house.wait(tasks)] == [Status.ERROR, Status.FINISHED]
+        assert (dispatcher.pids() == before) is stays
 
 
 def test_an_input_that_cannot_be_read_is_told(house: House) -> None:

@@ -205,7 +205,7 @@ class Dispatcher:
                 if claim is not None and worker.phase is Phase.RUNNING:
                     self._writes.append(partial(self._fail, claim, *self._reason(claim, message)))
                 self._let_go(worker)
-                if message.code == Code.OUT_OF_MEMORY:
+                if message.last:
                     worker.become(Phase.STOPPING, deadline=time.monotonic() + STOP_SECONDS)  # it ends of itself
 
     def _let_go(self, worker: Worker) -> None:

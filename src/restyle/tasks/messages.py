@@ -81,12 +81,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From the worker: the run failed. ``message`` is None where the reason is not for the client's eyes."""
+    """From the worker: the run failed. ``message`` is None where the reason is not for the client's eyes.
+
+    ``last`` says that the process ends after it.
+    """
 
     claim: str
     code: int  # a restyle.wire.codes.Code
     message: str | None
     traceback: str
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

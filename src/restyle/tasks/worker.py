@@ -76,7 +76,7 @@ def main(descriptor: int) -> None:
     while True:
         answer = _answer(connection, mailbox, mailbox.runs.get(), engines, storage, settings)
         send(connection, answer)
-        if isinstance(answer, Failed) and answer.code == Code.OUT_OF_MEMORY:
+        if isinstance(answer, Failed) and answer.last:
             sys.exit(1)  # gives the memory back for sure; a fresh process takes over
 
 
@@ -100,7 +100,9 @@ def _answer(
     except RestyleError as error:
         return Failed(run.claim, error.code, error.message, _traceback())
     except MemoryError:
-        return Failed(run.claim, Code.OUT_OF_MEMORY, "the machine's memory does not suffice", _traceback())
+        # an engine that cleans up after itself says so with a RestyleError, and goes on
+        text = "the machine's memory does not suffice"
+        return Failed(run.claim, Code.OUT_OF_MEMORY, text, _traceback(), last=True)
     except Exception:  # noqa: BLE001 - an engine may raise anything; it ends its task, not the worker
         return Failed(run.claim, Code.ENGINE_FAILED, None, _traceback())
 
