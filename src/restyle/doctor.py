@@ -19,7 +19,9 @@ import numpy as np
 
 from restyle.engines.base import Engine, Job
 from restyle.errors import RestyleError
-from restyle.models.registry import Registry
+from restyle.models.catalogue import Catalogue, Entry, Kind
+from restyle.models.registry import INSTALL_DIFFUSION, Registry, not_installed
+from restyle.models.scan import size_of
 from restyle.settings import MIB, Settings
 from restyle.tasks.engines import Engines, resolve
 
@@ -45,6 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
         _python,
         _runtime,
         _weights,
+        _catalogue,
         _engine,
         _data_folder,
         _key_file,
@@ -90,6 +93,40 @@ def _weights(settings: Settings) -> Iterator[Finding]:
             yield _finding(f"weights {name}", True, found)
 
 
+def _catalogue(settings: Settings) -> Iterator[Finding]:
+    """The registered models: their files, and what they need beside them."""
+    try:
+        catalogue = Catalogue.read(settings.data_dir)
+    except RestyleError as error:
+        yield _finding("catalogue", False, error.message, "correct the file, or restore it from a backup")
+        return
+    if catalogue.of(Kind.MAIN):
+        lacking = not_installed()
+        found = f"{', '.join(lacking)} not installed" if lacking else "installed"
+        yield _finding("diffusion", not lacking, found, INSTALL_DIFFUSION)
+    for entry in catalogue.entries:
+        yield _model(catalogue, entry)
+
+
+def _model(catalogue: Catalogue, entry: Entry) -> Finding:
+    check = f"model {entry.code}"
+    mend = f'restore the file, or `restyle models remove "{entry.code}"` and add it again'
+    if not entry.path.exists():
+        return _finding(check, False, f"{entry.path} is missing", mend)
+    try:
+        size = size_of(entry.path)
+    except (RestyleError, OSError) as error:
+        return _finding(check, False, str(error), mend)
+    if size != entry.size:
+        return _finding(check, False, f"{entry.path} has {size:,} bytes; {entry.size:,} were registered", mend)
+    if entry.kind is Kind.IP_ADAPTER and catalogue.image_encoder(entry) is None:
+        width = entry.facts["clip_dim"]
+        return _finding(
+            check, False, f"no image encoder of width {width} is registered", "restyle models add its image encoder"
+        )
+    return _finding(check, True, f"{entry.path}, {size:,} bytes")
+
+
 def _engine(settings: Settings) -> Iterator[Finding]:
     """Draw one small picture with every engine of the official models."""
     try:
@@ -102,7 +139,11 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     engines = Engines(settings)
     raw = np.full((64, 64, 3), 128, np.uint8)
     job = Job(raw=raw, style=raw, strength=1.0, seeds=(0,))
-    for family in {model.family.name: model.family for model in registry.mains.values() if model.is_official}.values():
+    official = [model for model in registry.mains.values() if model.is_official]
+    for model in official:
+        if absence := model.absence():
+            yield _finding(f"model {model.code}", True, absence)
+    for family in {model.family.name: model.family for model in official if not model.absence()}.values():
         try:
             engine: Engine = engines.engine(family)
             drawn = [image.shape for image in engine.convert(job, lambda fraction: None)]

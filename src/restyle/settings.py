@@ -62,6 +62,7 @@ class Settings(BaseSettings):
 
     new_account_credits: int = Field(300, ge=0, description="Credits of a new account (PICPIK: 300).")
     painter_price: float = Field(1, ge=0, description="Credits per megapixel of the painter engine.")
+    diffusion_price: float = Field(0.2, ge=0, description="Credits per megapixel and step of diffusion models.")
 
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
