@@ -22,7 +22,8 @@ from restyle.tasks.claims import Claims
 from restyle.tasks.dispatch import Dispatcher
 from restyle.tasks.store import Status, TaskRecord
 from tests.support import databases
-from tests.support.house import ROOT, House, wait_for
+from tests.support.command import PYTHONPATH
+from tests.support.house import House, wait_for
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ def test_a_second_service_on_the_same_database_is_refused(db: sa.Engine, databas
 def test_a_service_whose_engine_cannot_be_loaded_is_not_ready_and_keeps_its_tasks(
     sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     house = House(sqlite, tmp_path / "data", registry="tests.support.engines:broken_registry", workers=1)
     dispatcher = Dispatcher(house.settings, house.db, house.storage)
     dispatcher.start()
@@ -334,7 +335,7 @@ def test_workers_end_at_once_when_their_service_is_killed(house: House) -> None:
     )
     uids = [house.submit("deaf 1"), house.submit("draw 1")]
     command = [sys.executable, "-c", script, str(house.settings.data_dir), str(house.db.url)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         pids = [int(pid) for pid in process.stdout.readline().split()]

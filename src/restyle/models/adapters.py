@@ -46,7 +46,7 @@ MAX_VECTORS = 750
 """Ten chunks of a prompt: longer embeddings are none."""
 LINEAR = re.compile(r"^(\d+)\.([01])\.linear\w*\.(?:\d+\.)?(weight|bias)$")
 ACTIVATIONS = frozenset(
-    {
+    [
         "linear",
         "relu",
         "leakyrelu",
@@ -54,13 +54,22 @@ ACTIVATIONS = frozenset(
         "swish",
         "tanh",
         "sigmoid",
-        "gelu",
+        "softsign",
         "mish",
-        "selu",
         "silu",
+        "gelu",
         "softplus",
         "hardswish",
-    }
+        "hardsigmoid",
+        "hardtanh",
+        "relu6",
+        "selu",
+        "celu",
+        "logsigmoid",
+        "tanhshrink",
+        "softshrink",
+        "hardshrink",
+    ]
 )
 """Activations of hypernetworks, by the names that the Stable Diffusion WebUI writes."""
 
