@@ -14,10 +14,11 @@ collect_ignore_glob = [] if find_spec("diffusers") else ["test_*.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The samplers' library hands tensors to NumPy in a way that NumPy 2 will not take for ever."""
+    """The samplers' library hands tensors to NumPy in ways that NumPy will not take for ever."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context"))
 
 
 @pytest.fixture(scope="session")

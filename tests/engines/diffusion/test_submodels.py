@@ -152,7 +152,7 @@ def test_a_lora_of_another_shape_is_refused_and_leaves_nothing(studio: Studio) -
     before = studio.plain("sd15 folder")
     with (
         studio.registered(path.name, architecture=SD15) as entry,
-        pytest.raises(RestyleError, match="wrong.safetensors") as caught,
+        pytest.raises(RestyleError, match=r"wrong\.safetensors") as caught,
     ):
         studio.draw("sd15 folder", adapters=(lora(entry.code),))
     assert caught.value.code == Code.ENGINE_FAILED

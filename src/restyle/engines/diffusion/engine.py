@@ -56,6 +56,11 @@ class Diffusion:
         self._follow = GuidedFilter(ov.Core(), options, radius=16, contrast=0.1)
         self._lock = threading.Lock()
 
+    @property
+    def place(self) -> str:
+        """The device, as torch names it."""
+        return self._device.name
+
     def describe(self, job: Job) -> Description:
         """Route, VAE, weights and sizes, told from the catalogue; loads nothing."""
         if job.strength == 0:

@@ -162,8 +162,8 @@ class Session:
         if not np.isfinite(drawn).all():
             raise RestyleError(
                 Code.ENGINE_FAILED,
-                f"{self._recipe.main.name} drew no numbers (NaN or infinite) in {self._device.unet}: its weights, "
-                "those of a sub-model, or the precision are at fault; RESTYLE_DIFFUSION_PRECISION=float32 rules out the last",
+                f"{self._recipe.main.name} drew no numbers (NaN or infinite) in {self._device.unet}. Its weights, "
+                "those of a sub-model or the precision are at fault; the setting diffusion_precision float32 is safest",
             )
         return drawn
 

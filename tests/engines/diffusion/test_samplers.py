@@ -1,0 +1,54 @@
+"""Samplers: every name runs the steps asked for, repeats, and follows its seed."""
+
+import numpy as np
+import pytest
+
+from restyle.engines.diffusion.blueprint import SCHEDULER
+from restyle.engines.diffusion.samplers import NAMES, SAMPLERS, Schedule, whole_of
+from tests.support.studio import Studio
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sampler_runs_repeats_and_follows_its_seed(studio: Studio, name: str) -> None:
+    base = "sdxl" if NAMES.index(name) % 2 else "sd15"
+    first = studio.draw(f"{base} folder", sampler=name)
+    assert np.array_equal(first, studio.draw(f"{base} folder", sampler=name))
+    assert not np.array_equal(first, studio.draw(f"{base} folder", sampler=name, seeds=(8,)))
+
+
+def schedule(name: str, steps: int, denoise: float) -> Schedule:
+    return Schedule(SAMPLERS[name], SCHEDULER, steps=steps, denoise=denoise, seed=1, device="cpu")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("steps", "denoise"), [(6, 0.001), (6, 0.3), (20, 0.85), (100, 0.02), (100, 0.5)])
+def test_steps_are_executed_steps(name: str, steps: int, denoise: float) -> None:
+    made = schedule(name, steps, denoise)
+    order = made.scheduler.order
+    # PLMS repeats one; those that evaluate twice a step do it once in the last
+    assert len(made.timesteps) in (steps, steps * order, steps * order - 1, steps + (name == "PLMS"))
+    timesteps = np.asarray(made.timesteps.tolist())
+    assert (np.diff(timesteps) <= 1).all()  # some are rounded
+    assert timesteps.min() >= 0
+    assert timesteps.max() < 1000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_denoising_starts_in_more_noise(name: str) -> None:
+    sigmas = [schedule(name, 10, denoise).sigma for denoise in (0.05, 0.2, 0.4, 0.6, 0.85)]
+    assert sigmas == sorted(sigmas)
+    assert sigmas[0] < 0.5
+    assert sigmas[-1] > 3
+
+
+def test_the_part_of_the_schedule_is_about_what_is_asked() -> None:
+    for name in ("Euler", "DDIM"):
+        for steps in (6, 20, 50):
+            for denoise in (0.3, 0.55, 0.85):
+                found = steps / whole_of(SAMPLERS[name], steps, denoise)
+                assert found == pytest.approx(denoise, abs=0.5 * denoise * denoise / steps + 0.03)
+
+
+def test_names_are_those_of_the_web_ui_and_the_default_is_among_them() -> None:
+    assert {"Euler", "Euler a", "DPM++ 2M Karras", "DPM++ SDE Karras", "DDIM", "UniPC", "LCM"} <= set(NAMES)
+    assert not {"DPM fast", "DPM adaptive", "Restart", "DPM++ 2S a"} & set(NAMES)
