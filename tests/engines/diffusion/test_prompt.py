@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from restyle.engines.diffusion import components, embeddings, prompt
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.tokens import token_ids, tokenizer
+from restyle.engines.diffusion.tokens import token_ids
 from restyle.errors import RestyleError
-from restyle.models.catalogue import Architecture
-from tests.support.checkpoints import LAYERS, SCHEDULER
+from tests.support.checkpoints import LAYERS
+from tests.support.library import pipeline
 from tests.support.studio import Studio
 
 FOX = "a red fox, watercolour"
@@ -37,28 +36,6 @@ def encode(studio: Studio, checkpoint: Checkpoint) -> Any:
             return prompt.encode(checkpoint, Device.of(studio.settings), positive, negative, clip_skip, words)
 
     return call
-
-
-def pipeline(checkpoint: Checkpoint) -> Any:
-    """The library's own, over the same networks."""
-    scheduler = DDIMScheduler.from_config({**SCHEDULER, "clip_sample": False})
-    common = {"vae": checkpoint.vae, "unet": checkpoint.unet, "scheduler": scheduler}
-    words = copy.deepcopy(tokenizer())
-    if checkpoint.architecture is Architecture.SD15:
-        return StableDiffusionPipeline(
-            text_encoder=checkpoint.encoders[0],
-            tokenizer=words,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-            **common,
-        )
-    second = copy.deepcopy(words)
-    second.pad_token = "!"
-    first_encoder, second_encoder = checkpoint.encoders
-    return StableDiffusionXLPipeline(
-        text_encoder=first_encoder, text_encoder_2=second_encoder, tokenizer=words, tokenizer_2=second, **common
-    )
 
 
 def reference(checkpoint: Checkpoint, positive: str, negative: str | None, clip_skip: int | None = None) -> list[Any]:

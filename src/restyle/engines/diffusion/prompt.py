@@ -25,6 +25,8 @@ BACKTRACK = 20
 """A chunk that fills up ends at a comma of its last so many tokens, if there is one."""
 COMMA = 267
 OPEN_CLIP_PADDING = 0
+FAINT = 1e-3
+"""A mean smaller than this part of the deviation counts as zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,17 @@ def _layer(checkpoint: Checkpoint, encoder: Any, output: Any, clip_skip: int) ->
 
 
 def _emphasised(layer: torch.Tensor, text: list[list[Token]]) -> torch.Tensor:
-    """Each token's state times its weight, and each chunk brought back to its mean, as that program does."""
+    """Each token's state times its weight, and each chunk brought back to its mean, as that program does.
+
+    Not where the mean is as good as zero: the quotient of two such is anything.
+    """
     weights = [[1.0, *(token.weight for token in chunk), *[1.0] * (CONTEXT - 1 - len(chunk))] for chunk in text]
     if all(weight == 1.0 for row in weights for weight in row):
         return layer
     weighed = layer * torch.tensor(weights, device=layer.device, dtype=layer.dtype)[..., None]
-    return weighed * (layer.mean((1, 2), keepdim=True) / weighed.mean((1, 2), keepdim=True))
+    before, after = (states.mean((1, 2), keepdim=True) for states in (layer, weighed))
+    faint = torch.minimum(before.abs(), after.abs()) < FAINT * layer.std((1, 2), keepdim=True)
+    return weighed * torch.where(faint, torch.ones_like(before), before / after)
 
 
 @contextmanager

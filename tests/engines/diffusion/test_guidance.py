@@ -1,0 +1,73 @@
+"""The loop: step for step what the library's own pipelines compute."""
+
+import copy
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+
+from restyle.engines.diffusion import components, prompt
+from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.guidance import Guided, sample
+from restyle.engines.diffusion.ipadapter import IPAdapter
+from restyle.engines.diffusion.samplers import SAMPLERS, SPACING, Schedule
+from restyle.models.catalogue import Architecture
+from tests.support.library import pipeline
+from tests.support.studio import Studio
+
+SEED = 11
+
+
+@pytest.mark.parametrize("name", ["Euler", "Euler a", "DPM++ 2M Karras", "DPM++ 2M SDE", "Heun", "DDIM", "UniPC"])
+@pytest.mark.parametrize("cfg_scale", [1.0, 5.0])
+def test_latents_are_those_of_the_librarys_img2img(studio: Studio, base: str, name: str, cfg_scale: float) -> None:
+    device = Device.of(studio.settings)
+    checkpoint = components.load(studio.catalogue.get(f"{base} folder"), device)
+    clean = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    steps, part = 5, 0.5
+    sampler = SAMPLERS[name]
+    schedule = Schedule(sampler, checkpoint.scheduler, steps=steps, denoise=part, seed=SEED, device="cpu")
+    options: dict[str, Any] = {**SPACING[sampler.even], **sampler.options}
+    scheduler = getattr(diffusers, sampler.scheduler).from_config(dict(checkpoint.scheduler), **options)
+    with torch.inference_mode():
+        found, against = prompt.encode(checkpoint, device, "a fox", "blurry")
+        guided = Guided(checkpoint.unet, found, against, cfg_scale)
+        own = sample(guided, schedule, schedule.start(clean, schedule.noise(clean)), lambda fraction: None)
+    expected = pipeline(checkpoint, scheduler)(
+        "a fox",
+        image=clean,
+        strength=part,
+        num_inference_steps=round(steps / part),
+        guidance_scale=cfg_scale,
+        negative_prompt="blurry",
+        generator=torch.Generator().manual_seed(SEED),
+        output_type="latent",
+    ).images
+    assert torch.equal(own, expected)
+
+
+@pytest.mark.parametrize("form", ["ip", "ip-plus"])
+def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> None:
+    device = Device.of(studio.settings)
+    checkpoint = components.load(studio.catalogue.get("sd15 folder"), device)
+    library = copy.deepcopy(checkpoint.unet)
+    name = f"sd15-{form}.safetensors"
+    shape = (1, 2, 32) if form == "ip" else (1, 2, 17, 32)
+    embeds = tuple(torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    seen, timestep = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3)), torch.tensor(500)
+    with studio.registered(name, architecture=Architecture.SD15) as entry:
+        adapter = IPAdapter(entry, checkpoint.unet, device)
+        holder = pipeline(checkpoint)
+        holder.unet = library
+        holder.load_ip_adapter(str(entry.path.parent), subfolder="", weight_name=name, image_encoder_folder=None)
+    holder.set_ip_adapter_scale({"up": {"block_1": [0.7, 0.7, 0.7]}})
+    with torch.inference_mode():
+        found, against = prompt.encode(checkpoint, device, "a fox", "")
+        plain = Guided(checkpoint.unet, found, against, 5.0)(seen, timestep)
+        with adapter.attached(checkpoint.unet, Architecture.SD15, 0.7):
+            own = Guided(checkpoint.unet, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
+        expected = Guided(library, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
+        assert torch.equal(Guided(checkpoint.unet, found, against, 5.0)(seen, timestep), plain)
+    assert torch.equal(own, expected)
+    assert not torch.equal(own, plain)

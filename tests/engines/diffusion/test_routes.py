@@ -1,0 +1,133 @@
+"""The two ways of the style, the ControlNet and the VAE: chosen by what is registered, named, and with effect."""
+
+import numpy as np
+import pytest
+
+from restyle.engines.base import Pixels
+from restyle.engines.diffusion import controlnet, ipadapter
+from restyle.errors import RestyleError
+from restyle.models.catalogue import Architecture
+from restyle.wire.codes import Code
+from tests.support.studio import RAW, STYLE, Studio, lora
+
+
+@pytest.mark.parametrize("form", ["ip", "ip-plus"])
+def test_a_registered_ip_adapter_is_the_style_route(studio: Studio, base: str, form: str) -> None:
+    model = f"{base} folder"
+    with studio.registered("encoder"), studio.registered(f"{base}-{form}.safetensors", architecture=Architecture(base)):
+        description = studio.describe(model)
+        assert description.parameters["Style route"] == f"IP-Adapter {base}-{form}.safetensors"
+        assert any("IP-Adapter" in notice for notice in description.notices)
+        drawn = studio.draw(model)
+        assert np.array_equal(drawn, studio.draw(model))
+        assert not np.array_equal(drawn, studio.draw(model, style=STYLE[::-1].copy()))
+        assert not np.array_equal(drawn, studio.draw(model, adapters=(lora(f"{base} lora"),)))
+    assert not np.array_equal(drawn, studio.plain(model))
+    assert studio.describe(model).parameters["Style route"] == "style injection"
+    assert np.array_equal(studio.draw(model), studio.plain(model))
+
+
+def test_an_ip_adapter_without_its_encoder_is_named_and_not_used(studio: Studio, base: str) -> None:
+    with studio.registered(f"{base}-ip.safetensors", architecture=Architecture(base)):
+        notices = studio.describe(f"{base} folder").notices
+        assert any("image encoder" in notice for notice in notices)
+        assert np.array_equal(studio.draw(f"{base} folder"), studio.plain(f"{base} folder"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(100, 100), (250, 100), (100, 180), (5000, 40), (64, 2560)])
+def test_the_whole_reference_is_seen_in_squares(width: int, height: int) -> None:
+    down, across = np.mgrid[0:height, 0:width]
+    style = np.stack([down % 256, across % 256, down // 256 * 16 + across // 256], axis=-1).astype(np.uint8)
+    seen: set[tuple[int, int]] = set()
+    for view in ipadapter.views(style):
+        assert max(view.shape[:2]) <= ipadapter.SQUARE * min(view.shape[:2]) or width == 5000 or height == 2560
+        rows = view[:, 0, 0].astype(int) + view[:, 0, 2].astype(int) // 16 * 256
+        columns = view[0, :, 1].astype(int) + view[0, :, 2].astype(int) % 16 * 256
+        seen |= {("row", int(row)) for row in rows} | {("column", int(column)) for column in columns}  # type: ignore[misc]
+    assert len(seen) >= min(height, 4096) + min(width, 4096)
+
+
+def test_the_ends_of_a_long_reference_count(studio: Studio) -> None:
+    long = np.full((32, 160, 3), 128, np.uint8)
+    red = long.copy()
+    red[:, :24] = (220, 20, 20)
+    with studio.registered("encoder"), studio.registered("sd15-ip.safetensors", architecture=Architecture.SD15):
+        assert not np.array_equal(studio.draw("sd15 folder", style=long), studio.draw("sd15 folder", style=red))
+    assert not np.array_equal(studio.draw("sd15 folder", style=long), studio.draw("sd15 folder", style=red))
+
+
+@pytest.mark.parametrize("control", ["tile", "canny"])
+def test_a_registered_controlnet_shows_the_raw_image(studio: Studio, base: str, control: str) -> None:
+    model, name = f"{base} folder", f"{base}-control"
+    raw = RAW.copy()
+    raw[20:40, 20:40] = (250, 10, 10)
+    without = studio.draw(model, raw=raw)
+    with studio.registered(name, control=control, architecture=Architecture(base)):
+        assert studio.describe(model).parameters["ControlNet"] == name
+        with_it = studio.draw(model, raw=raw)
+        assert np.array_equal(with_it, studio.draw(model, raw=raw))
+    assert not np.array_equal(with_it, without)
+
+
+def test_the_two_controls_show_different_things(studio: Studio, base: str) -> None:
+    drawn: list[Pixels] = []
+    raw = RAW.copy()
+    raw[20:40, 20:40] = (250, 10, 10)
+    for control in ("tile", "canny"):
+        with studio.registered(f"{base}-control", control=control, architecture=Architecture(base)):
+            drawn.append(studio.draw(f"{base} folder", raw=raw))
+    assert not np.array_equal(*drawn)
+
+
+def test_edges_are_thin_lines_where_the_picture_changes() -> None:
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[10:30, 10:30] = 255
+    edges = controlnet.canny(picture)
+    assert set(np.unique(edges)) == {0, 255}
+    assert (edges[20, :, 0] > 0).sum() == 2
+    assert (edges[:, 20, 0] > 0).sum() == 2
+    assert np.flatnonzero(edges[20, :, 0]) == pytest.approx([9.5, 29.5], abs=1)
+    assert not controlnet.canny(np.full((20, 20, 3), 90, np.uint8)).any()
+
+
+def test_the_registered_vae_is_the_default_and_the_models_own_is_asked_for(studio: Studio, base: str) -> None:
+    model, name = f"{base} folder", f"{base}-vae.safetensors"
+    assert studio.describe(model).parameters["VAE"] == "main model"
+    assert any("No VAE is registered" in notice for notice in studio.describe(model).notices)
+    with studio.registered(name, architecture=Architecture(base)):
+        assert studio.describe(model).parameters["VAE"] == name
+        assert not np.array_equal(studio.draw(model), studio.plain(model))
+        assert np.array_equal(studio.draw(model, main_model_vae=True), studio.plain(model))
+        assert studio.describe(model, main_model_vae=True).parameters["VAE"] == "main model"
+
+
+def test_a_checkpoint_without_vae_takes_the_registered_one(studio: Studio, base: str) -> None:
+    name = f"{base}-bare.safetensors"
+    with studio.registered(name):
+        with pytest.raises(RestyleError, match="VAE") as caught:
+            studio.describe(name)
+        assert caught.value.code == Code.PARAMETER_NOT_AVAILABLE
+        with studio.registered(f"{base}-vae.safetensors", architecture=Architecture(base)):
+            drawn = studio.draw(name)
+            assert np.array_equal(studio.draw(name, main_model_vae=True), drawn)
+            assert any("brings no VAE" in notice for notice in studio.describe(name, main_model_vae=True).notices)
+
+
+def test_the_description_names_what_has_a_part(studio: Studio) -> None:
+    found = studio.describe(
+        "sd15 folder",
+        adapters=(lora("sd15 lora", 0.5), lora("sd15 peft lora", -0.25)),
+        steps=12,
+        sampler="DPM++ 2M Karras",
+        clip_skip=2,
+        cfg_scale=5.5,
+        negative_prompts=("blurry", "low"),
+    )
+    assert found.positive == "a red fox, watercolour, glimmer"
+    assert found.negative == "blurry, low"
+    assert found.parameters["Lora weights"] == "sd15 lora: 0.5, sd15 peft lora: -0.25"
+    for name, value in {"Steps": 12, "Sampler": "DPM++ 2M Karras", "Clip skip": 2, "CFG scale": "5.5"}.items():
+        assert found.parameters[name] == value
+    assert any(
+        "NegativePrompts" in n for n in studio.describe("sd15 folder", cfg_scale=1, negative_prompts=("x",)).notices
+    )
