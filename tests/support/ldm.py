@@ -108,3 +108,20 @@ def open_clip(state: Mapping[str, torch.Tensor], prefix: str) -> Tensors:
             stacked = [state[f"{old}.self_attn.{part}_proj.{kind}"] for part in "qkv"]
             found[f"{new}.attn.in_proj_{kind}"] = torch.cat(stacked)
     return {prefix + "model." + key: value for key, value in found.items()}
+
+
+def controlnet(state: Mapping[str, torch.Tensor], layers: int = 2) -> Tensors:
+    """A ControlNet's tensors under ``control_model``."""
+    found = {}
+    for key, value in state.items():
+        if match := re.match(r"controlnet_cond_embedding\.(conv_in|conv_out|blocks\.(\d))\.(.*)", key):
+            index = {"conv_in": 0, "conv_out": 14}.get(match[1]) if match[2] is None else 2 * int(match[2]) + 2
+            name = f"input_hint_block.{index}.{match[3]}"
+        elif match := re.match(r"controlnet_down_blocks\.(\d+)\.(.*)", key):
+            name = f"zero_convs.{match[1]}.0.{match[2]}"
+        elif key.startswith("controlnet_mid_block"):
+            name = key.replace("controlnet_mid_block", "middle_block_out.0")
+        else:
+            name = _unet_name(key, layers, set())
+        found[f"control_model.{name}"] = value.contiguous()
+    return found

@@ -32,7 +32,7 @@ class Studio:
         self.settings = Settings(
             data_dir=folder / "data", threads=1, diffusion_precision="float32", diffusion_device="cpu", **settings
         )
-        self.catalogue = Catalogue(self.settings.data_dir)
+        self.catalogue = Catalogue.read(self.settings.data_dir)
         if not self.files.exists():
             build(self.files)
             for path, wish in standard(self.files):

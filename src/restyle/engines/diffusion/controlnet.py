@@ -17,6 +17,11 @@ from restyle.images.pixels import Pixels
 from restyle.models.catalogue import Entry
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+SIZE_EMBEDDING = {
+    f"label_emb.0.{old}.{kind}": f"add_embedding.{new}.{kind}"
+    for old, new in ((0, "linear_1"), (2, "linear_2"))
+    for kind in ("weight", "bias")
+}
 SMOOTHING = 1.4
 LOW, HIGH = 100, 200
 """Canny's thresholds, on gradients of a Sobel filter over 0..255: those that the ControlNet was trained with."""
@@ -34,7 +39,9 @@ def load(entry: Entry, device: Device) -> Any:
         found = under("control_model.", whole) or whole
 
         def convert(config: Mapping[str, Any]) -> Tensors:
-            return cast(Tensors, convert_controlnet_checkpoint(found, config))
+            state = cast(Tensors, convert_controlnet_checkpoint(found, config))
+            # the library forgets these of SDXL
+            return {**state, **{new: found[old] for old, new in SIZE_EMBEDDING.items() if old in found}}
 
         network = built(
             ControlNetModel,

@@ -1,0 +1,135 @@
+"""Checkpoints as they load: every tensor in its place, or an error that says which is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from restyle.engines.diffusion import components, controlnet, vae
+from restyle.engines.diffusion.blueprint import NATIVE_SIDE
+from restyle.engines.diffusion.device import Device
+from restyle.errors import RestyleError
+from restyle.models.catalogue import Architecture, Entry, Kind
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+from tests.support import checkpoints, ldm
+from tests.support.studio import SD15, Studio
+
+
+def entry(path: Path, architecture: Architecture, kind: Kind = Kind.MAIN, **facts: Any) -> Entry:
+    form = "folder" if path.is_dir() else "pt" if path.suffix in (".pt", ".ckpt") else "safetensors"
+    return Entry(path.name, path.name, kind, architecture, path, form, "0" * 64, 1, facts=facts)
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device.of(Settings(diffusion_device="cpu", diffusion_precision="float32"))
+
+
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_file_and_folder_hold_the_same_networks(studio: Studio, device: Device, base: str) -> None:
+    architecture = Architecture(base)
+    from_folder = components.load(entry(studio.files / base, architecture), device)
+    from_file = components.load(entry(studio.files / f"{base}.safetensors", architecture), device)
+    for one, other in zip(from_folder.networks(), from_file.networks(), strict=True):
+        assert same(one, other)
+    assert same(from_file.unet, checkpoints.unet(architecture))
+    assert from_folder.native == checkpoints.NATIVE
+    assert from_file.native == NATIVE_SIDE[architecture]
+    assert from_file.vae is not None
+    assert from_file.vae.config.scaling_factor == checkpoints.SCALING[architecture]
+
+
+def test_a_checkpoint_of_torch_save_loads(studio: Studio, device: Device, tmp_path: Path) -> None:
+    path = tmp_path / "old.ckpt"
+    torch.save({"state_dict": load_file(studio.files / "sd15.safetensors"), "global_step": 1}, path)
+    found = components.load(entry(path, SD15), device)
+    assert same(found.unet, checkpoints.unet(SD15))
+
+
+def test_half_precision_files_are_brought_to_the_devices(studio: Studio, device: Device, tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    save_file({name: value.half() for name, value in load_file(studio.files / "sd15.safetensors").items()}, path)
+    found = components.load(entry(path, SD15), device)
+    assert {weight.dtype for network in found.networks() for weight in network.parameters()} == {torch.float32}
+    half = Device.of(Settings(diffusion_device="cpu", diffusion_precision="bfloat16"))
+    assert next(components.load(entry(path, SD15), half).unet.parameters()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("lost", ["attn2.to_k.weight", "quant_conv.bias", "text_model.encoder.layers.3.mlp.fc1.weight"])
+def test_a_file_that_lacks_a_tensor_is_refused(studio: Studio, device: Device, tmp_path: Path, lost: str) -> None:
+    state = load_file(studio.files / "sd15.safetensors")
+    del state[next(name for name in state if name.endswith(lost))]
+    path = tmp_path / "cut.safetensors"
+    save_file(state, path)
+    with pytest.raises(RestyleError, match=r"cut\.safetensors") as caught:
+        components.load(entry(path, SD15), device)
+    assert caught.value.code == Code.ENGINE_FAILED
+
+
+def test_a_folder_that_lacks_a_tensor_is_refused(device: Device, tmp_path: Path) -> None:
+    folder = checkpoints.folder(tmp_path / "cut", SD15)
+    file = folder / "text_encoder" / "model.safetensors"
+    state = load_file(file)
+    del state[next(name for name in state if "layers.5.self_attn.q_proj.weight" in name)]
+    save_file(state, file, {"format": "pt"})
+    with pytest.raises(RestyleError, match="q_proj"):
+        components.load(entry(folder, SD15), device)
+
+
+def test_a_file_that_vanished_is_named(device: Device, tmp_path: Path) -> None:
+    with pytest.raises(RestyleError, match=r"gone\.safetensors"):
+        components.load(entry(tmp_path / "gone.safetensors", SD15), device)
+
+
+def test_vaes_and_controlnets_load_from_every_form(studio: Studio, device: Device, base: str, tmp_path: Path) -> None:
+    architecture = Architecture(base)
+    network = checkpoints.vae(architecture, 20)
+    named, plain = tmp_path / "named.safetensors", tmp_path / "plain.safetensors"
+    save_file(ldm.vae(network.state_dict()), named)
+    save_file(network.state_dict(), plain)
+    for path in (studio.files / f"{base}-vae.safetensors", named, plain, studio.files / base / "vae"):
+        found = vae.load(entry(path, architecture, Kind.VAE), device)
+        assert same(found, network) is not path.is_dir()
+        assert found.config.scaling_factor == checkpoints.SCALING[architecture]
+    folder = studio.files / f"{base}-control"
+    single = folder / "diffusion_pytorch_model.safetensors"
+    kinds = Kind.CONTROLNET
+    whole = controlnet.load(entry(folder, architecture, kinds), device)
+    assert same(whole, controlnet.load(entry(single, architecture, kinds), device))
+    theirs = tmp_path / "control.safetensors"
+    save_file(ldm.controlnet(whole.state_dict()), theirs)
+    assert same(whole, controlnet.load(entry(theirs, architecture, kinds), device))
+
+
+def test_pixels_survive_the_way_to_latents_and_back_in_shape(studio: Studio, device: Device) -> None:
+    network = checkpoints.vae(SD15).requires_grad_(False)
+    pixels = vae.padded(studio.job("sd15 folder").raw[:50, :41])
+    latents = vae.encode(network, pixels, device)
+    assert latents.shape == (1, 4, 7, 6)
+    assert vae.decode(network, latents, device).shape == (56, 48, 3)
+    assert (pixels[49] == pixels[55]).all()
+
+
+def test_large_pictures_are_coded_in_tiles_and_the_network_is_as_before(device: Device) -> None:
+    network = checkpoints.vae(SD15).requires_grad_(False)
+    before = (network.use_tiling, network.tile_sample_min_size, network.tile_latent_min_size)
+    shapes = []
+    network.decoder.register_forward_hook(lambda module, given, output: shapes.append(output.shape[-2:]))
+    drawn = vae.decode(network, torch.zeros(1, 4, 8, 160), device)
+    assert drawn.shape == (64, 1280, 3)
+    assert max(max(shape) for shape in shapes) <= vae.TILE
+    assert (network.use_tiling, network.tile_sample_min_size, network.tile_latent_min_size) == before
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(RestyleError, match="diffusion_device"):
+        Device.of(Settings(diffusion_device="cuda"))

@@ -1,0 +1,133 @@
+"""Style injection: the inversion is DDIM's, and what is kept is put where it belongs."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMInverseScheduler
+
+from restyle.engines.diffusion import components, injection, prompt
+from restyle.engines.diffusion.components import Checkpoint
+from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.injection import Injection, Inverted, Noise
+from restyle.engines.diffusion.prompt import Conditioning
+from tests.support.checkpoints import SCHEDULER
+from tests.support.studio import Studio, lora
+
+
+@pytest.fixture
+def checkpoint(studio: Studio, base: str) -> Checkpoint:
+    return components.load(studio.catalogue.get(f"{base} folder"), Device.of(studio.settings))
+
+
+def clean(seed: int = 1) -> torch.Tensor:
+    return torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def empty(checkpoint: Checkpoint, studio: Studio) -> Conditioning:
+    return prompt.encode(checkpoint, Device.of(studio.settings), "", "")[1]
+
+
+@torch.inference_mode()
+def invert(
+    checkpoint: Checkpoint, studio: Studio, latents: torch.Tensor, parts: str = "kv", steps: int = 6
+) -> Inverted:
+    sigma = Noise(checkpoint.scheduler).sigma(600)
+    return injection.invert(checkpoint, latents, empty(checkpoint, studio), sigma, steps, parts, lambda fraction: None)
+
+
+def test_one_step_up_is_ddims(checkpoint: Checkpoint, studio: Studio) -> None:
+    """Against the library's inverse scheduler, between two of its timesteps."""
+    noise = Noise(checkpoint.scheduler)
+    low, high = noise.sigma(501), noise.sigma(601)
+    latents = clean()
+    scaled = latents / (1 + low**2) ** 0.5
+    with torch.inference_mode():
+        predicted = checkpoint.unet(
+            scaled,
+            torch.tensor(501),
+            encoder_hidden_states=empty(checkpoint, studio).hidden,
+            added_cond_kwargs={
+                "text_embeds": torch.zeros(1, 32),
+                "time_ids": torch.zeros(1, 6),
+            },
+        ).sample
+        scheduler = DDIMInverseScheduler.from_config({**SCHEDULER, "clip_sample": False})
+        scheduler.set_timesteps(10)
+        expected = scheduler.step(predicted, 601, scaled).prev_sample * (1 + high**2) ** 0.5
+    own = latents + (high - low) * predicted
+    assert torch.allclose(own, expected, atol=1e-4)
+
+
+def test_timesteps_and_sigmas_are_each_others_inverse() -> None:
+    noise = Noise(SCHEDULER)
+    assert [noise.timestep(noise.sigma(t)) for t in (0, 1, 250.5, 999)] == pytest.approx([0, 1, 250.5, 999])
+    assert noise.sigma(999) == pytest.approx(14.6, abs=0.1)
+
+
+def test_an_inversion_keeps_what_each_layer_saw(checkpoint: Checkpoint, studio: Studio) -> None:
+    found = invert(checkpoint, studio, clean())
+    assert len(found.kept) == len(found.timesteps) == 7
+    assert list(found.timesteps) == sorted(found.timesteps)
+    assert len(found.kept[0]) == 2 * len(injection.layers(checkpoint.unet, checkpoint.architecture)) == 12
+    assert found.nearest(found.timesteps[3] + 1) is found.kept[3]
+    assert found.size() == sum(value.numel() * 4 for kept in found.kept for value in kept.values())
+    assert len(invert(checkpoint, studio, clean(), steps=100).kept) == injection.MOST_STEPS + 1
+    again = invert(checkpoint, studio, clean())
+    assert torch.equal(found.noisy, again.noisy)
+
+
+def test_its_own_keys_and_values_change_only_by_the_temperature(
+    checkpoint: Checkpoint, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture injected into itself at the timestep where it was kept is that picture."""
+    monkeypatch.setattr(injection, "TEMPERATURE", 1.0)
+    own, queries = invert(checkpoint, studio, clean()), invert(checkpoint, studio, clean(), "q")
+    at = own.timesteps[-1]
+    sigma = Noise(checkpoint.scheduler).sigma(600)
+    seen = own.noisy / (1 + sigma**2) ** 0.5
+
+    def predict(put: Injection | None = None) -> torch.Tensor:
+        with torch.inference_mode(), put.attached() if put else nullcontext():
+            return injection._evaluate(checkpoint, seen, at, empty(checkpoint, studio))
+
+    def change(style: Inverted, gamma: float) -> float:
+        put = Injection(checkpoint, style, queries, gamma)
+        put.at(at)
+        return float((predict(put) - plain).abs().max())
+
+    plain = predict()
+    assert change(own, 0.0) < 1e-5
+    assert change(own, 0.75) < 1e-5
+    assert change(invert(checkpoint, studio, clean(5)), 0.75) > 1e-4
+    assert torch.equal(predict(), plain)
+
+
+def test_the_start_takes_over_the_tone_and_hears_the_seed() -> None:
+    raw, style = clean(1), clean(2) * 3 + 1
+    kept = Inverted(raw + 2.0 * clean(3), (0.0, 600.0), ({}, {}))
+    other = Inverted(style, (0.0, 600.0), ({}, {}))
+
+    def start(noise: torch.Tensor, tone: float) -> torch.Tensor:
+        return injection.start(raw, kept, other, noise, 2.0, tone)
+
+    full = start(clean(4), 1.0)
+    assert np.allclose(full.mean((-2, -1)), style.mean((-2, -1)), atol=1e-4)
+    assert np.allclose(full.std((-2, -1)), style.std((-2, -1)), atol=1e-4)
+    assert not torch.equal(full, start(clean(5), 1.0))
+    assert torch.allclose(start(clean(4), 0.5), (start(clean(4), 0.0) + full) / 2, atol=1e-5)
+
+
+def test_the_style_half_is_kept_for_later_tasks(studio: Studio, base: str) -> None:
+    """Known by what it saves: the second task reports fewer evaluations. Another weight of a LoRA is another style."""
+    style = np.random.default_rng(3).integers(0, 256, (40, 60, 3), np.uint8)
+    counts = []
+    for seeds in ((1,), (2,)):
+        seen: list[float] = []
+        first = studio.draw(f"{base} folder", seen.append, style=style, seeds=seeds)
+        counts.append(len(seen))
+    assert counts[1] < counts[0]
+    assert np.array_equal(first, studio.draw(f"{base} folder", style=style, seeds=(2,)))
+    changed = studio.draw(f"{base} folder", style=style, seeds=(2,), adapters=(lora(f"{base} lora 2", 0.5),))
+    assert not np.array_equal(first, changed)
