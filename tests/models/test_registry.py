@@ -51,7 +51,7 @@ def test_an_unknown_main_model_is_named(code: str) -> None:
 def test_points_are_megapixels_times_price_rounded_up_per_image(
     width: int, height: int, count: int, price: float, points: int
 ) -> None:
-    assert Registry(Settings(painter_price=price)).main("Restyle Painter").points(width, height, count) == points
+    assert Registry(Settings(painter_price=price)).main("Restyle Painter").points(width, height, count, 10) == points
 
 
 def test_the_painter_takes_no_sub_model_whatever_its_code() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from restyle.engines.base import Feature, Job, Pixels, Report
+from restyle.engines.base import Description, Feature, Job, Pixels, Report
 from restyle.models.registry import EngineFamily, MainModel, Registry
 from restyle.settings import Settings
 
@@ -23,6 +23,9 @@ OBEDIENT = "Obedient"
 
 class Obedient:
     """Mixes the raw image with a colour drawn from the seed."""
+
+    def describe(self, job: Job) -> Description:
+        return Description(", ".join(job.positive_prompts), ", ".join(job.negative_prompts))
 
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         for number, seed in enumerate(job.seeds):
@@ -61,13 +64,13 @@ def obey(order: str, report: Report) -> None:
             raise MemoryError
 
 
-def load(threads: int) -> Obedient:
-    assert threads >= 0
+def load(settings: Settings) -> Obedient:
+    assert settings.threads >= 0
     return Obedient()
 
 
-def load_never(threads: int) -> Obedient:
-    raise RuntimeError(f"no weights for {threads} threads")
+def load_never(settings: Settings) -> Obedient:
+    raise RuntimeError(f"no weights for {settings.threads} threads")
 
 
 def registry(settings: Settings) -> Registry:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -6,8 +7,7 @@ import pytest
 from PIL import Image
 
 from restyle.database import open_database
-from restyle.engines.base import Feature
-from restyle.models.registry import EngineFamily, MainModel
+from restyle.engines.base import Description
 from restyle.storage import result_key
 from restyle.tasks.engines import Engines
 from restyle.tasks.parameters import parameters
@@ -74,18 +74,19 @@ def test_what_report_raises_stops_the_run(house: House) -> None:
         run(claim, Engines(house.settings), house.storage, house.settings, report)
 
 
-def test_parameters_name_the_prompts_of_an_engine_that_reads_them() -> None:
-    text = parameters(SPEC, MainModel("M", "M", EngineFamily("f", "m:f", 1, frozenset({Feature.TEXT}))), 9)
+def test_parameters_name_what_the_engine_says_it_used() -> None:
+    text = parameters(SPEC, Description("a, b, c", "d", {"Steps": 20, "Sampler": "Euler a"}), 9)
     first, second, last = text.split("\n")
     assert (first, second) == ("a, b, c", "Negative prompt: d")
     assert last.startswith(
-        "Seed: 9, Size: 640x480, Model: M, Style strength: 0.7, Resize mode: CropAndResize, Version: "
+        "Steps: 20, Sampler: Euler a, Seed: 9, Size: 640x480, Model: Obedient, Style strength: 0.7, "
+        "Resize mode: CropAndResize, Version: "
     )
 
 
 def test_parameters_do_not_name_what_was_not_used_and_quote_what_would_confuse() -> None:
     code = 'My "model": one, two'
-    text = parameters(SPEC, MainModel(code, code, EngineFamily("f", "m:f", 1)), 9)
+    text = parameters(replace(SPEC, model_code=code), Description(), 9)
     assert text.count("\n") == 0
     assert 'Model: "My \\"model\\": one, two", Style' in text
     assert "Steps" not in text

@@ -25,9 +25,10 @@ def main() -> None:
     """Draw once, print the peak in bytes."""
     from restyle.bench.speed import convert, noise
     from restyle.engines.painter.engine import load
+    from restyle.settings import Settings
 
     size = int(sys.argv[1])
-    convert(load(0), noise(size), noise(512))()
+    convert(load(Settings()), noise(size), noise(512))()
     print(peak())
 
 

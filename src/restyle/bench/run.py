@@ -7,6 +7,7 @@ from pathlib import Path
 
 from restyle.bench import metrics, pictures, protocol, report, service, speed, vgg
 from restyle.engines.painter.engine import load
+from restyle.settings import Settings
 
 EVALUATION = "RESTYLE_BENCH_EVAL"
 
@@ -38,7 +39,7 @@ def run(
     if Part.QUALITY in parts:  # what may be missing is missed before minutes of measuring
         gallery = pictures.gallery(folder)
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
-    engine = load(0)
+    engine = load(Settings())
     sections = []
     if Part.SPEED in parts:
         sections.append(speed.run(engine, log))

@@ -18,8 +18,9 @@ class Options(TypedDict, total=False):
     """Everything but the two pictures; what is left out has the service's default.
 
     ``width`` and ``height`` (64..2560) follow the raw image unless given. ``seed`` is -1 (drawn) or 0..2147483647.
-    ``batch_size`` is 1..16. ``model`` is a ModelCode, or a Model from ``models()``, whole. ``resize_mode``
-    (``JustResize``, ``CropAndResize``, ``ResizeAndFill``) and ``preserve_color`` are understood by Restyle only.
+    ``batch_size`` is 1..16. ``model`` and each of ``sub_models`` is a ModelCode, or a Model as the wire has it, with
+    ``InferenceParams``. ``resize_mode`` (``JustResize``, ``CropAndResize``, ``ResizeAndFill``) and ``preserve_color``
+    are understood by Restyle only.
     """
 
     strength: float
@@ -53,22 +54,29 @@ NAMES = {
 
 def fields(raw: Source, style: Source, options: Options) -> dict[str, Any]:
     """The fields of the request. Raises RestyleError (4003, 230) for pictures that cannot be read or sized."""
-    unknown = options.keys() - Options.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"unknown option {min(unknown)}; there are: {', '.join(Options.__annotations__)}")
+    found = chosen(options)
     raw_file = to_file(raw, field="raw")
     style_file = to_file(style, field="style")
     width, height = options.get("width"), options.get("height")
     if width is None or height is None:
         info = check_header(raw_file, ANY, field="raw")
         width, height = result_size((info.width, info.height), width, height)
+    pictures = [b64encode(file).decode("ascii") for file in (raw_file, style_file)]
+    return found | {"Width": width, "Height": height, "ImageList": pictures}
+
+
+def chosen(options: Options) -> dict[str, Any]:
+    """The fields that ``options`` give, without sizes and pictures: the raw image is the first, the style the second.
+
+    Raises TypeError for an option there is not.
+    """
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unknown option {min(unknown)}; there are: {', '.join(Options.__annotations__)}")
     found: dict[str, Any] = {
         "MainModel": _model(options.get("model", DEFAULT_MODEL)),
         "RawImageIndex": 0,
         "StyleImageIndex": 1,
-        "Width": width,
-        "Height": height,
-        "ImageList": [b64encode(file).decode("ascii") for file in (raw_file, style_file)],
     }
     if "sub_models" in options:
         found["SubModelList"] = [_model(model) for model in options["sub_models"]]

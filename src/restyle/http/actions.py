@@ -14,21 +14,12 @@ from restyle.images.limits import Limits
 from restyle.models.registry import MainModel, SubModel
 from restyle.seeds import batch_seeds
 from restyle.storage import input_key, input_prefix
-from restyle.tasks.spec import Spec
+from restyle.tasks.order import order
 from restyle.tasks.store import Status, Submission, TaskRecord
 from restyle.tasks.uid import created, new_uid
 from restyle.wire import schema
 from restyle.wire.codes import Code
 from restyle.wire.signature import Json, digest_body
-
-DIFFUSION_PARAMETERS = {
-    "Steps": Feature.STEPS,
-    "Sampler": Feature.STEPS,
-    "ClipSkip": Feature.TEXT,
-    "CFGScale": Feature.TEXT,
-    "LoraWeight": Feature.LORA,
-}
-"""Which feature of an engine makes an inference parameter mean something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +40,27 @@ def apply_reference_style(
     repeated = service.tasks.find_repeat(account_id, request.request_uuid, digest)
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
-    model = service.registry.main(request.MainModel.ModelCode)
-    for index, sub in enumerate(request.SubModelList):
-        service.registry.sub(sub.ModelCode, model, field=f"SubModelList[{index}].ModelCode")
-    used = {request.RawImageIndex, request.StyleImageIndex}
-    pictures = read_pictures(request.ImageList, sorted(used), Limits.of(service.settings))
-
     uid = new_uid()
-    seeds = batch_seeds(request.Seed, request.BatchSize)
-    spec = Spec(
-        model_code=model.code,
+    ordered = order(
+        request,
+        service.registry,
         raw=input_key(uid, request.RawImageIndex),
         style=input_key(uid, request.StyleImageIndex),
-        width=request.Width,
-        height=request.Height,
-        strength=request.StyleReferStrength,
-        resize_mode=request.ResizeMode,
-        preserve_color=request.PreserveColor,
-        positive_prompts=tuple(request.PositivePrompts),
-        negative_prompts=tuple(request.NegativePrompts),
     )
+    used = {request.RawImageIndex, request.StyleImageIndex}
+    pictures = read_pictures(request.ImageList, sorted(used), Limits.of(service.settings))
+    seeds = batch_seeds(request.Seed, request.BatchSize)
+    steps = ordered.spec.inference.steps
     submission = Submission(
         account_id=account_id,
         action=request.Action,
         request_uuid=request.request_uuid,
         body_digest=digest,
-        cost=model.points(request.Width, request.Height, request.BatchSize),
+        cost=ordered.model.points(request.Width, request.Height, request.BatchSize, steps),
         seed=seeds[0],
         seeds=seeds,
-        spec=spec.to_json(),
-        notices=notices(model, request),
+        spec=ordered.spec.to_json(),
+        notices=ordered.notices,
     )
     accepted = ""
     try:
@@ -146,20 +128,6 @@ ACTIONS: dict[type[schema.Request], Callable[[Service, Call, Any], schema.Answer
     schema.TerminateTask: terminate_task,
     schema.GetCreditBalance: get_credit_balance,
 }
-
-
-def notices(model: MainModel, request: schema.ApplyReferenceStyle) -> tuple[str, ...]:
-    """A sentence for everything the request asks for and ``model`` does not use."""
-    honours = model.family.honours
-    unused: list[str] = []
-    if Feature.TEXT not in honours:
-        unused += [name for name in ("PositivePrompts", "NegativePrompts") if getattr(request, name)]
-    if request.UseMainModelVAE and Feature.VAE not in honours:
-        unused.append("UseMainModelVAE")
-    for name in request.MainModel.InferenceParams.given():
-        if DIFFUSION_PARAMETERS[name] not in honours:
-            unused.append(f"MainModel.InferenceParams.{name}")
-    return tuple(f"{name} is not used by {model.name}" for name in unused)
 
 
 def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDetail:

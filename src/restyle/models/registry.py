@@ -20,15 +20,18 @@ MEGAPIXEL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class EngineFamily:
-    """An engine, known by name. ``load`` is ``module:function``, imported only in the worker that draws.
+    """An engine, known by name.
 
-    ``price`` is in credits per megapixel (1,000,000 pixels) of one image.
+    ``load`` is ``module:function``, a function of the settings that returns an Engine, imported only in the worker that
+    draws. ``price`` is in credits per megapixel (1,000,000 pixels) of one image, of one step of it where the engine
+    honours STEPS. ``samplers`` are those it knows; empty for an engine that has none.
     """
 
     name: str
     load: str
     price: float
     honours: frozenset[Feature] = frozenset()
+    samplers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,9 @@ class MainModel:
     is_official: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    def points(self, width: int, height: int, count: int) -> int:
+    def points(self, width: int, height: int, count: int, steps: int) -> int:
         """Credits of ``count`` images of ``width`` x ``height`` pixels, each rounded up; 0.1 x 3 megapixels is 0.3."""
-        price = Fraction(repr(self.family.price))
+        price = Fraction(repr(self.family.price)) * (steps if Feature.STEPS in self.family.honours else 1)
         return ceil(Fraction(width * height, MEGAPIXEL) * price) * count
 
 

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -66,10 +67,13 @@ class Claims:
         with writing(self._db) as connection:
             return connection.execute(sa.update(tasks).where(_under(claim)).values(progress=higher)).rowcount == 1
 
-    def finish(self, claim: Claim, images: Sequence[str]) -> bool:
-        """End the task as Finished with ``images`` (storage keys). False if the run is no longer wanted."""
+    def finish(self, claim: Claim, images: Sequence[str], notices: Sequence[str] = ()) -> bool:
+        """End the task as Finished with ``images`` (storage keys), and ``notices`` added to those it was accepted with.
+
+        False if the run is no longer wanted.
+        """
         now = time.time()
-        end = {
+        end: dict[str, Any] = {
             "status": Status.FINISHED,
             "images": list(images),
             "progress": 1.0,
@@ -78,6 +82,9 @@ class Claims:
             "claim": None,
         }
         with writing(self._db) as connection:
+            if notices:
+                before = connection.execute(sa.select(tasks.c.notices).where(_under(claim))).scalar_one_or_none()
+                end["notices"] = [*(before or ()), *notices]
             return connection.execute(sa.update(tasks).where(_under(claim)).values(end)).rowcount == 1
 
     def fail(self, claim: Claim, code: Code, message: str) -> bool:

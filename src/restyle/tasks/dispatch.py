@@ -199,7 +199,7 @@ class Dispatcher:
                 self._let_go(worker)
             case Done():
                 if claim is not None and worker.phase is Phase.RUNNING:
-                    self._writes.append(partial(self._finish, claim))
+                    self._writes.append(partial(self._finish, claim, message.notices))
                 self._let_go(worker)
             case Failed():
                 if claim is not None and worker.phase is Phase.RUNNING:
@@ -311,8 +311,9 @@ class Dispatcher:
         if not self._claims.progress(claim, fraction) and worker.claim is claim:
             self._stop(worker)
 
-    def _finish(self, claim: Claim) -> None:
-        self._claims.finish(claim, [result_key(claim.uid, claim.claim, index) for index in range(len(claim.seeds))])
+    def _finish(self, claim: Claim, notices: list[str]) -> None:
+        images = [result_key(claim.uid, claim.claim, index) for index in range(len(claim.seeds))]
+        self._claims.finish(claim, images, notices)
         self._ended.append(claim.uid)
 
     def _fail(self, claim: Claim, code: Code, message: str) -> None:

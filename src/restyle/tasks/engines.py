@@ -6,7 +6,7 @@ from typing import Any
 
 from restyle.engines.base import Engine
 from restyle.errors import RestyleError
-from restyle.models.registry import EngineFamily, MainModel, Registry
+from restyle.models.registry import EngineFamily, Registry
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 
@@ -24,22 +24,18 @@ class Engines:
     """Finds the engine of a ModelCode."""
 
     def __init__(self, settings: Settings) -> None:
-        self._registry: Registry = resolve(settings.registry)(settings)
-        self._threads = settings.threads
+        self._settings = settings
+        self.registry: Registry = resolve(settings.registry)(settings)
         self._loaded: dict[str, Engine] = {}
-
-    def model(self, code: str) -> MainModel:
-        """The main model of that code. Raises :class:`restyle.errors.RestyleError` (4004)."""
-        return self._registry.main(code)
 
     def engine(self, family: EngineFamily) -> Engine:
         """The engine of that family, loaded if it is not yet: that may take seconds."""
         if family.load not in self._loaded:
-            self._loaded[family.load] = resolve(family.load)(self._threads)
+            self._loaded[family.load] = resolve(family.load)(self._settings)
         return self._loaded[family.load]
 
     def warm(self) -> None:
         """Load the engine of the official models, which need nothing that is not installed."""
-        for model in self._registry.mains.values():
+        for model in self.registry.mains.values():
             if model.is_official:
                 self.engine(model.family)

@@ -73,9 +73,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """From the worker: the results are stored, under the keys that belong to the claim."""
+    """From the worker: the results are stored, under the keys that belong to the claim. ``notices`` are new ones."""
 
     claim: str
+    notices: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,25 @@
 import json
 from importlib.metadata import version
 
-from restyle.engines.base import Feature
-from restyle.models.registry import MainModel
+from restyle.engines.base import Description
 from restyle.tasks.spec import Spec
 
 
-def parameters(spec: Spec, model: MainModel, seed: int) -> str:
+def parameters(spec: Spec, description: Description, seed: int) -> str:
     """The prompts on lines of their own, then ``Name: value`` pairs on one: only what the engine really used.
 
     Values that hold a comma, a colon, a quote or a line break are quoted as JSON, which is how readers tell them.
     """
     lines = []
-    if Feature.TEXT in model.family.honours:
-        lines.append(", ".join(spec.positive_prompts))
-        if spec.negative_prompts:
-            lines.append("Negative prompt: " + ", ".join(spec.negative_prompts))
+    if description.positive or description.negative:
+        lines.append(description.positive)
+        if description.negative:
+            lines.append(f"Negative prompt: {description.negative}")
     pairs: dict[str, object] = {
+        **description.parameters,
         "Seed": seed,
         "Size": f"{spec.width}x{spec.height}",
-        "Model": model.code,
+        "Model": spec.model_code,
         "Style strength": f"{spec.strength:.6f}".rstrip("0").rstrip("."),
         "Resize mode": spec.resize_mode,
     }

@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
+
+from restyle.engines.base import Adapter, Feature, Inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,10 @@ class Spec:
     preserve_color: bool = False
     positive_prompts: tuple[str, ...] = ()
     negative_prompts: tuple[str, ...] = ()
+    translate_prompts: bool = True
+    inference: Inference = field(default_factory=Inference)
+    adapters: tuple[Adapter, ...] = ()
+    main_model_vae: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON values."""
@@ -33,6 +39,12 @@ class Spec:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_json` wrote; JSON's lists become tuples again."""
         arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        if "inference" in arguments:
+            arguments["inference"] = Inference(**arguments["inference"])
+        arguments["adapters"] = tuple(
+            Adapter(adapter["code"], Feature(adapter["kind"]), adapter["weight"])
+            for adapter in arguments.get("adapters", ())
+        )
         return cls(**arguments)
 
 

@@ -94,8 +94,7 @@ def _answer(
             send(connection, Progress(run.claim, fraction))
 
     try:
-        run_task(run.task(), engines, storage, settings, report)
-        return Done(run.claim)
+        return Done(run.claim, list(run_task(run.task(), engines, storage, settings, report)))
     except StopRun:
         return Stopped(run.claim)
     except RestyleError as error:

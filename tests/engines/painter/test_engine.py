@@ -9,6 +9,7 @@ from skimage import data
 
 from restyle.engines.base import Job, Pixels
 from restyle.engines.painter.engine import Painter, load
+from restyle.settings import Settings
 
 Convert = Callable[..., list[Pixels]]
 
@@ -19,7 +20,7 @@ def picture(name: str, width: int, height: int) -> Pixels:
 
 @pytest.fixture(scope="module")
 def painter() -> Painter:
-    return load(2)
+    return load(Settings(threads=2))
 
 
 @pytest.fixture(scope="module")

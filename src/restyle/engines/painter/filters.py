@@ -45,35 +45,39 @@ class GuidedFilter:
         guide = op.parameter([1, 1, -1, -1], np.float32, name="guide")
         reach = radius // SHRINK
 
-        def small(x: ov.Node) -> ov.Node:
-            return op.avg_pool(x, [SHRINK] * 2, [0, 0], [0, 0], [SHRINK] * 2, True, "ceil")
-
         def mean(x: ov.Node) -> ov.Node:
             return op.avg_pool(x, [1, 1], [reach] * 2, [reach] * 2, [2 * reach + 1] * 2, True)
 
-        def enlarged(x: ov.Node) -> ov.Node:
-            axes = op.constant(np.array([2, 3], np.int64))
-            size = op.gather(op.shape_of(guide), axes, op.constant(np.int64(0)))
-            return op.interpolate(x, size, "linear_onnx", "sizes", axes=axes)
-
-        small_guide, small_picture = small(guide), small(picture)
-        guide_mean, picture_mean = mean(small_guide), mean(small_picture)
-        square = mean(op.multiply(small_guide, small_guide))
-        variance = op.relu(op.subtract(square, op.multiply(guide_mean, guide_mean)))
-        product = mean(op.multiply(small_guide, small_picture))
+        guide_mean, picture_mean = mean(guide), mean(picture)
+        variance = op.relu(op.subtract(mean(op.multiply(guide, guide)), op.multiply(guide_mean, guide_mean)))
+        product = mean(op.multiply(guide, picture))
         covariance = op.subtract(product, op.multiply(guide_mean, picture_mean))
         slope = op.divide(covariance, op.add(variance, op.constant(np.float32(contrast * contrast))))
         offset = op.subtract(picture_mean, op.multiply(slope, guide_mean))
-        result = op.add(op.multiply(enlarged(mean(slope)), guide), enlarged(mean(offset)))
-        model = ov.Model([op.result(result)], [picture, guide], "guided_filter")
+        results = [op.result(mean(slope)), op.result(mean(offset))]
+        model = ov.Model(results, [picture, guide], "guided_filter")
         exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
         self._request = core.compile_model(model, "CPU", exact).create_infer_request()
 
     def __call__(self, picture: Array, guide: Array) -> Array:
         """float32 (H, W, 3) smoothed along the edges of ``guide``, float32 (H, W)."""
-        planes = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
-        output = self._request.infer([planes, np.ascontiguousarray(guide)[None, None]], share_inputs=True)[0]
-        return np.ascontiguousarray(output[0].transpose(1, 2, 0))
+        size = (guide.shape[1], guide.shape[0])
+        planes = np.stack([_shrunk(picture[..., i]) for i in range(3)])[None]
+        output = self._request.infer([planes, _shrunk(guide)[None, None]], share_inputs=True)
+        slopes, offsets = output[0][0], output[1][0]
+        result = np.empty_like(picture)
+        for i in range(3):
+            result[..., i] = _enlarged(slopes[i], size) * guide + _enlarged(offsets[i], size)
+        return result
+
+
+def _shrunk(plane: Array) -> Array:
+    """Means of blocks of SHRINK x SHRINK pixels; smaller blocks at the right and lower border."""
+    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).reduce(SHRINK))
+
+
+def _enlarged(plane: Array, size: tuple[int, int]) -> Array:
+    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,14 @@ import openvino.opset13 as op
 from restyle.engines.painter.cells import cell_kernel, from_cells, to_cells
 from restyle.engines.painter.weights import TRANSFORMER, Array, Convolution, convolutions
 
-CELL = 4
+CELL = 2
 MARGIN = 16
-"""Pixels mirrored around a picture, so that the network's own border effects are cut off. A multiple of CELL."""
+"""Pixels mirrored around a picture, so that the network's own border effects are cut off."""
+BEFORE, AFTER = 4 * CELL, 2 * CELL
+"""Pixels mirrored beyond the margin, which the contracting convolutions use up: they pad nothing themselves."""
+SHRINK = 4
+"""The network works at a quarter of the size."""
 EPSILON = 1e-5
-
-
-def network_flops(width: int, height: int) -> int:
-    """Floating point operations of one pass as the network is defined, two per multiply-add, convolutions only."""
-    full = 9 * 9 * 3 * 8 + 3 * 3 * 16 * 8 + 9 * 9 * 8 * 3
-    half = 3 * 3 * 8 * 16 + 3 * 3 * 32 * 16
-    quarter = 3 * 3 * 16 * 32 + 10 * 3 * 3 * 32 * 32
-    return 2 * (width * height) * (16 * full + 4 * half + quarter) // 16
 
 
 class Transformer:
@@ -38,8 +34,8 @@ class Transformer:
     def __call__(self, picture: Array, code: Array) -> Array:
         """float32 (H, W, 3), 0..1, and a style code float32 (100,), to the redrawn float32 (H, W, 3), 0..1."""
         height, width, _ = picture.shape
-        bottom, right = MARGIN + -height % CELL, MARGIN + -width % CELL
-        framed = np.pad(picture, ((MARGIN, bottom), (MARGIN, right), (0, 0)), "reflect")
+        bottom, right = (MARGIN + AFTER + -edge % SHRINK for edge in (height, width))
+        framed = np.pad(picture, ((MARGIN + BEFORE, bottom), (MARGIN + BEFORE, right), (0, 0)), "reflect")
         parameters = [(w @ code + b).reshape(1, -1, 1, 1) for w, b in self._styles]
         output = self._request.infer([to_cells(framed, CELL), *parameters], share_inputs=True, share_outputs=True)[0]
         return from_cells(output, CELL)[MARGIN : MARGIN + height, MARGIN : MARGIN + width].copy()
@@ -51,22 +47,26 @@ class Transformer:
     def _build(self) -> ov.Model:
         picture = op.parameter([1, CELL * CELL * 3, -1, -1], np.float32, name="cells")
         parameters = [picture]
-        x = picture
-        for i, (cell_in, cell_out, stride) in enumerate(((4, 4, 1), (4, 2, 2), (2, 1, 2)), 1):
-            layer = self._convolutions[f"transformer/contract/conv{i}/Relu_prequant"]
-            x = op.relu(_convolve(x, layer, cell_in, cell_out, stride=stride))
+        first, second, third = (self._convolutions[f"transformer/contract/conv{i}/Relu_prequant"] for i in (1, 2, 3))
+        x = op.relu(_biased(_convolved(picture, cell_kernel(first.weight, cell_in=2, cell_out=2).weight), first, 4))
+        x = op.relu(_biased(_convolved(x, cell_kernel(second.weight, cell_in=2, cell_out=1, stride=2).weight), second))
+        x = op.relu(_biased(_convolved(x, third.weight, stride=2), third))
         for i in range(1, 6):
             name = f"residual/residual{i}/conv"
             y = op.relu(self._normalised(self._layer(x, f"{name}1"), f"{name}1", 1, parameters))
             x = op.add(x, self._normalised(self._layer(y, f"{name}2"), f"{name}2", 1, parameters))
         x = op.relu(self._normalised(self._layer(x, "expand/conv1/conv", 1, 2, 2), "expand/conv1/conv", 2, parameters))
-        x = op.relu(self._normalised(self._layer(x, "expand/conv2/conv", 2, 4, 2), "expand/conv2/conv", 4, parameters))
-        x = self._normalised(self._layer(x, "expand/conv3/conv", 4, 4), "expand/conv3/conv", 4, parameters)
+        x = op.depth_to_space(x, "blocks_first", 2)
+        x = op.relu(self._normalised(self._layer(x, "expand/conv2/conv", 1, 2, 2), "expand/conv2/conv", 2, parameters))
+        x = self._normalised(self._layer(x, "expand/conv3/conv", 2, 2), "expand/conv3/conv", 2, parameters)
         return ov.Model([op.result(op.sigmoid(x))], parameters, "transformer")
 
     def _layer(self, x: ov.Node, name: str, cell_in: int = 1, cell_out: int = 1, enlarge: int = 1) -> ov.Node:
         layer = self._convolutions[f"transformer/{name}/Conv2D_prequant"]
-        return _convolve(x, layer, cell_in, cell_out, enlarge=enlarge, biased=False)
+        kernel = cell_kernel(layer.weight, cell_in=cell_in, cell_out=cell_out, enlarge=enlarge)
+        # Repeating the outermost cells equals mirroring by one pixel, which is what most of these layers ask for.
+        before, after = _ints(0, 0, kernel.before, kernel.before), _ints(0, 0, kernel.after, kernel.after)
+        return _convolved(op.pad(x, before, after, "edge"), kernel.weight)
 
     def _normalised(self, x: ov.Node, name: str, cell: int, parameters: list[ov.Node]) -> ov.Node:
         """Conditional instance normalisation; the phases of a cell share their channel's mean and variance."""
@@ -80,36 +80,29 @@ class Transformer:
             plain = op.mvn(x, _ints(2, 3), True, EPSILON, "inside_sqrt")
             return op.add(op.multiply(plain, scale), shift)
 
-        def mean(value: ov.Node) -> ov.Node:
-            by_phase = op.reshape(op.reduce_mean(value, _ints(2, 3), True), _ints(1, phases, channels, 1), False)
+        def over_phases(value: ov.Node) -> ov.Node:
+            by_phase = op.reshape(value, _ints(1, phases, channels, 1), False)
             return op.reshape(op.reduce_mean(by_phase, _ints(1), True), _ints(1, channels, 1, 1), False)
 
-        average = mean(x)
-        variance = op.subtract(mean(op.multiply(x, x)), op.multiply(average, average))
+        axes = _ints(2, 3)
+        area = op.reduce_prod(op.gather(op.shape_of(x), axes, op.constant(np.int64(0))), _ints(0), False)
+        # The norm, unlike the mean of a product, needs no second picture in memory.
+        norm = op.reduce_l2(x, axes, True)
+        square = over_phases(op.divide(op.multiply(norm, norm), op.convert(area, "f32")))
+        average = over_phases(op.reduce_mean(x, axes, True))
+        variance = op.subtract(square, op.multiply(average, average))
         gain = op.divide(scale, op.sqrt(op.add(op.relu(variance), op.constant(np.float32(EPSILON)))))
         offset = op.subtract(shift, op.multiply(average, gain))
         repeats = _ints(1, phases, 1, 1)
         return op.add(op.multiply(x, op.tile(gain, repeats)), op.tile(offset, repeats))
 
 
-def _convolve(
-    x: ov.Node,
-    layer: Convolution,
-    cell_in: int,
-    cell_out: int,
-    *,
-    stride: int = 1,
-    enlarge: int = 1,
-    biased: bool = True,
-) -> ov.Node:
-    kernel = cell_kernel(layer.weight, cell_in=cell_in, cell_out=cell_out, stride=stride, enlarge=enlarge)
-    before, after = kernel.before, kernel.after
-    # Repeating the outermost cells equals mirroring by one pixel, which is what most of the network's layers ask for.
-    x = op.pad(x, _ints(0, 0, before, before), _ints(0, 0, after, after), "edge")
-    x = op.convolution(x, op.constant(kernel.weight), [1, 1], [0, 0], [0, 0], [1, 1])
-    if biased:
-        x = op.add(x, op.constant(np.tile(layer.bias, cell_out * cell_out).reshape(1, -1, 1, 1)))
-    return x
+def _convolved(x: ov.Node, weight: Array, stride: int = 1) -> ov.Node:
+    return op.convolution(x, op.constant(weight), [stride, stride], [0, 0], [0, 0], [1, 1])
+
+
+def _biased(x: ov.Node, layer: Convolution, phases: int = 1) -> ov.Node:
+    return op.add(x, op.constant(np.tile(layer.bias, phases).reshape(1, -1, 1, 1)))
 
 
 def _ints(*values: int) -> ov.Node:
