@@ -3,7 +3,7 @@
     npm pack cldr-annotations-full@48.2.0 && tar xzf cldr-annotations-full-48.2.0.tgz
     python scripts/build_glossary.py package
 
-Writes ``src/restyle/prompts/data/<language>.tsv.xz`` (kind, filed form, English; tab separated, sorted), the English
+Writes ``src/restyle/prompts/data/<language>.tsv.xz`` (kind, filed form, English; tab separated, sorted; kind c is CLDR's), the English
 words in ``en.txt.xz``, and CLDR's licence. The same input gives the same bytes.
 """
 
@@ -105,7 +105,7 @@ def cldr_entries(language: str, package: Path, english: Annotations) -> Entries:
             for name in words.get("tts", []):
                 target = english[picture]["tts"][0]
                 if meant(name) and meant(target) and long_enough(filed := key(name, language), language):
-                    names.setdefault(filed, ("n", target))
+                    names.setdefault(filed, ("c", target))
             for keyword in words.get("default", []):
                 keywords[key(keyword, language)].add(picture)
 
@@ -121,7 +121,7 @@ def cldr_entries(language: str, package: Path, english: Annotations) -> Entries:
         if not likeness or likeness[0][0] < ALIKE or (len(likeness) > 1 and likeness[1][0] == likeness[0][0]):
             continue
         if meant(likeness[0][1]):
-            entries[keyword] = ("n", likeness[0][1])
+            entries[keyword] = ("c", likeness[0][1])
     return entries
 
 
