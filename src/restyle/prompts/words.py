@@ -8,7 +8,8 @@ from functools import lru_cache
 UNSPACED = frozenset({"zh", "ja", "th"})
 """Languages whose words are not parted by spaces."""
 
-WORD = re.compile(r"[^\W_]+")
+WORD = re.compile("(?:[^\\W_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])+")
+"""Letters and digits; Thai's vowels and tones above and below are no letters to Unicode."""
 
 _TURKISH_CASE = str.maketrans({"İ": "i", "I": "ı"})
 _RUSSIAN_YO = str.maketrans({"ё": "е"})
