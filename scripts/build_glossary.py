@@ -3,7 +3,7 @@
     npm pack cldr-annotations-full@48.2.0 && tar xzf cldr-annotations-full-48.2.0.tgz
     python scripts/build_glossary.py package
 
-Writes ``src/restyle/prompts/data/<language>.tsv.xz`` (kind, filed form, English; tab separated, sorted; kind c is CLDR's), the English
+Writes ``src/restyle/prompts/data/<language>.tsv.xz`` (kind, filed form, English; tab separated, those first that take precedence), the English
 words in ``en.txt.xz``, and CLDR's licence. The same input gives the same bytes.
 """
 
@@ -105,7 +105,7 @@ def cldr_entries(language: str, package: Path, english: Annotations) -> Entries:
             for name in words.get("tts", []):
                 target = english[picture]["tts"][0]
                 if meant(name) and meant(target) and long_enough(filed := key(name, language), language):
-                    names.setdefault(filed, ("c", target))
+                    names.setdefault(filed, ("n", target))
             for keyword in words.get("default", []):
                 keywords[key(keyword, language)].add(picture)
 
@@ -121,7 +121,7 @@ def cldr_entries(language: str, package: Path, english: Annotations) -> Entries:
         if not likeness or likeness[0][0] < ALIKE or (len(likeness) > 1 and likeness[1][0] == likeness[0][0]):
             continue
         if meant(likeness[0][1]):
-            entries[keyword] = ("c", likeness[0][1])
+            entries[keyword] = ("n", likeness[0][1])
     return entries
 
 
@@ -143,8 +143,8 @@ def english_words(english: Annotations) -> set[str]:
 
 
 def write(name: str, lines: list[str]) -> None:
-    """One compressed file of sorted lines."""
-    text = "".join(f"{line}\n" for line in sorted(lines))
+    """One compressed file of lines."""
+    text = "".join(f"{line}\n" for line in lines)
     (DATA / name).write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
 
 
@@ -152,10 +152,13 @@ def build(package: Path) -> None:
     """Compile all languages from CLDR's unpacked ``package``."""
     english = annotations(package, ENGLISH)
     for language in TRANSLATED:
-        entries = cldr_entries(language, package, english) | own_entries(language)
+        own = own_entries(language)
+        entries = own | {
+            form: entry for form, entry in cldr_entries(language, package, english).items() if form not in own
+        }
         write(f"{language}.tsv.xz", [f"{kind}\t{form}\t{word}" for form, (kind, word) in entries.items()])
         print(f"{language}: {len(entries)} entries")
-    write("en.txt.xz", list(english_words(english)))
+    write("en.txt.xz", sorted(english_words(english)))
     shutil.copyfile(package / "LICENSE", DATA / "LICENSE-Unicode-3.0.txt")
 
 

@@ -1,22 +1,25 @@
 """The words of one language with their English, as compiled into ``data/``."""
 
 import lzma
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import product
+from math import prod
 from typing import NamedTuple
 
+from restyle.prompts.forms import PLURAL_LANGUAGES, base_forms, english_plural, singulars
 from restyle.prompts.words import KOREAN_PARTICLES, UNSPACED, stemmer, unaccented
 
 LONGEST_PHRASE = 6
 """Words of the longest phrase looked for in spaced languages."""
 
 NOUN, ADJECTIVE, VERB, QUANTITY, DROPPED, PREPOSITION, GENITIVE, UNKNOWN = "n", "a", "v", "q", "d", "p", "of", "?"
-_CLDR = "c"
 
 _ENGLISH_ENDINGS = ("s", "es", "ed", "ing", "ly", "d")
 _LINKS = ("", "s", "n", "en", "es", "er")
+_MOST_COMBINATIONS = 150
 _SHORTEST_PART = 3
 _SHORTEST_COMPOUND = 8
 
@@ -39,15 +42,38 @@ class Lexicon:
     longest: int
 
     def find(self, words: Sequence[str]) -> Entry | None:
-        """The entry of a phrase of normalised ``words``: as written, else without diacritics, else without endings."""
+        """The entry of a phrase of normalised ``words``: as written, else without diacritics, else by dictionary forms.
+
+        Nouns found in the plural are so in English.
+        """
         phrase = " ".join(words)
-        if entry := self.entries.get(phrase) or self.folded.get(phrase):
-            return entry
+        entry = self.entries.get(phrase) or self.folded.get(phrase) or self._inflected(words)
+        if entry and entry.kind == NOUN and self._is_plural(words, entry):
+            return Entry(NOUN, english_plural(entry.english))
+        return entry
+
+    def _inflected(self, words: Sequence[str]) -> Entry | None:
         if self.stems and (stem := stemmer(self.language)):
             return self.stems.get(" ".join(stem(word) for word in words))
         if self.language == "ko":
-            return self._without_particle(phrase)
+            return self._without_particle(" ".join(words))
+        for phrase in self._combined([base_forms(word, self.language) for word in words]):
+            if entry := self.entries.get(phrase) or self.folded.get(phrase):
+                return entry
         return None
+
+    def _is_plural(self, words: Sequence[str], entry: Entry) -> bool:
+        if self.language not in PLURAL_LANGUAGES:
+            return False
+        forms = [singulars(word, self.language) for word in words]
+        if len(words) > 1:
+            return bool(forms[0] and forms[-1]) and " ".join(words) not in self.entries
+        return any((found := self.entries.get(form)) and found.english == entry.english for form in forms[0])
+
+    @staticmethod
+    def _combined(forms: Sequence[tuple[str, ...]]) -> Iterator[str]:
+        if prod(map(len, forms)) <= _MOST_COMBINATIONS:
+            yield from map(" ".join, product(*forms))
 
     def parts(self, word: str) -> tuple[Entry, ...]:
         """The entries of a compound written as one ``word``; nothing where it does not come out even."""
@@ -92,35 +118,25 @@ def lexicon(language: str) -> Lexicon:
     """The lexicon of ``language``, read once."""
     text = lzma.decompress((files("restyle.prompts") / "data" / f"{language}.tsv.xz").read_bytes()).decode()
     entries: dict[str, Entry] = {}
-    borrowed = set()
     for line in text.splitlines():
         kind, form, english = line.split("\t")
-        if kind == _CLDR:
-            borrowed.add(form)
-        entries[form] = Entry(NOUN if kind == _CLDR else kind, english)
+        entries[form] = Entry(kind, english)
     longest = max(map(len, entries))
     if language in UNSPACED or language == "ko":
         return Lexicon(language, entries, {}, {}, longest)
-    folded: dict[str, Entry] = {} if language == "ru" else _unambiguous(entries, borrowed, unaccented)
+    folded: dict[str, Entry] = {} if language == "ru" else _refiled(entries, unaccented)
     stem = stemmer(language)
-    stems = _unambiguous(entries, borrowed, lambda form: " ".join(map(stem, form.split()))) if stem else {}
+    stems = _refiled(entries, lambda form: " ".join(map(stem, form.split()))) if stem else {}
     return Lexicon(language, entries, folded, stems, longest)
 
 
-def _unambiguous(entries: dict[str, Entry], borrowed: set[str], fold: Callable[[str], str]) -> dict[str, Entry]:
-    """``entries`` by their folded forms, without those that fold onto another meaning. Ours go before borrowed ones."""
-    chosen: dict[str, Entry] = {}
-    for ours in (True, False):
-        folded: dict[str, Entry] = {}
-        clashes = set()
-        for form, entry in entries.items():
-            if (form in borrowed) is ours or entry.kind in (DROPPED, PREPOSITION, GENITIVE):
-                continue
-            key = fold(form)
-            if folded.setdefault(key, entry).english != entry.english:
-                clashes.add(key)
-        chosen = {key: entry for key, entry in folded.items() if key not in clashes} | chosen
-    return chosen
+def _refiled(entries: dict[str, Entry], fold: Callable[[str], str]) -> dict[str, Entry]:
+    """``entries`` by their folded forms. Where two fold alike the first stands: they come in order of precedence."""
+    folded: dict[str, Entry] = {}
+    for form, entry in entries.items():
+        if entry.kind not in (DROPPED, PREPOSITION, GENITIVE):
+            folded.setdefault(fold(form), entry)
+    return folded
 
 
 @cache

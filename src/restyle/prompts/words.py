@@ -66,9 +66,15 @@ def stemmer(language: str) -> Callable[[str], str] | None:
                 if word.endswith(ending) and len(word) - len(ending) >= shortest:
                     word = word[: -len(ending)]
                     break
+        if not folded and len(word) > shortest and word.endswith(_FLEETING):
+            word = word[:-2] + word[-1]
         return word
 
     return stem
+
+
+_FLEETING = ("ок", "ек", "ец")
+"""Their vowel goes in most cases: замок, замком."""
 
 
 def _group(endings: str) -> tuple[str, ...]:
@@ -76,11 +82,6 @@ def _group(endings: str) -> tuple[str, ...]:
 
 
 _ENDINGS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "fr": (_group("s x"), _group("e")),
-    "es": (_group("s es"), _group("a o e")),
-    "it": (_group("a e i o he hi"),),
-    "pt": (_group("s"), _group("a o e")),
-    "de": (_group("e em en er es n s"),),
     "tr": (
         _group("da de ta te dan den tan ten nin nun in un"),
         _group("lar ler lari leri"),
@@ -95,7 +96,7 @@ _ENDINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "id": (_group("nya"),),
     "ms": (_group("nya"),),
 }
-_SHORTEST = {"fr": 3, "es": 3, "it": 3, "pt": 3, "de": 3, "tr": 3, "ru": 3, "id": 4, "ms": 4}
+_SHORTEST = {"tr": 3, "ru": 3, "id": 4, "ms": 4}
 
 KOREAN_PARTICLES = _group(
     "을 를 이 가 은 는 의 에 로 과 와 도 만 들 들이 들을 에서 으로 에게 까지 부터 처럼 위에 위로 위를 아래 속 속에 안에 옆에 앞에"
