@@ -94,3 +94,11 @@ def _merge(run: str, path: list[tuple[int, int, Entry | None]]) -> Iterator[Unit
                 begin = None
         elif entry:
             yield Unit(entry.kind, entry.english, run[start:stop])
+
+
+def known_share(text: str, book: Lexicon) -> float:
+    """Share (0..1) of the letters of ``text``'s own script that the glossary knows."""
+    runs = _NATIVE.findall(unicodedata.normalize("NFKC", text))
+    unknown = sum(len(unit.source) for run in runs for unit in _segment(run, book) if unit.kind == UNKNOWN)
+    letters = sum(map(len, runs))
+    return 1 - unknown / letters if letters else 0.0
