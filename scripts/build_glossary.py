@@ -77,7 +77,7 @@ def annotations(package: Path, folder: str) -> Annotations:
 
 def is_picture(text: str) -> bool:
     """Whether ``text`` is of the blocks of pictographs."""
-    return 0x2300 <= ord(text[0]) and not 0x3000 <= ord(text[0]) < 0x3100 and not 0xFF00 <= ord(text[0]) < 0x10000
+    return ord(text[0]) >= 0x2300 and not 0x3000 <= ord(text[0]) < 0x3100 and not 0xFF00 <= ord(text[0]) < 0x10000
 
 
 def meant(name: str) -> bool:

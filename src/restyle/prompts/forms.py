@@ -87,8 +87,41 @@ _PLURALS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 PLURAL_LANGUAGES = frozenset(_PLURALS)
 
 _UNCOUNTED = frozenset(
-    "hair light lighting furniture clothes bedding fog mist snow rain water food fabric people fruit bread art grass"
-    " autumn-leaves wood noise text sunlight leather fish deer money jewelry moss ice smoke fire music".split()
+    [
+        "hair",
+        "light",
+        "lighting",
+        "furniture",
+        "clothes",
+        "bedding",
+        "fog",
+        "mist",
+        "snow",
+        "rain",
+        "water",
+        "food",
+        "fabric",
+        "people",
+        "fruit",
+        "bread",
+        "art",
+        "grass",
+        "autumn-leaves",
+        "wood",
+        "noise",
+        "text",
+        "sunlight",
+        "leather",
+        "fish",
+        "deer",
+        "money",
+        "jewelry",
+        "moss",
+        "ice",
+        "smoke",
+        "fire",
+        "music",
+    ]
 )
 
 

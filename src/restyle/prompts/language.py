@@ -16,6 +16,7 @@ _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 _HAN = re.compile("[\u3005-\u3007\u3400-\u9fff]")
 _THAI = re.compile("[\u0e01-\u0e5b]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
+_PHRASE_END = re.compile(r"[,.;:!?\n|()\[\]]+")
 _VIETNAMESE = re.compile("[ăđơư\u1ea0-\u1ef9]", re.IGNORECASE)
 
 LATIN = ("fr", "es", "it", "de", "tr", "pt", "vi", "id", "ms")
@@ -36,8 +37,8 @@ def detect(text: str) -> str:
     """The code of ``text``'s language; "en" where it is English, has no words, or nothing speaks against English.
 
     Script decides for Japanese, Korean, Thai, Russian and Chinese (Chinese characters alone are Japanese where the
-    Japanese glossary knows more of them). Latin script is English where all its words are English ones; else the
-    shares of its words in the glossaries are weighed with the guess of py3langid (Lui and Baldwin 2012).
+    Japanese glossary knows more of them). Phrases of English words say nothing of the others, as tags
+    like "masterpiece" go with every language; of the rest the shares of words in the glossaries are weighed with the guess of py3langid (Lui and Baldwin 2012).
     """
     for script, language in ((_KANA, "ja"), (_HANGUL, "ko"), (_THAI, "th"), (_CYRILLIC, "ru")):
         if script.search(text):
@@ -45,10 +46,13 @@ def detect(text: str) -> str:
     if _HAN.search(text):
         chinese, japanese = known_share(text, lexicon("zh")), known_share(text, lexicon("ja"))
         return "ja" if japanese > chinese + _NEARLY else "zh"
-    words = WORD.findall(text)
-    if all(is_english(word) for word in words):
+    foreign = [
+        phrase for phrase in _PHRASE_END.split(text) if not all(is_english(word) for word in WORD.findall(phrase))
+    ]
+    if not foreign:
         return ENGLISH
-    return _latin(text, words)
+    text = ", ".join(foreign)
+    return _latin(text, WORD.findall(text))
 
 
 def _latin(text: str, words: Sequence[str]) -> str:

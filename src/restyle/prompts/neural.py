@@ -38,7 +38,9 @@ class Neural:
             import ctranslate2
             import sentencepiece
         except ImportError as error:
-            raise BackendError("ctranslate2 and sentencepiece are not installed (pip install 'restyle[translate]')") from error
+            raise BackendError(
+                "ctranslate2 and sentencepiece are not installed (pip install 'restyle[translate]')"
+            ) from error
         marian = (folder / MARIAN_SOURCE).is_file()
         pieces = {True: (MARIAN_SOURCE, MARIAN_TARGET), False: (ARGOS_PIECES, ARGOS_PIECES)}[marian]
         try:
@@ -57,6 +59,10 @@ class Neural:
     def name(self) -> str:
         """What notices call it."""
         return "neural"
+
+    def check(self) -> None:
+        """Run the model on a word. Raises BackendError where it does not work."""
+        self._run("a")
 
     def translate(self, text: str) -> Rendering:
         """``text`` in English, phrase by phrase: such models add words to lists. Latin words in other scripts stay.

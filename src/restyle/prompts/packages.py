@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import stat
 import tempfile
@@ -10,10 +9,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from restyle.errors import RestyleError
-from restyle.prompts.codes import ENGLISH, NAMES, TRANSLATED
+from restyle.prompts.codes import ENGLISH, TRANSLATED
 from restyle.prompts.neural import ARGOS_PIECES, MARIAN_SOURCE, MARIAN_TARGET, MODEL_FOLDER, BackendError, Neural
 from restyle.wire.codes import Code
 
@@ -120,8 +119,7 @@ def _checked(new: Path, metadata: dict[str, Any], code: str, source: str, digest
     if code not in TRANSLATED:
         raise _refused(f"say the language that {source} translates from: one of {', '.join(TRANSLATED)}")
     try:
-        Neural(new).translate(NAMES[code])
-        Neural(new).translate("ß語")
+        Neural(new).check()
     except BackendError as error:
         raise _refused(f"the model of {source} does not run: {error}") from error
     size = sum(file.stat().st_size for file in new.rglob("*") if file.is_file())

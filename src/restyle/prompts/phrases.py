@@ -16,14 +16,31 @@ POSTPOSED = {
     **dict.fromkeys(
         ("ja", "ko", "tr"),
         frozenset(
-            "in;on;over;under;next to;in front of;behind;between;with;without;for;by;from;against;through;full of".split(";")
+            [
+                "in",
+                "on",
+                "over",
+                "under",
+                "next to",
+                "in front of",
+                "behind",
+                "between",
+                "with",
+                "without",
+                "for",
+                "by",
+                "from",
+                "against",
+                "through",
+                "full of",
+            ]
         ),
     ),
 }
 """Relations that stand behind their noun, by language."""
 
 BARE_GENITIVES = frozenset({"de", "d", "di"})
-"""Without an article, "X de Y" is a kind of X: English says "Y X". With one it is "X of Y"."""
+"""Without an article, "X de Y" is a kind of X: English says "Y X". With one it is "X of Y": then the source is emptied."""
 
 MOST_STACKED = 3
 
@@ -39,7 +56,12 @@ class Unit:
 
 def english_order(units: Sequence[Unit], language: str) -> list[Unit]:
     """The units of one phrase as English orders them; dropped ones are gone."""
-    ordered = [unit for unit in units if unit.kind != DROPPED]
+    ordered: list[Unit] = []
+    for unit in units:
+        if unit.kind != DROPPED:
+            ordered.append(unit)
+        elif ordered and ordered[-1].kind == GENITIVE:
+            ordered[-1] = replace(ordered[-1], source="")
     if language in HEAD_FIRST:
         ordered = _adjectives_first(ordered)
         ordered = _unstack(ordered) if language in STACKING else _kinds_first(ordered)

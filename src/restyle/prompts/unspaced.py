@@ -11,6 +11,10 @@ from restyle.prompts.phrases import Unit, english_order
 _NATIVE = re.compile("[\u0e01-\u0e4e]+|[\u3005-\u3007\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff]+")
 _INNER_DOT = re.compile("(?<=[ァ-ヺー])・(?=[ァ-ヺー])")
 _PUNCTUATION = str.maketrans({"、": ",", "。": ".", "・": " ", "·": " ", "「": '"', "」": '"', "『": '"', "』": '"'})
+_WIDE_BRACKET = re.compile("[（［｛）］｝]")
+"""Not those of the prompt syntax, which NFKC would make them."""
+
+_DOUBLE_COMMA = re.compile(r",\s*(?=,)|,\s*$")
 _NO_SPACE_AFTER = re.compile(r"([,.;!?])(?=[^\W\d])|,(?=\d)")
 _KATAKANA = re.compile("[ァ-ヺー]")
 _HAN = re.compile("[\u3400-\u9fff]")
@@ -27,7 +31,8 @@ _CUT_KATAKANA = 5.0
 
 def translate_unspaced(text: str, book: Lexicon) -> Rendering:
     """Prompts of languages without spaces. A space between two of their words parts phrases, so it becomes a comma."""
-    text = _INNER_DOT.sub("", unicodedata.normalize("NFKC", text))
+    bracketed = bool(_WIDE_BRACKET.search(text))
+    text = _INNER_DOT.sub("", unicodedata.normalize("NFKC", _WIDE_BRACKET.sub("，", text)))
     out: list[str] = []
     kept: list[str] = []
     end = 0
@@ -41,7 +46,10 @@ def translate_unspaced(text: str, book: Lexicon) -> Rendering:
         end = run.end()
     tail = text[end:].translate(_PUNCTUATION)
     out.append(_apart(out, tail) if tail[:1].isalnum() else tail)
-    joined = _NO_SPACE_AFTER.sub(lambda match: f"{match.group()} ", "".join(out))
+    joined = "".join(out)
+    if bracketed:
+        joined = _DOUBLE_COMMA.sub("", joined)
+    joined = _NO_SPACE_AFTER.sub(lambda match: f"{match.group()} ", joined)
     return Rendering(joined.replace(_SARA_AM_PARTED, _SARA_AM), tuple(kept))
 
 

@@ -14,7 +14,9 @@ WORD = re.compile("(?:[^\\W_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])+")
 _TURKISH_CASE = str.maketrans({"İ": "i", "I": "ı"})
 _RUSSIAN_YO = str.maketrans({"ё": "е"})
 _UNDECOMPOSED = str.maketrans({"ı": "i", "đ": "d", "ø": "o", "ł": "l", "œ": "oe", "æ": "ae"})
-_LATE_TONE = re.compile("((?<!q)o)([ae])([\u0300\u0301\u0303\u0309\u0323])(?!\\w)|((?<!q)u)(y)([\u0300\u0301\u0303\u0309\u0323])(?!\\w)")
+_LATE_TONE = re.compile(
+    "((?<!q)o)([ae])([\u0300\u0301\u0303\u0309\u0323])(?!\\w)|((?<!q)u)(y)([\u0300\u0301\u0303\u0309\u0323])(?!\\w)"
+)
 """Vietnamese writes the tone of oa, oe and uy on either vowel: hòa and hoà are one word."""
 
 
