@@ -3,8 +3,8 @@
     npm pack cldr-annotations-full@48.2.0 && tar xzf cldr-annotations-full-48.2.0.tgz
     python scripts/build_glossary.py package
 
-Writes ``src/restyle/prompts/data/<language>.tsv.xz`` (kind, filed form, English; tab separated, those first that take precedence), the English
-words in ``en.txt.xz``, and CLDR's licence. The same input gives the same bytes.
+Writes ``src/restyle/prompts/data/<language>.tsv.xz`` (kind, filed form and English between tabs, those first that take
+precedence), the English words in ``en.txt.xz``, and CLDR's licence. The same input gives the same bytes.
 """
 
 import csv

@@ -77,7 +77,7 @@ _ENDINGS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 _PLURALS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "fr": (("aux", ("al", "au")), ("s", ("",)), ("x", ("",))),
     "es": (("ces", ("z",)), ("es", ("",)), ("s", ("",))),
-    "pt": _ENDINGS["pt"][:6] + (("es", ("",)), ("s", ("",))),
+    "pt": (*_ENDINGS["pt"][:6], ("es", ("",)), ("s", ("",))),
     "it": (("chi", ("co",)), ("che", ("ca",)), ("ghi", ("go",)), ("i", ("o", "e", "a", "io")), ("e", ("a",))),
     "de": (("en", ("", "e")), ("er", ("",)), ("e", ("",)), ("n", ("",)), ("s", ("",))),
     "tr": (("lar", ("",)), ("ler", ("",)), ("ları", ("",)), ("leri", ("",))),
@@ -87,41 +87,10 @@ _PLURALS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 PLURAL_LANGUAGES = frozenset(_PLURALS)
 
 _UNCOUNTED = frozenset(
-    [
-        "hair",
-        "light",
-        "lighting",
-        "furniture",
-        "clothes",
-        "bedding",
-        "fog",
-        "mist",
-        "snow",
-        "rain",
-        "water",
-        "food",
-        "fabric",
-        "people",
-        "fruit",
-        "bread",
-        "art",
-        "grass",
-        "autumn-leaves",
-        "wood",
-        "noise",
-        "text",
-        "sunlight",
-        "leather",
-        "fish",
-        "deer",
-        "money",
-        "jewelry",
-        "moss",
-        "ice",
-        "smoke",
-        "fire",
-        "music",
-    ]
+    (
+        "hair light lighting furniture bedding fog mist snow rain water food fabric people fruit bread art grass wood noise"
+        " text sunlight leather fish deer money jewelry moss ice smoke fire music"
+    ).split()  # noqa: SIM905
 )
 
 

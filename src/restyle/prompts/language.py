@@ -37,8 +37,9 @@ def detect(text: str) -> str:
     """The code of ``text``'s language; "en" where it is English, has no words, or nothing speaks against English.
 
     Script decides for Japanese, Korean, Thai, Russian and Chinese (Chinese characters alone are Japanese where the
-    Japanese glossary knows more of them). Phrases of English words say nothing of the others, as tags
-    like "masterpiece" go with every language; of the rest the shares of words in the glossaries are weighed with the guess of py3langid (Lui and Baldwin 2012).
+    Japanese glossary knows more of them). In Latin script, phrases of English words say nothing of the others, as tags
+    like "masterpiece" go with every language; of the rest the shares of words in the glossaries are weighed with the
+    guess of py3langid (Lui and Baldwin 2012).
     """
     for script, language in ((_KANA, "ja"), (_HANGUL, "ko"), (_THAI, "th"), (_CYRILLIC, "ru")):
         if script.search(text):

@@ -11,36 +11,18 @@ HEAD_FIRST = frozenset({"fr", "es", "it", "pt", "vi", "id", "ms", "th"})
 STACKING = frozenset({"vi", "id", "ms", "th"})
 """Nouns qualify the noun before them without a word between."""
 
+_PLACES = frozenset({"in", "on", "over", "under", "next to", "in front of", "behind", "between"})
+
 POSTPOSED = {
-    "zh": frozenset({"in", "on", "over", "under", "next to", "in front of", "behind", "between"}),
+    "zh": _PLACES,
     **dict.fromkeys(
-        ("ja", "ko", "tr"),
-        frozenset(
-            [
-                "in",
-                "on",
-                "over",
-                "under",
-                "next to",
-                "in front of",
-                "behind",
-                "between",
-                "with",
-                "without",
-                "for",
-                "by",
-                "from",
-                "against",
-                "through",
-                "full of",
-            ]
-        ),
+        ("ja", "ko", "tr"), _PLACES | {"with", "without", "for", "by", "from", "against", "through", "full of"}
     ),
 }
 """Relations that stand behind their noun, by language."""
 
 BARE_GENITIVES = frozenset({"de", "d", "di"})
-"""Without an article, "X de Y" is a kind of X: English says "Y X". With one it is "X of Y": then the source is emptied."""
+"""Without an article, "X de Y" is a kind of X: English says "Y X". With one it is "X of Y"; the source is emptied."""
 
 MOST_STACKED = 3
 

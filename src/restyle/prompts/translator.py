@@ -77,7 +77,7 @@ class Translator:
         return _rendered(parts, Glossary(language)), trouble
 
     def _neural(self, language: str) -> Neural | None:
-        """The installed model, None where there is none. Raises BackendError; a model that failed is not tried again."""
+        """The installed model, None where there is none. Raises BackendError, at once for a model that failed before."""
         if language in self._broken:
             raise BackendError(self._broken[language])
         if language in self._models:
