@@ -87,10 +87,39 @@ _PLURALS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 PLURAL_LANGUAGES = frozenset(_PLURALS)
 
 _UNCOUNTED = frozenset(
-    (
-        "hair light lighting furniture bedding fog mist snow rain water food fabric people fruit bread art grass wood noise"
-        " text sunlight leather fish deer money jewelry moss ice smoke fire music"
-    ).split()  # noqa: SIM905
+    {
+        "hair",
+        "light",
+        "lighting",
+        "furniture",
+        "bedding",
+        "fog",
+        "mist",
+        "snow",
+        "rain",
+        "water",
+        "food",
+        "fabric",
+        "people",
+        "fruit",
+        "bread",
+        "art",
+        "grass",
+        "wood",
+        "noise",
+        "text",
+        "sunlight",
+        "leather",
+        "fish",
+        "deer",
+        "money",
+        "jewelry",
+        "moss",
+        "ice",
+        "smoke",
+        "fire",
+        "music",
+    }
 )
 
 

@@ -108,11 +108,13 @@ def _proper_nouns(words: list[str], normalised: list[str], book: Lexicon) -> set
     """Positions of names: two or more capitalised words in a row, not all of them ordinary ones.
 
     The first word of a phrase is capitalised anyway and counts only where it is unknown. German writes every noun so:
-    there a name must not begin the phrase.
+    there a name must not begin the phrase. A phrase all in capitals says nothing, unless it is two unknown words.
     """
-    if sum(word[:1].isupper() for word in words) < 2 or all(word[:1].isupper() for word in words if len(word) > 3):
-        if not (len(words) == 2 and not any(map(book.find, ([word] for word in normalised)))):
-            return set()
+    capital = [word[:1].isupper() for word in words]
+    shouted = all(flag for flag, word in zip(capital, words, strict=True) if len(word) > 3)
+    unheard = len(words) == 2 and not any(book.find([word]) for word in normalised)
+    if sum(capital) < 2 or (shouted and not unheard):
+        return set()
     named: set[int] = set()
     run: list[int] = []
     for position in range(len(words) + 1):

@@ -38,11 +38,9 @@ class Neural:
             import ctranslate2
             import sentencepiece
         except ImportError as error:
-            raise BackendError(
-                "ctranslate2 and sentencepiece are not installed (pip install 'restyle[translate]')"
-            ) from error
+            raise BackendError("install ctranslate2 and sentencepiece: pip install 'restyle[translate]'") from error
         marian = (folder / MARIAN_SOURCE).is_file()
-        pieces = {True: (MARIAN_SOURCE, MARIAN_TARGET), False: (ARGOS_PIECES, ARGOS_PIECES)}[marian]
+        pieces = (MARIAN_SOURCE, MARIAN_TARGET) if marian else (ARGOS_PIECES, ARGOS_PIECES)
         try:
             config = json.loads((folder / MODEL_FOLDER / "config.json").read_text(encoding="utf-8"))
             self._source, self._target = (

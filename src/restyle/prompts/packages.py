@@ -58,11 +58,8 @@ def installed_folder(data_dir: Path, code: str) -> Path | None:
 
 def installed(data_dir: Path) -> list[Installed]:
     """All installed languages, by code."""
-    found = []
-    for code in TRANSLATED:
-        if folder := installed_folder(data_dir, code):
-            found.append(Installed(**json.loads((folder / RECORD).read_text(encoding="utf-8"))))
-    return found
+    folders = filter(None, (installed_folder(data_dir, code) for code in TRANSLATED))
+    return [Installed(**json.loads((folder / RECORD).read_text(encoding="utf-8"))) for folder in folders]
 
 
 def remove(data_dir: Path, code: str) -> None:

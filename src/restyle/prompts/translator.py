@@ -77,7 +77,7 @@ class Translator:
         return _rendered(parts, Glossary(language)), trouble
 
     def _neural(self, language: str) -> Neural | None:
-        """The installed model, None where there is none. Raises BackendError, at once for a model that failed before."""
+        """The installed model, None where there is none. Raises BackendError; a failed model is not tried again."""
         if language in self._broken:
             raise BackendError(self._broken[language])
         if language in self._models:

@@ -16,6 +16,9 @@ _WIDE_BRACKET = re.compile("[（［｛）］｝]")
 
 _DOUBLE_COMMA = re.compile(r",\s*(?=,)|,\s*$")
 _NO_SPACE_AFTER = re.compile(r"([,.;!?])(?=[^\W\d])|,(?=\d)")
+_THAI_FOLLOWER = re.compile("[\u0e30-\u0e3a\u0e45-\u0e4e]")
+"""Vowels, tones and marks that belong to the consonant before them: no word begins with one."""
+
 _KATAKANA = re.compile("[ァ-ヺー]")
 _HAN = re.compile("[\u3400-\u9fff]")
 
@@ -60,7 +63,7 @@ def _apart(before: list[str], words: str) -> str:
 
 def _segment(run: str, book: Lexicon) -> Iterator[Unit]:
     """The units of ``run`` by the cheapest segmentation (a shortest path over its letters)."""
-    best: list[tuple[float, int, Entry | None]] = [(0.0, 0, None)] + [(float("inf"), 0, None)] * len(run)
+    best: list[tuple[float, int, Entry | None]] = [(0.0, 0, None), *([(float("inf"), 0, None)] * len(run))]
     for start in range(len(run)):
         cost = best[start][0]
         if start and _KATAKANA.match(run[start]) and _KATAKANA.match(run[start - 1]):
@@ -68,6 +71,8 @@ def _segment(run: str, book: Lexicon) -> Iterator[Unit]:
         if cost + _UNKNOWN_LETTER < best[start + 1][0]:
             best[start + 1] = (cost + _UNKNOWN_LETTER, start, None)
         for stop in range(start + 1, min(len(run), start + book.longest) + 1):
+            if stop < len(run) and _THAI_FOLLOWER.match(run[stop]):
+                continue
             if entry := book.entries.get(run[start:stop]):
                 price = _PARTICLE if entry.kind in (DROPPED, PREPOSITION) else _WORD
                 if cost + price < best[stop][0]:
