@@ -33,7 +33,8 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Entries of ``language`` by filed form, by form without diacritics, and by stem. ``longest`` is in letters."""
+    """Entries of ``language`` by filed form, by form without diacritics (for Korean without
+    spaces, which people set as they like), and by stem. ``longest`` is in letters."""
 
     language: str
     entries: dict[str, Entry]
@@ -122,8 +123,10 @@ def lexicon(language: str) -> Lexicon:
         kind, form, english = line.split("\t")
         entries[form] = Entry(kind, english)
     longest = max(map(len, entries))
-    if language in UNSPACED or language == "ko":
+    if language in UNSPACED:
         return Lexicon(language, entries, {}, {}, longest)
+    if language == "ko":
+        return Lexicon(language, entries, _refiled(entries, lambda form: form.replace(" ", "")), {}, longest)
     folded: dict[str, Entry] = {} if language == "ru" else _refiled(entries, unaccented)
     stem = stemmer(language)
     stems = _refiled(entries, lambda form: " ".join(map(stem, form.split()))) if stem else {}
