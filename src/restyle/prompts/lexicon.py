@@ -19,7 +19,8 @@ NOUN, ADJECTIVE, VERB, QUANTITY, DROPPED, PREPOSITION, GENITIVE, UNKNOWN = "n", 
 
 _ENGLISH_ENDINGS = ("s", "es", "ed", "ing", "ly", "d")
 _LINKS = ("", "s", "n", "en", "es", "er")
-_MOST_COMBINATIONS = 150
+_MOST_COMBINATIONS = 80
+_LONGEST_INFLECTED = 4
 _SHORTEST_PART = 3
 _SHORTEST_COMPOUND = 8
 
@@ -58,6 +59,8 @@ class Lexicon:
             return self.stems.get(" ".join(stem(word) for word in words))
         if self.language == "ko":
             return self._without_particle(" ".join(words))
+        if len(words) > _LONGEST_INFLECTED:
+            return None
         for phrase in self._combined([base_forms(word, self.language) for word in words]):
             if entry := self.entries.get(phrase) or self.folded.get(phrase):
                 return entry
