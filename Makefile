@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Installed on its own, before what depends on it would choose a newer release.
+TORCH ?= torch==2.13.0
 
 .PHONY: install demo serve test check bench clean
 .DEFAULT_GOAL := install
@@ -40,5 +42,6 @@ $(VENV)/.default: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "== installing Restyle with what the tests and benchmark need"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres]"
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres,diffusion]"
 	@touch $@ $(VENV)/.default

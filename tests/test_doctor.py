@@ -12,7 +12,9 @@ from restyle.accounts.keys import KeyStore
 from restyle.database import open_database
 from restyle.doctor import Finding, examine
 from restyle.settings import Settings
+from tests.support import models
 from tests.support.command import restyle, serving
+from tests.support.models import save
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_a_fresh_installation_is_well_and_stays_untouched(tmp_path: Path) -> Non
     found = ran.json()
     assert all(finding["Well"] and not finding["Mend"] for finding in found)
     named = {finding["Check"] for finding in found}
-    assert {"Python", "onnxruntime", "weights arbitrary_transform.onnx", "engine obedient", "disk", "port"} <= named
+    assert {"Python", "openvino", "weights arbitrary_transform.onnx", "engine obedient", "disk", "port"} <= named
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,3 +94,26 @@ def test_a_port_where_restyle_itself_answers(tmp_path: Path) -> None:
         port = int(json.loads(said[0])["Address"].rpartition(":")[2])
         found = findings(tmp_path / "data", port=port)["port"]
     assert (found.well, "answers" in found.found) == (True, True)
+
+
+def test_registered_models_are_looked_after(tmp_path: Path) -> None:
+    registry = {"RESTYLE_PORT": "0", "RESTYLE_WORKERS": "1"}
+    ink = save(tmp_path / "ink", models.lora({"lora_te_x_q_proj": 768}))
+    adapter = save(tmp_path / "ip", models.ip_adapter(16, 768))
+    for code, path in (("ink", ink), ("ip", adapter)):
+        assert restyle("models", "add", path, "--code", code, folder=tmp_path).code == 0
+
+    def found() -> dict[str, dict[str, Any]]:
+        ran = restyle("doctor", "--json", folder=tmp_path, **registry)
+        return {finding["Check"]: finding for finding in json.loads(ran.out)}
+
+    before = found()
+    assert before["model ink"]["Well"]
+    assert not before["model ip"]["Well"]
+    assert "no image encoder of width 1024" in before["model ip"]["Found"]
+    save(ink, models.lora({"lora_te_x_q_proj": 768, "lora_te_y_q_proj": 768}))
+    assert "were registered" in found()["model ink"]["Found"]
+    ink.unlink()
+    assert "is missing" in found()["model ink"]["Found"]
+    (tmp_path / "restyle-data" / "models" / "catalogue.toml").write_text("x")
+    assert not found()["catalogue"]["Well"]

@@ -146,7 +146,9 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
         raise RestyleError(Code.INTERNAL_ERROR, "database_url is SQLite in memory, which worker processes cannot share")
     path = Path(url.database)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    db = sa.create_engine(url, pool_size=16, max_overflow=48, connect_args={"timeout": BUSY_SECONDS})
+    db = sa.create_engine(
+        url, pool_size=16, max_overflow=48, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
+    )
     db.update_execution_options(restyle_lock=threading.Lock())
 
     @sa.event.listens_for(db, "connect")
@@ -175,7 +177,11 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
 def _open_postgresql(url: sa.URL) -> sa.Engine:
     try:
         db = sa.create_engine(
-            url.set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=48, pool_pre_ping=True
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=16,
+            max_overflow=48,
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     except ImportError as error:
         raise RestyleError(

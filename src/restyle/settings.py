@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 HOUR = 3600
 DAY = 24 * HOUR
 
@@ -61,7 +62,20 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(60, gt=0, description="Pause between two retention sweeps.")
 
     new_account_credits: int = Field(300, ge=0, description="Credits of a new account (PICPIK: 300).")
+    diffusion_device: str = Field(
+        "auto", description="Where diffusion models run: cpu, cuda, cuda:1; auto: a GPU that torch finds, else the CPU."
+    )
+    diffusion_precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        "auto", description="Numbers of the diffusion network; auto: half precision where the device is faster with it."
+    )
+    diffusion_offload: bool = Field(
+        False, description="Keep each network of a diffusion model on the GPU only while it works: slower, and smaller."
+    )
+    diffusion_cache_bytes: int = Field(
+        16 * GIB, ge=0, description="Memory for loaded checkpoints in one worker; the one in use is always kept."
+    )
     painter_price: float = Field(1, ge=0, description="Credits per megapixel of the painter engine.")
+    diffusion_price: float = Field(0.2, ge=0, description="Credits per megapixel and step of diffusion models.")
 
     def database(self) -> str:
         """The SQLAlchemy URL in force."""

@@ -101,10 +101,10 @@ def test_the_same_submission_at_once_is_one_task(service: RunningService) -> Non
 
 def test_a_refused_submission_leaves_nothing_behind(service: RunningService) -> None:
     key = service.keys.create(credits=3)
-    before = {path for path in (service.settings.data_dir / "objects").rglob("*") if path.is_file()}
+    before = {path for path in (service.settings.data_dir / "objects" / "inputs").rglob("*") if path.is_file()}
     answer = service.call("ApplyReferenceStyle", key, **submission("draw 30", BatchSize=4))
     assert answer["RetCode"] == 4007
-    after = {path for path in (service.settings.data_dir / "objects").rglob("*") if path.is_file()}
+    after = {path for path in (service.settings.data_dir / "objects" / "inputs").rglob("*") if path.is_file()}
     assert after <= before
     assert service.call("ListRunningTasks", key)["TaskUIDList"] == []
     assert service.call("GetCreditBalance", key) == {

@@ -1,7 +1,13 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from restyle.engines.base import Feature
 from restyle.errors import RestyleError
+from restyle.models import registry as registry_module
+from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -71,3 +77,145 @@ def test_a_sub_model_must_exist_and_be_of_a_kind_the_main_model_takes() -> None:
         with pytest.raises(RestyleError) as caught:
             registry.sub(code, main, field="SubModelList[0].ModelCode")
         assert caught.value.code is expected
+
+
+SD15, SDXL = Architecture.SD15, Architecture.SDXL
+
+
+def entry(folder: Path, code: str, kind: Kind, architecture: Architecture, **more: object) -> Entry:
+    path = folder / f"{code}.safetensors"
+    path.touch()
+    return replace(Entry(code, code.title(), kind, architecture, path, "safetensors", "ab", 0), **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    """A checkpoint of each family, and a sub-model of each kind for SD 1.5."""
+    catalogue = Catalogue.read(tmp_path)
+    for one in (
+        entry(tmp_path, "real", Kind.MAIN, SD15, defaults={"Steps": 25}, facts={"widths": [320, 768], "has_vae": True}),
+        entry(tmp_path, "large", Kind.MAIN, SDXL, facts={"widths": [640, 2048], "has_vae": True}),
+        entry(tmp_path, "ink", Kind.LORA, SD15, trigger_words=("inky",), defaults={"LoraWeight": 0.7}),
+        entry(tmp_path, "charm", Kind.EMBEDDING, SD15, trigger_words=("charm",)),
+        entry(tmp_path, "wash", Kind.HYPERNETWORK, SD15, facts={"widths": [768]}),
+        entry(tmp_path, "deep", Kind.HYPERNETWORK, SDXL, facts={"widths": [1280]}),
+        entry(tmp_path, "vae", Kind.VAE, SD15),
+    ):
+        catalogue.add(one)
+    return catalogue
+
+
+def settings(catalogue: Catalogue) -> Settings:
+    return Settings(data_dir=catalogue.folder.parent)
+
+
+def test_registered_checkpoints_are_main_models_with_all_parameters(catalogue: Catalogue) -> None:
+    model = Registry(settings(catalogue)).main("real")
+    assert model.family.honours == set(Feature)
+    assert model.defaults == {"Steps": 25, "Sampler": "Euler", "ClipSkip": 1, "CFGScale": 7.5}
+    assert {"Euler", "Euler a", "DDIM"} <= set(model.family.samplers)
+    assert model.points(1000, 1000, 2, 25) == 10
+    assert not model.is_official
+
+
+def test_an_operators_checkpoint_takes_over_the_code_of_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
+    registry = Registry(settings(catalogue))
+    assert registry.main("PICPIK Interior Design").family.name == "painter"
+    catalogue.add(entry(tmp_path, "PICPIK Interior Design", Kind.MAIN, SD15, facts={"widths": []}))
+    assert registry.main("PICPIK Interior Design").family.name == "diffusion"
+
+
+def test_registered_sub_models(catalogue: Catalogue) -> None:
+    registry = Registry(settings(catalogue))
+    assert registry.subs.keys() == {"ink", "charm", "wash", "deep"}
+    real = registry.main("real")
+    assert registry.sub("ink", real, field="x").defaults == {"LoraWeight": 0.7}
+    assert registry.sub("ink", real, field="x").trigger_words == ("inky",)
+    assert registry.sub("charm", real, field="x").defaults == {}
+    assert registry.sub("wash", real, field="x").defaults == {"LoraWeight": 1}
+
+
+@pytest.mark.parametrize(
+    ("main", "sub", "reason"),
+    [
+        ("large", "ink", "ink is made for SD 1.5, and large is of SDXL"),
+        ("large", "charm", "charm is made for SD 1.5"),
+        ("large", "wash", "wash is made for SD 1.5"),
+        ("real", "deep", "deep is made for SDXL, and real is of SD 1.5"),
+        ("large", "deep", "deep has networks for the widths 1280; the attention of large has 640, 2048"),
+        ("Restyle Painter", "ink", "takes no sub-models"),
+    ],
+)
+def test_a_sub_model_for_another_base_is_refused(catalogue: Catalogue, main: str, sub: str, reason: str) -> None:
+    registry = Registry(settings(catalogue))
+    with pytest.raises(RestyleError, match=reason) as caught:
+        registry.sub(sub, registry.main(main), field="SubModelList[1].ModelCode")
+    assert caught.value.code is Code.SUB_MODEL_UNFIT
+    assert caught.value.field == "SubModelList[1].ModelCode"
+
+
+def test_changes_are_seen_at_the_next_look(catalogue: Catalogue, tmp_path: Path) -> None:
+    registry = Registry(settings(catalogue))
+    other = Catalogue.read(tmp_path)
+    other.add(entry(tmp_path, "new", Kind.MAIN, SD15, facts={"widths": []}))
+    assert registry.main("new").name == "New"
+    other.remove("new")
+    with pytest.raises(RestyleError):
+        registry.main("new")
+    other.file.unlink()
+    assert registry.mains.keys() == {"Restyle Painter", "PICPIK Interior Design"}
+
+
+def test_a_catalogue_broken_meanwhile_changes_nothing_until_it_is_mended(
+    catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = Registry(settings(catalogue))
+    whole = catalogue.file.read_text()
+    catalogue.file.write_text(whole + "[[model]]\ncode = ")
+    assert registry.main("real").code == "real"
+    assert registry.main("large").code == "large"
+    assert capsys.readouterr().out.count("the catalogue cannot be read") == 1
+    catalogue.file.write_text(whole.replace('"large"', '"larger"'))
+    assert registry.main("larger").architecture is SDXL
+    catalogue.file.write_text("x")
+    with pytest.raises(RestyleError, match="is broken"):
+        Registry(settings(catalogue))
+
+
+def test_a_model_whose_file_is_gone(catalogue: Catalogue) -> None:
+    registry = Registry(settings(catalogue))
+    real = registry.main("real")
+    for code in ("real", "ink"):
+        os.rename(catalogue.get(code).path, catalogue.get(code).path.with_suffix(".away"))
+    with pytest.raises(RestyleError, match='"real" cannot draw: its file is gone from the server') as caught:
+        registry.main("real")
+    assert caught.value.code is Code.MODEL_NOT_FOUND
+    with pytest.raises(RestyleError, match='"ink" cannot be used: its file is gone') as caught:
+        registry.sub("ink", real, field="SubModelList[0].ModelCode")
+    assert caught.value.code is Code.MODEL_NOT_FOUND
+    assert str(catalogue.folder.parent) not in caught.value.message
+    os.rename(real.file.with_suffix(".away"), real.file)  # type: ignore[union-attr, arg-type]
+    assert registry.main("real") == real
+
+
+def test_without_the_libraries_requests_are_told_what_to_install(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "DIFFUSION_LIBRARIES", ("json", "a_library_nobody_has"))
+    registry_module.not_installed.cache_clear()
+    registry = Registry(settings(catalogue))
+    with pytest.raises(
+        RestyleError, match=r"lacks a_library_nobody_has; .*pip install 'restyle\[diffusion\]'"
+    ) as caught:
+        registry.main("real")
+    assert caught.value.code is Code.MODEL_NOT_FOUND
+    assert "real" in registry.mains
+    registry_module.not_installed.cache_clear()
+
+
+def test_a_shipped_model_may_lack_something(catalogue: Catalogue) -> None:
+    family = EngineFamily("other", "somewhere:load", 1)
+    lacking = MainModel("Other", "Other", family, is_official=True, missing="its weights are not installed")
+    registry = Registry(settings(catalogue), main=[lacking])
+    with pytest.raises(RestyleError, match='"Other" cannot draw: its weights are not installed'):
+        registry.main("Other")

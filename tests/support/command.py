@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+PYTHONPATH = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+"""Where processes that tests start find this very checkout, whatever is installed, and the tests' own engines."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Ran:
 def environment(**variables: str) -> dict[str, str]:
     """Of the command: the obedient engine, and nothing of ours from outside."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESTYLE_")}
-    return {**inherited, "PYTHONPATH": str(ROOT), "RESTYLE_REGISTRY": "tests.support.engines:registry", **variables}
+    return {**inherited, "PYTHONPATH": PYTHONPATH, "RESTYLE_REGISTRY": "tests.support.engines:registry", **variables}
 
 
 def restyle(*arguments: str | Path, folder: Path, **variables: str) -> Ran:

@@ -4,6 +4,9 @@ Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the mod
 are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5``
 keeps all cores busy, ``die`` kills the worker,
 ``die once <file>`` only where the file is not there yet, ``raise``, ``memory``, ``wrong size``.
+
+The model ``Thorough`` of ``thorough_registry`` draws alike, says every parameter of the page that reaches it, and takes
+the sub-models ``ink`` (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding).
 """
 
 import os
@@ -15,17 +18,31 @@ from pathlib import Path
 import numpy as np
 
 from restyle.engines.base import Description, Feature, Job, Pixels, Report
-from restyle.models.registry import EngineFamily, MainModel, Registry
+from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
 from restyle.settings import Settings
 
 OBEDIENT = "Obedient"
+THOROUGH = "Thorough"
+SAMPLERS = ("Euler", "Euler a", "DDIM")
 
 
 class Obedient:
     """Mixes the raw image with a colour drawn from the seed."""
 
     def describe(self, job: Job) -> Description:
-        return Description(", ".join(job.positive_prompts), ", ".join(job.negative_prompts))
+        positive, negative = ", ".join(job.positive_prompts), ", ".join(job.negative_prompts)
+        if job.model != THOROUGH:
+            return Description(positive, negative)
+        inference = job.inference
+        parameters = {
+            "Steps": inference.steps,
+            "Sampler": inference.sampler,
+            "CFG scale": inference.cfg_scale,
+            "Clip skip": inference.clip_skip,
+            "VAE": "own" if job.main_model_vae else "default",
+            **{adapter.code: f"{adapter.kind} {adapter.weight:g}" for adapter in job.adapters},
+        }
+        return Description(positive, negative, parameters, (f"drawn in {inference.steps} steps",))
 
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         for number, seed in enumerate(job.seeds):
@@ -78,6 +95,20 @@ def registry(settings: Settings) -> Registry:
     family = EngineFamily("obedient", "tests.support.engines:load", 1.0, frozenset({Feature.TEXT}))
     codes = (*Registry(settings).mains, OBEDIENT)
     return Registry(settings, main=[MainModel(code, code, family, is_official=True) for code in codes])
+
+
+def thorough_registry(settings: Settings) -> Registry:
+    """One main model that honours everything, and a sub-model of each kind."""
+    family = EngineFamily("thorough", "tests.support.engines:load", 0.2, frozenset(Feature), SAMPLERS)
+    return Registry(
+        settings,
+        main=[MainModel(THOROUGH, THOROUGH, family, defaults={"Steps": 30, "Sampler": "DDIM"})],
+        sub=[
+            SubModel("ink", "Ink", Feature.LORA, defaults={"LoraWeight": 0.6}),
+            SubModel("wash", "Wash", Feature.HYPERNETWORK),
+            SubModel("charm", "Charm", Feature.EMBEDDING),
+        ],
+    )
 
 
 def broken_registry(settings: Settings) -> Registry:

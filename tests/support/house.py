@@ -19,10 +19,9 @@ from restyle.tasks.dispatch import Dispatcher
 from restyle.tasks.spec import Spec
 from restyle.tasks.store import UNFINISHED, Submission, TaskRecord, TaskStore
 from restyle.tasks.uid import new_uid
+from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT
 from tests.support.pictures import picture
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class House:
@@ -97,7 +96,7 @@ class House:
         """A running dispatcher whose workers are ready."""
         dispatcher = Dispatcher(self.settings, self.db, self.storage)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PYTHONPATH", str(ROOT))  # where the workers find tests.support.engines
+            patch.setenv("PYTHONPATH", PYTHONPATH)  # where the workers find tests.support.engines
             dispatcher.start()
             try:
                 wait_for(dispatcher.ready, 20)

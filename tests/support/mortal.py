@@ -17,10 +17,10 @@ from restyle.database import open_database
 from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
+from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT
 from tests.support.pictures import picture
 
-ROOT = Path(__file__).parent.parent.parent
 RESTYLE = Path(sysconfig.get_path("scripts")) / "restyle"
 IMAGES = [base64.b64encode(encode_png(picture(64, 80, seed))).decode() for seed in (0, 1)]
 
@@ -42,7 +42,7 @@ class MortalService:
             **settings,
         }
         variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in given.items()}
-        self._environment = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
+        self._environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder.with_name(folder.name + ".log")
         self.database_url = Settings(**given).database()

@@ -19,9 +19,9 @@ from restyle.database import keys, open_database, writing
 from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
+from tests.support.command import PYTHONPATH
 from tests.support.pictures import picture
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 from restyle.http.server import serve
 from restyle.settings import Settings
@@ -119,7 +119,7 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
         **changes,
     }
     variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in values.items()}
-    environment = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
     log = folder / "log"
     with log.open("a") as errors:
         process = subprocess.Popen(

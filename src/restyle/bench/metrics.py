@@ -2,7 +2,7 @@
 
 All numbers are made from uint8 (H, W, 3) sRGB pictures scaled to one size (:data:`SIZE` squared pixels), so results of
 different resolutions are seen as pictures of the same size. Distances are relative: 0 is equal, about 1 is as far as
-having nothing in common. No formula has a parameter that was fitted to pictures.
+having nothing in common.
 """
 
 import hashlib

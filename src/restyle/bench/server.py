@@ -23,6 +23,8 @@ from restyle.wire.signature import sign
 
 START_SECONDS = 60
 POLL_SECONDS = 0.1
+IDLE_SECONDS = 2
+"""A connection unused for this long is opened anew: the service closes those that are idle for 5 s."""
 PROGRAM = """
 import os, sys
 from restyle.http.server import serve
@@ -106,6 +108,7 @@ class Caller:
     def __init__(self, served: Served) -> None:
         self._key = served.key
         self._connection = http.client.HTTPConnection(urlsplit(served.address).netloc, timeout=600)
+        self._used = time.monotonic()
 
     def body(self, action: str, **fields: Any) -> bytes:
         """The signed body of a request."""
@@ -114,8 +117,7 @@ class Caller:
 
     def post(self, body: bytes) -> dict[str, Any]:
         """Send a body; returns the answer. Raises RuntimeError where the answer is an error."""
-        self._connection.request("POST", "/", body, {"Content-Type": "application/json"})
-        answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
+        answer: dict[str, Any] = json.loads(self._exchange("POST", "/", body)[1])
         if answer["RetCode"] != 0:
             raise RuntimeError(f"the service answered {answer}")
         return answer
@@ -161,12 +163,22 @@ class Caller:
     def download(self, url: str) -> bytes:
         """The bytes of a result."""
         parts = urlsplit(url)
-        self._connection.request("GET", f"{parts.path}?{parts.query}")
-        response = self._connection.getresponse()
-        data = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{url} answered {response.status}")
+        status, data = self._exchange("GET", f"{parts.path}?{parts.query}")
+        if status != 200:
+            raise RuntimeError(f"{url} answered {status}")
         return data
+
+    def _exchange(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self._connection.close()
+        try:
+            self._connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = self._connection.getresponse()
+            data = response.read()
+        except OSError as error:  # as it is, a broken pipe would end the command without a word
+            raise RuntimeError(f"the service broke off {method} {path}: {error}") from error
+        self._used = time.monotonic()
+        return response.status, data
 
     def close(self) -> None:
         """End the connection."""

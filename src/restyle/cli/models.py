@@ -1,7 +1,9 @@
-"""``restyle models``: what can draw."""
+"""``restyle models``: what can draw, and the registering of more."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,33 +13,273 @@ from restyle.cli.output import (
     PublicKey,
     Url,
     need_keys,
+    progress,
     read_settings,
     say_json,
     say_table,
     show_help,
 )
 
+if TYPE_CHECKING:
+    from restyle.models.catalogue import Catalogue, Entry
+    from restyle.models.registry import MainModel, SubModel
+    from restyle.settings import Settings
+
 app = typer.Typer(help="The models that can draw.", invoke_without_command=True)
 app.callback()(show_help)
 
 Shown = Mapping[str, Mapping[str, Mapping[str, Any]]]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
+]
+ModelCode = Annotated[str, typer.Argument(metavar="CODE", help="The ModelCode.", show_default=False)]
+KINDS = "main, lora, embedding, hypernetwork, vae, ip-adapter, image-encoder or controlnet"
+OK = "ok"
 
 
 @app.command("list")
 def list_models(
-    url: Url = None, public_key: PublicKey = None, private_key: PrivateKey = None, as_json: AsJson = False
+    url: Url = None,
+    public_key: PublicKey = None,
+    private_key: PrivateKey = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """All models, by their ModelCode: this installation's, or those of a service."""
-    shown = _of_service(url, *need_keys(public_key, private_key)) if url else _of_installation()
+    if url:
+        shown = _of_service(url, *need_keys(public_key, private_key))
+        heads: tuple[str, ...] = ("MODELCODE", "KIND", "OFFICIAL", "NAME")
+        rows: list[tuple[str, ...]] = [
+            (code, group.removesuffix("Models"), "yes" if model.get("IsOfficial") else "no", model.get("Name", ""))
+            for group, models in shown.items()
+            for code, model in models.items()
+        ]
+    else:
+        shown = _of_installation(read_settings(data_dir=data_dir))
+        heads = ("MODELCODE", "KIND", "BASE", "SIZE", "OFFICIAL", "STATE", "NAME")
+        rows = [
+            (
+                code,
+                model["Kind"],
+                model["Architecture"] or "-",
+                _size(model["Size"]),
+                "yes" if model["IsOfficial"] else "no",
+                model["State"],
+                model["Name"],
+            )
+            for models in shown.values()
+            for code, model in models.items()
+        ]
     if as_json:
         say_json(shown)
+    else:
+        say_table(heads, rows)
+
+
+@app.command("add")
+def add(
+    path: Annotated[Path, typer.Argument(help="The file or folder.", show_default=False)],
+    code: Annotated[str, typer.Option("--code", help="ModelCode by which requests name it. May contain spaces.")],
+    name: Annotated[str, typer.Option(help="Name to show; the code if not given.")] = "",
+    kind: Annotated[str | None, typer.Option(help=f"What it should be ({KINDS}); refused where it is not.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="Base model, sd15 or sdxl, where the tensors do not tell it.")
+    ] = None,
+    trigger: Annotated[list[str] | None, typer.Option(help="Word that wakes it; may be repeated.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Default for Steps.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Default for Sampler.")] = None,
+    clip_skip: Annotated[int | None, typer.Option(help="Default for ClipSkip.")] = None,
+    cfg_scale: Annotated[float | None, typer.Option(help="Default for CFGScale.")] = None,
+    lora_weight: Annotated[float | None, typer.Option(help="Default for LoraWeight.")] = None,
+    prediction_type: Annotated[
+        str | None, typer.Option(help="epsilon or v_prediction, for a checkpoint whose file does not say it.")
+    ] = None,
+    control: Annotated[str | None, typer.Option(help="What a ControlNet is shown: canny or tile.")] = None,
+    default: Annotated[
+        bool, typer.Option("--default", help="Prefer it to others of its kind that requests cannot choose from.")
+    ] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy it into the data folder; else it stays in place.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a model. It is checked whole; a running service sees it at once."""
+    from restyle.models import install
+    from restyle.models.catalogue import Architecture, Catalogue, Kind
+
+    catalogue = Catalogue.read(read_settings(data_dir=data_dir).data_dir)
+    given = {"Steps": steps, "Sampler": sampler, "ClipSkip": clip_skip, "CFGScale": cfg_scale}
+    wish = install.Wish(
+        code=code,
+        name=name,
+        kind=None if kind is None else Kind(_one_of("--kind", kind, [*Kind])),
+        architecture=None
+        if architecture is None
+        else Architecture(_one_of("--architecture", architecture, [*Architecture])),
+        trigger_words=tuple(trigger or ()),
+        defaults={key: value for key, value in (*given.items(), ("LoraWeight", lora_weight)) if value is not None},
+        is_default=default,
+        copied=copy,
+        prediction_type=_one_of("--prediction-type", prediction_type or "", ["", *install.PREDICTIONS]),
+        control=_one_of("--control", control or "", ["", *install.CONTROLS]),
+    )
+    with _counting("checking", shown=not as_json) as begin:
+        entry = install.install(catalogue, path, wish, begin)
+    if as_json:
+        say_json(_record(catalogue, entry))
         return
-    rows = [
-        (code, kind.removesuffix("Models"), "yes" if model.get("IsOfficial") else "no", model.get("Name", ""))
-        for kind, models in shown.items()
-        for code, model in models.items()
-    ]
-    say_table(("MODELCODE", "KIND", "OFFICIAL", "NAME"), rows)
+    typer.echo(f'registered "{entry.code}": {_what(entry)}, {_size(entry.size)}, SHA-256 {entry.sha256[:16]}...')
+    for hint in _hints(catalogue, entry):
+        typer.echo(hint)
+
+
+@app.command("show")
+def show(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Everything the catalogue holds of one model."""
+    from restyle.models.catalogue import Catalogue
+
+    catalogue = Catalogue.read(read_settings(data_dir=data_dir).data_dir)
+    record = _record(catalogue, catalogue.get(code))
+    if as_json:
+        say_json(record)
+        return
+    for field, value in record.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {each}" for key, each in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        typer.echo(f"{field:<16} {'-' if value in (None, '') else value}")
+
+
+@app.command("verify")
+def verify(
+    code: ModelCode,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the pictures; restyle-verify here if not given.")
+    ] = None,
+    files_only: Annotated[bool, typer.Option("--files-only", help="Check the files; draw nothing.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a model's files again, and draw with a main model: time, memory, three strengths, a contact sheet."""
+    from restyle.models.catalogue import Catalogue, Kind
+    from restyle.models.install import verified
+
+    settings = read_settings(data_dir=data_dir)
+    catalogue = Catalogue.read(settings.data_dir)
+    entry = catalogue.get(code)
+    with _counting("hashing", shown=not as_json) as begin:
+        verified(catalogue, entry, begin(entry.size))
+    report: Mapping[str, Any] = {}
+    if entry.kind is Kind.MAIN and not files_only:
+        report = _drawn(entry, catalogue, settings, out or Path("restyle-verify"))
+    if as_json:
+        say_json({"ModelCode": entry.code, "Files": OK, **report})
+        return
+    typer.echo(f"{entry.path}: {_what(entry)}, as registered")
+    for field, value in report.items():
+        typer.echo(f"{field}: {value}")
+
+
+@app.command("remove")
+def remove(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Forget a model. Its file stays, unless it is the copy that --copy made."""
+    from restyle.models import install
+    from restyle.models.catalogue import Catalogue
+
+    catalogue = Catalogue.read(read_settings(data_dir=data_dir).data_dir)
+    entry, changes = install.remove(catalogue, code)
+    if as_json:
+        say_json({"ModelCode": entry.code, "Changes": changes})
+        return
+    kept = "" if entry.path.is_relative_to(catalogue.folder) else f"; {entry.path} stays where it is"
+    typer.echo(f'"{entry.code}" is no longer registered{kept}')
+    for change in changes:
+        typer.echo(change)
+
+
+def _drawn(entry: "Entry", catalogue: "Catalogue", settings: "Settings", out: Path) -> Mapping[str, Any]:
+    from restyle.errors import RestyleError
+    from restyle.models.registry import INSTALL_DIFFUSION, not_installed
+    from restyle.tasks.engines import resolve
+    from restyle.wire.codes import Code
+
+    if lacking := not_installed():
+        raise RestyleError(
+            Code.INTERNAL_ERROR,
+            f"drawing needs {', '.join(lacking)}: {INSTALL_DIFFUSION}; --files-only checks the files without",
+        )
+    report: Mapping[str, Any] = resolve("restyle.engines.diffusion.verify:verify")(entry, catalogue, settings, out)
+    return report
+
+
+@contextmanager
+def _counting(text: str, *, shown: bool) -> Iterator[Callable[[int], Callable[[int], None]]]:
+    """A progress bar that is first told how many bytes there are, then of each piece read."""
+    with progress(text, shown=shown) as report:
+
+        def begin(total: int) -> Callable[[int], None]:
+            done = 0
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                report(min(1.0, done / max(total, 1)))
+
+            return advance
+
+        yield begin
+
+
+def _one_of(option: str, value: str, known: list[str]) -> str:
+    if value not in known:
+        raise typer.BadParameter(f"{option} is {value!r}; give one of {', '.join(filter(None, known))}")
+    return value
+
+
+def _what(entry: "Entry") -> str:
+    return f"{entry.kind}, {entry.architecture.label}" if entry.architecture else str(entry.kind)
+
+
+def _hints(catalogue: "Catalogue", entry: "Entry") -> Iterator[str]:
+    from restyle.models.catalogue import Kind
+    from restyle.models.registry import INSTALL_DIFFUSION, not_installed
+
+    if entry.kind is Kind.MAIN and not_installed():
+        yield f"drawing with it needs {', '.join(not_installed())}: {INSTALL_DIFFUSION}"
+    if entry.kind is Kind.MAIN and not entry.facts["has_vae"] and not catalogue.default(Kind.VAE, entry.architecture):
+        yield "it has no VAE of its own, and none is registered for its base model: register one before drawing"
+    if entry.kind is Kind.IP_ADAPTER and catalogue.image_encoder(entry) is None:
+        yield f"it is used once an image encoder of width {entry.facts['clip_dim']} is registered"
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return "-"
+    unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB") if size >= 2**20 else (2**10, "KiB")
+    return f"{size / unit:.1f} {name}"
+
+
+def _record(catalogue: "Catalogue", entry: "Entry") -> dict[str, Any]:
+    """An entry for people and programs, in the wire's spelling where the wire has a word."""
+    from restyle.models.catalogue import Kind
+
+    chosen = entry.kind in (Kind.VAE, Kind.IP_ADAPTER, Kind.CONTROLNET)
+    return {
+        "ModelCode": entry.code,
+        "Name": entry.name,
+        "Kind": str(entry.kind),
+        "Architecture": str(entry.architecture) if entry.architecture else None,
+        "IsOfficial": False,
+        "TriggerWordList": list(entry.trigger_words),
+        "InferenceParams": dict(entry.defaults),
+        "State": OK if entry.path.exists() else f"missing: {entry.path}",
+        "Path": str(entry.path),
+        "Format": entry.format,
+        "Size": entry.size,
+        "SHA256": entry.sha256,
+        "Default": entry == catalogue.default(entry.kind, entry.architecture) if chosen else entry.is_default,
+        "Facts": dict(entry.facts),
+    }
 
 
 def _of_service(url: str, public_key: str, private_key: str) -> Shown:
@@ -53,30 +295,41 @@ def _of_service(url: str, public_key: str, private_key: str) -> Shown:
     }
 
 
-def _of_installation() -> Shown:
+def _of_installation(settings: "Settings") -> Shown:
+    """The wire's maps, each model with its kind, file and state; the catalogue's other kinds in a map of their own."""
     from restyle.engines.base import Feature
-    from restyle.models.registry import MainModel, Registry, SubModel
+    from restyle.models.catalogue import Catalogue
+    from restyle.models.registry import SUB_KINDS, Registry, SubModel
     from restyle.tasks.engines import resolve
 
-    settings = read_settings()
+    catalogue = Catalogue.read(settings.data_dir)
     registry: Registry = resolve(settings.registry)(settings)
+    entries = {entry.code: entry for entry in catalogue.entries}
 
-    def entry(model: MainModel | SubModel) -> dict[str, Any]:
-        words = list(model.trigger_words) if isinstance(model, SubModel) else []
+    def record(model: "MainModel | SubModel") -> dict[str, Any]:
+        entry = entries.get(model.code)
+        known = _record(catalogue, entry) if entry is not None and entry.path == model.file else {}
         return {
+            "Kind": str(model.kind) if isinstance(model, SubModel) else "main",
+            "Architecture": str(model.architecture) if model.architecture else None,
+            "Size": None,
+            **known,
             "Name": model.name,
             "ModelCode": model.code,
             "IsOfficial": model.is_official,
-            "TriggerWordList": words,
+            "TriggerWordList": list(model.trigger_words) if isinstance(model, SubModel) else [],
             "InferenceParams": dict(model.defaults),
+            "State": known["State"] if known and known["State"] != OK else model.absence() or OK,
         }
 
     def subs(kind: Feature) -> dict[str, dict[str, Any]]:
-        return {code: entry(model) for code, model in registry.subs.items() if model.kind is kind}
+        return {code: record(model) for code, model in registry.subs.items() if model.kind is kind}
 
+    drawn = {"main", *(str(kind) for kind in SUB_KINDS)}
     return {
-        "MainModels": {code: entry(model) for code, model in registry.mains.items()},
+        "MainModels": {code: record(model) for code, model in registry.mains.items()},
         "LoraModels": subs(Feature.LORA),
         "EmbeddingModels": subs(Feature.EMBEDDING),
         "HypernetworkModels": subs(Feature.HYPERNETWORK),
+        "OtherModels": {code: _record(catalogue, entry) for code, entry in entries.items() if entry.kind not in drawn},
     }

@@ -84,11 +84,11 @@ def list_tasks_details(service: Service, call: Call, request: schema.ListTasksDe
 
 
 def list_models(service: Service, call: Call, request: schema.ListModels) -> schema.ListModelsAnswer:
-    """The models there are, an alias as a model of its own, so that programs that look for it find it."""
+    """The models that can be used, an alias as a model of its own, so that programs that look for it find it."""
     subs = service.registry.subs.values()
 
     def entries(models: Sequence[MainModel | SubModel]) -> dict[str, schema.ModelEntry]:
-        return {model.code: _entry(model) for model in models}
+        return {model.code: _entry(model) for model in models if not model.absence()}
 
     return schema.ListModelsAnswer(
         Action=request.Action,

@@ -37,5 +37,5 @@ class Engines:
     def warm(self) -> None:
         """Load the engine of the official models, which need nothing that is not installed."""
         for model in self.registry.mains.values():
-            if model.is_official:
+            if model.is_official and not model.absence():
                 self.engine(model.family)

@@ -17,7 +17,7 @@ import numpy as np
 import openvino as ov
 
 from restyle.engines.base import Description, Job, Pixels, Report
-from restyle.engines.painter.filters import GuidedFilter, Palette, colour_mapped, luma, resized
+from restyle.engines.painter.filters import GuidedFilter, Palette, colour_mapped, luma, recoloured, resized
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
 from restyle.engines.painter.views import StyleCodes, of_side, style_codes
@@ -96,7 +96,7 @@ class Painter:
             done += width * height
             report(0.1 + 0.8 * done / total)
         if job.preserve_color:
-            drawn = self._recoloured(drawn, raw)
+            drawn = recoloured(drawn, raw, self._follow)
         result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
         return result
 
@@ -137,18 +137,6 @@ class Painter:
         shift = colour_mapped(drawn, wanted) - drawn
         graded: Array = np.clip(drawn + strength * self._follow(shift, luma(drawn)), 0, 1)
         return graded
-
-    def _recoloured(self, drawn: Array, raw: Array) -> Array:
-        """The photograph's colours under the drawn strokes: luminance-only transfer (Gatys et al. 2017).
-
-        Broad changes of lightness are taken back along the photograph's own edges, since they are colour to the eye.
-        """
-        lightness, target = luma(drawn), luma(raw)
-        spread = float(target.std()) / max(float(lightness.std()), 1e-3)
-        change = (lightness - lightness.mean()) * min(spread, 1.5) + target.mean() - target
-        stacked = np.repeat(change[..., None], 3, axis=2)
-        result: Array = raw + stacked - self._follow(stacked, target)
-        return result
 
 
 def _multiplies_bfloat16() -> bool:

@@ -80,6 +80,20 @@ def _enlarged(plane: Array, size: tuple[int, int]) -> Array:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
 
 
+def recoloured(drawn: Array, raw: Array, follow: GuidedFilter) -> Array:
+    """The photograph's colours under the drawn strokes: luminance-only transfer (Gatys et al. 2017).
+
+    Broad changes of lightness are taken back along the photograph's own edges, since they are colour to the eye.
+    ``follow`` is the filter that tells broad from fine.
+    """
+    lightness, target = luma(drawn), luma(raw)
+    spread = float(target.std()) / max(float(lightness.std()), 1e-3)
+    change = (lightness - lightness.mean()) * min(spread, 1.5) + target.mean() - target
+    stacked = np.repeat(change[..., None], 3, axis=2)
+    result: Array = raw + stacked - follow(stacked, target)
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Palette:
     """Mean (3,) and covariance (3, 3) of a picture's colours, float64."""

@@ -1,0 +1,246 @@
+"""A checkpoint's networks, loaded from its registered file or folder and checked to be whole."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from restyle.engines.diffusion import blueprint
+from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.files import Tensors, broken, tensors, under
+from restyle.engines.diffusion.tokens import SIZE
+from restyle.models.catalogue import Architecture, Entry
+
+UNET, VAE = "model.diffusion_model.", "first_stage_model."
+SD15_TEXT = "cond_stage_model.transformer."
+SDXL_TEXT = ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")
+NOT_WEIGHTS = ("position_ids", "logit_scale")
+OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+OPEN_CLIP = {
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+}
+OPEN_CLIP_LAYER = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
+}
+
+
+@dataclass(eq=False, slots=True)
+class Checkpoint:
+    """The networks of one main model.
+
+    ``encoders`` are CLIP's (SDXL: the one of OpenAI, then OpenCLIP's with projection). ``vae`` is None where the
+    checkpoint brings none. ``scheduler`` configures samplers. ``native`` is the side in pixels it was trained at.
+    """
+
+    entry: Entry
+    architecture: Architecture
+    unet: Any
+    encoders: tuple[Any, ...]
+    vae: Any | None
+    scheduler: Mapping[str, Any]
+    native: int
+
+    def networks(self) -> tuple[torch.nn.Module, ...]:
+        """All of them."""
+        return (self.unet, *self.encoders, *([self.vae] if self.vae is not None else []))
+
+    def size(self) -> int:
+        """Bytes of all weights, those of attached adapters too."""
+        return sum(size(network) for network in self.networks())
+
+
+def size(network: torch.nn.Module) -> int:
+    """Bytes of a network's weights."""
+    return sum(weight.numel() * weight.element_size() for weight in network.parameters())
+
+
+def load(entry: Entry, device: Device) -> Checkpoint:
+    """The checkpoint of ``entry``, which is of kind MAIN. Raises RestyleError (5101) for files that do not fit."""
+    assert entry.architecture is not None
+    checkpoint = (_from_folder if entry.format == "folder" else _from_file)(entry, entry.architecture, device)
+    for network in checkpoint.networks():
+        prepared(network, entry, device)
+    for encoder in checkpoint.encoders:
+        if encoder.config.vocab_size != SIZE:
+            raise broken(entry, f"its text encoder knows {encoder.config.vocab_size} tokens; CLIP's knows {SIZE}")
+    return checkpoint
+
+
+def prepared(network: torch.nn.Module, entry: Entry, device: Device) -> None:
+    """Check that a network is whole, and put it where it waits. Raises RestyleError (5101)."""
+    missing = [name for name, weight in network.named_parameters() if weight.device.type == "meta"]
+    if missing:
+        raise broken(entry, f"tensors are missing, {missing[0]} among them")
+    network.requires_grad_(False)
+    network.eval()
+    device.place(network)
+
+
+def _from_folder(entry: Entry, architecture: Architecture, device: Device) -> Checkpoint:
+    kinds = [CLIPTextModel, CLIPTextModelWithProjection][: 2 if architecture is Architecture.SDXL else 1]
+    names = ["text_encoder", "text_encoder_2"]
+    unet = from_folder(UNet2DConditionModel, entry, "unet", dtype=device.unet)
+    return Checkpoint(
+        entry,
+        architecture,
+        unet,
+        tuple(from_folder(kind, entry, name, dtype=device.text) for kind, name in zip(kinds, names, strict=False)),
+        from_folder(AutoencoderKL, entry, "vae", dtype=torch.float32) if (entry.path / "vae").is_dir() else None,
+        {**blueprint.SCHEDULER, **_scheduler_of(entry.path)},
+        int(unet.config.sample_size) * 8,
+    )
+
+
+def from_folder(kind: type[Any], entry: Entry, part: str, *, dtype: torch.dtype) -> Any:
+    """A network out of a folder in diffusers' form. Raises RestyleError (5101) where a tensor is missing."""
+    options = {"variant": entry.facts["variant"]} if entry.facts.get("variant") else {}
+    options |= {"subfolder": part} if part else {}
+    try:
+        network, told = kind.from_pretrained(
+            entry.path,
+            torch_dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            **options,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise broken(entry, f"{part or 'the folder'} does not load: {error}") from error
+    # transformers only prints this, and goes on with random weights
+    missing = [name for name in told["missing_keys"] if not name.endswith(NOT_WEIGHTS)]
+    if missing or told["mismatched_keys"]:
+        raise broken(entry, f"{part}: tensors are missing or of another shape: {missing or told['mismatched_keys']}")
+    return network
+
+
+def _scheduler_of(folder: Path) -> Mapping[str, Any]:
+    file = folder / "scheduler" / "scheduler_config.json"
+    config = json.loads(file.read_text()) if file.is_file() else {}
+    wanted = (*blueprint.SCHEDULER, "trained_betas", "rescale_betas_zero_snr")
+    return {name: config[name] for name in wanted if name in config}
+
+
+def _from_file(entry: Entry, architecture: Architecture, device: Device) -> Checkpoint:
+    found = tensors(entry, lambda name: name.startswith((UNET, VAE, SD15_TEXT, *SDXL_TEXT)))
+    unet = built(
+        UNet2DConditionModel,
+        lambda: blueprint.unet(blueprint.shapes(under(UNET, found)), architecture),
+        lambda config: convert_ldm_unet_checkpoint(_only(UNET, found), config),
+        entry,
+        device.unet,
+    )
+    vae = vae_of(under(VAE, found), entry, architecture) if any(name.startswith(VAE) for name in found) else None
+    encoders = _encoders(found, entry, architecture, device.text)
+    config = {**blueprint.SCHEDULER, "prediction_type": entry.facts.get("prediction_type", "epsilon")}
+    return Checkpoint(entry, architecture, unet, encoders, vae, config, blueprint.NATIVE_SIDE[architecture])
+
+
+def _only(prefix: str, found: Tensors) -> Tensors:
+    return {name: value for name, value in found.items() if name.startswith(prefix)}
+
+
+def vae_of(found: Tensors, entry: Entry, architecture: Architecture) -> Any:
+    """The VAE of tensors named as in LDM, without prefix, or as in diffusers. Raises RestyleError (5101)."""
+
+    def convert(config: Mapping[str, Any]) -> Tensors:
+        if "encoder.mid.block_1.conv1.weight" in found:
+            return cast(Tensors, convert_ldm_vae_checkpoint({VAE + name: found[name] for name in found}, config))
+        return {_renamed(name): value for name, value in found.items()}
+
+    return built(
+        AutoencoderKL, lambda: blueprint.vae(blueprint.shapes(found), architecture), convert, entry, torch.float32
+    )
+
+
+def _renamed(name: str) -> str:
+    """Diffusers' names of a VAE's attention as they are since its version 0.15."""
+    for old, new in OLD_ATTENTION.items():
+        name = name.replace(f"attentions.0.{old}.", f"attentions.0.{new}.")
+    return name
+
+
+def built(
+    kind: type[Any],
+    configure: Callable[[], dict[str, Any]],
+    convert: Callable[[Mapping[str, Any]], Tensors],
+    entry: Entry,
+    dtype: torch.dtype,
+) -> Any:
+    """A network of diffusers, its configuration and its tensors made from those of a single file.
+
+    Raises RestyleError (5101) where either does not come out.
+    """
+    try:
+        config = configure()
+        with init_empty_weights():
+            network = kind(**config)
+        fill(network, convert(network.config), dtype)
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise broken(entry, f"its {kind.__name__} has another form: {error}") from error
+    return network
+
+
+def fill(network: torch.nn.Module, state: Tensors, dtype: torch.dtype) -> None:
+    """Give a network without weights its tensors; raises RuntimeError unless they are exactly those it has."""
+    network.load_state_dict(
+        {name: torch.nn.Parameter(value.to(dtype), requires_grad=False) for name, value in state.items()},
+        strict=True,
+        assign=True,
+    )
+
+
+def _encoders(found: Tensors, entry: Entry, architecture: Architecture, dtype: torch.dtype) -> tuple[Any, ...]:
+    try:
+        if architecture is Architecture.SD15:
+            return (_encoder(CLIPTextModel, _named(under(SD15_TEXT, found)), dtype),)
+        first, second = (under(prefix, found) for prefix in SDXL_TEXT)
+        return (
+            _encoder(CLIPTextModel, _named(first), dtype),
+            _encoder(CLIPTextModelWithProjection, _from_open_clip(second), dtype),
+        )
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise broken(entry, f"its text encoder has another form: {error}") from error
+
+
+def _encoder(kind: type[Any], state: Tensors, dtype: torch.dtype) -> Any:
+    config = CLIPTextConfig(**blueprint.clip(blueprint.shapes(state)))
+    with init_empty_weights(include_buffers=False):
+        network = kind(config)
+    inner = "text_model." if kind is CLIPTextModelWithProjection else ""
+    fill(network, {(name if "projection" in name else inner + name): value for name, value in state.items()}, dtype)
+    return network
+
+
+def _named(state: Tensors) -> Tensors:
+    """A text encoder's tensors without ``text_model.``, which files have in their names and transformers 5 has not."""
+    return {name.removeprefix("text_model."): value for name, value in state.items() if not name.endswith(NOT_WEIGHTS)}
+
+
+def _from_open_clip(state: Tensors) -> Tensors:
+    """OpenCLIP's names and shapes to those of transformers; queries, keys and values are stacked there."""
+    result: Tensors = {"text_projection.weight": state["text_projection"].T.contiguous()}
+    result |= {new: state[old] for old, new in OPEN_CLIP.items()}
+    for name, value in under("transformer.resblocks.", state).items():
+        layer, rest = name.split(".", 1)
+        place = f"encoder.layers.{layer}"
+        part, kind = rest.rsplit("_" if rest.startswith("attn.in_proj_") else ".", 1)
+        if part == "attn.in_proj":
+            for which, piece in zip("qkv", value.chunk(3), strict=True):
+                result[f"{place}.self_attn.{which}_proj.{kind}"] = piece
+        else:
+            result[f"{place}.{OPEN_CLIP_LAYER[part]}.{kind}"] = value
+    return result

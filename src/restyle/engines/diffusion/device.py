@@ -1,0 +1,87 @@
+"""Where the networks run, and in which precision."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from restyle.errors import RestyleError
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """``unet`` and ``text`` are the precisions of the UNet (and ControlNet) and of the text and image encoders.
+
+    The VAE always runs in float32: in half precision SDXL's overflows, and it is a small part of the work. With
+    ``offload`` a network is on the device only while it works.
+    """
+
+    name: str
+    unet: torch.dtype
+    text: torch.dtype
+    offload: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Device":
+        """What the settings ask for. Raises RestyleError (5000) where the machine does not have it."""
+        name = settings.diffusion_device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name.startswith("cuda") and not torch.cuda.is_available():
+            raise RestyleError(
+                Code.INTERNAL_ERROR, f'the setting diffusion_device is "{name}", and torch finds no such device here'
+            )
+        on_cpu = name == "cpu"
+        if settings.diffusion_precision == "auto":
+            unet = torch.float16
+            if on_cpu:
+                unet = torch.bfloat16 if _has_amx() else torch.float32
+        else:
+            unet = PRECISIONS[settings.diffusion_precision]
+        return cls(name, unet, torch.float32 if on_cpu else unet, settings.diffusion_offload and not on_cpu)
+
+    @contextmanager
+    def using(self, *networks: torch.nn.Module) -> Iterator[None]:
+        """Have ``networks`` on the device inside the block."""
+        if not self.offload:
+            yield
+            return
+        try:
+            for network in networks:
+                network.to(self.name)
+            yield
+        finally:
+            for network in networks:
+                network.to("cpu")
+
+    def place(self, network: torch.nn.Module) -> None:
+        """Put a network where it waits for work."""
+        network.to("cpu" if self.offload else self.name)
+
+    def clear(self) -> None:
+        """Give memory that nothing uses back to the device."""
+        if self.name.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+    def free_bytes(self) -> int:
+        """Memory that a task could still take."""
+        if self.name.startswith("cuda"):
+            return int(torch.cuda.mem_get_info(self.name)[0])
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("/proc/meminfo has no MemAvailable")
+
+
+def _has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 faster than those of float32."""
+    if platform.system() != "Linux":
+        return False
+    return " amx_bf16 " in Path("/proc/cpuinfo").read_text()

@@ -1,0 +1,60 @@
+"""Embeddings (textual inversion, Gal et al. 2022): vectors that stand where their trigger word stands.
+
+They take the place of the text encoder's own input vectors while one prompt is encoded; tokenizer and encoder stay as
+they are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from restyle.engines.diffusion.files import broken, tensors, unpickled
+from restyle.models.catalogue import Entry
+
+SDXL_NAMES = ("clip_l", "clip_g")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Embedding:
+    """``vectors`` holds one tensor (tokens, width) for each text encoder; ``words`` wake it."""
+
+    code: str
+    words: tuple[str, ...]
+    vectors: tuple[torch.Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.vectors[0])
+
+    def size(self) -> int:
+        """Bytes."""
+        return sum(part.numel() * part.element_size() for part in self.vectors)
+
+
+def load(entry: Entry, widths: tuple[int, ...]) -> Embedding:
+    """The embedding of ``entry`` for text encoders of those widths. Raises RestyleError (5101) where it does not fit.
+
+    Files: the Stable Diffusion WebUI's ``string_to_param`` and ``emb_params``, diffusers' single tensor under the
+    token's name, SDXL's ``clip_l`` and ``clip_g``.
+    """
+    content: Mapping[Any, Any] = unpickled(entry) if entry.format == "pt" else tensors(entry)
+    if isinstance(content.get("string_to_param"), Mapping):
+        content = content["string_to_param"]
+    found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if all(name in found for name in SDXL_NAMES):
+        parts = [found[name] for name in SDXL_NAMES]
+    elif len(found) == 1 or "emb_params" in found:
+        parts = [found.get("emb_params", next(iter(found.values())))]
+    else:
+        raise broken(entry, f"it holds {sorted(found)[:4]} instead of one embedding")
+    vectors = tuple(part.detach().float().reshape(-1, part.shape[-1]) for part in parts)
+    if tuple(part.shape[-1] for part in vectors) != widths or len({len(part) for part in vectors}) != 1:
+        shapes = ", ".join(str(tuple(part.shape)) for part in vectors)
+        raise broken(entry, f"its vectors are {shapes}; the text encoders are {widths} wide")
+    return Embedding(entry.code, words(entry), vectors)
+
+
+def words(entry: Entry) -> tuple[str, ...]:
+    """What wakes it in a prompt: its trigger words, or its code where it has none."""
+    return entry.trigger_words or (entry.code,)

@@ -1,0 +1,184 @@
+"""Samplers: one table of the Stable Diffusion WebUI's names, and how each runs over the last part of a schedule.
+
+The table itself needs none of the heavy libraries, so that the service can refuse a name it does not hold.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+KARRAS = {"use_karras_sigmas": True}
+EXPONENTIAL = {"use_exponential_sigmas": True}
+BETA = {"use_beta_sigmas": True}
+SDE = {"algorithm_type": "sde-dpmsolver++"}
+
+SPACING = {False: {"timestep_spacing": "linspace"}, True: {"timestep_spacing": "leading"}}
+"""Where the timesteps of a schedule lie: as that program lays them, by whether the sampler is ``even``."""
+TRAINED_STEPS = 1000
+"""Timesteps that Stable Diffusion 1.5 and SDXL were trained with."""
+DISTILLED_STEPS = 50
+"""Timesteps of the schedule that consistency models are distilled to (Luo et al. 2023)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """``scheduler`` is a class of diffusers, ``options`` replace values of the checkpoint's scheduler configuration.
+
+    ``own_noise``: it draws its noise from a seed of its own instead of the generator. ``even``: it steps by a whole
+    number of timesteps, always the same. ``distilled``: its schedule is a part of the one that consistency models
+    learned. ``note`` says how it differs from the program that the name is from, or what it costs.
+    """
+
+    name: str
+    scheduler: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    own_noise: bool = False
+    even: bool = False
+    distilled: bool = False
+    note: str = ""
+
+
+TWICE = "evaluates the network twice a step"
+
+SAMPLERS: Mapping[str, Sampler] = {
+    sampler.name: sampler
+    for sampler in (
+        Sampler("Euler", "EulerDiscreteScheduler"),
+        Sampler("Euler a", "EulerAncestralDiscreteScheduler"),
+        Sampler("LMS", "LMSDiscreteScheduler"),
+        Sampler("LMS Karras", "LMSDiscreteScheduler", KARRAS),
+        Sampler("Heun", "HeunDiscreteScheduler", note=TWICE),
+        Sampler("DPM2", "KDPM2DiscreteScheduler", note=TWICE),
+        Sampler("DPM2 Karras", "KDPM2DiscreteScheduler", KARRAS, note=TWICE),
+        Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", note=TWICE),
+        Sampler("DPM2 a Karras", "KDPM2AncestralDiscreteScheduler", KARRAS, note=TWICE),
+        Sampler("DPM++ 2S", "DPMSolverSinglestepScheduler", note="the solver of DPM++ 2S a without its fresh noise"),
+        Sampler("DPM++ 2S Karras", "DPMSolverSinglestepScheduler", KARRAS, note="as DPM++ 2S"),
+        Sampler("DPM++ 2M", "DPMSolverMultistepScheduler"),
+        Sampler("DPM++ 2M Karras", "DPMSolverMultistepScheduler", KARRAS),
+        Sampler("DPM++ 2M Exponential", "DPMSolverMultistepScheduler", EXPONENTIAL),
+        Sampler("DPM++ 2M Beta", "DPMSolverMultistepScheduler", BETA),
+        Sampler("DPM++ SDE", "DPMSolverSDEScheduler", own_noise=True, note=TWICE),
+        Sampler("DPM++ SDE Karras", "DPMSolverSDEScheduler", KARRAS, own_noise=True, note=TWICE),
+        Sampler("DPM++ 2M SDE", "DPMSolverMultistepScheduler", SDE),
+        Sampler("DPM++ 2M SDE Karras", "DPMSolverMultistepScheduler", {**SDE, **KARRAS}),
+        Sampler("DPM++ 2M SDE Exponential", "DPMSolverMultistepScheduler", {**SDE, **EXPONENTIAL}),
+        Sampler("DPM++ 2M SDE Heun", "DPMSolverMultistepScheduler", {**SDE, "solver_type": "heun"}),
+        Sampler("DPM++ 2M SDE Heun Karras", "DPMSolverMultistepScheduler", {**SDE, **KARRAS, "solver_type": "heun"}),
+        Sampler("DPM++ 3M SDE", "DPMSolverMultistepScheduler", {**SDE, "solver_order": 3}),
+        Sampler("DPM++ 3M SDE Karras", "DPMSolverMultistepScheduler", {**SDE, **KARRAS, "solver_order": 3}),
+        Sampler("DPM++ 3M SDE Exponential", "DPMSolverMultistepScheduler", {**SDE, **EXPONENTIAL, "solver_order": 3}),
+        Sampler("DDIM", "DDIMScheduler", even=True),
+        Sampler("DDPM", "DDPMScheduler"),
+        Sampler("PLMS", "PNDMScheduler", {"skip_prk_steps": True}, even=True, note="evaluates twice in its first step"),
+        Sampler("UniPC", "UniPCMultistepScheduler"),
+        Sampler("DEIS", "DEISMultistepScheduler"),
+        Sampler("SA-Solver", "SASolverScheduler"),
+        Sampler("LCM", "LCMScheduler", distilled=True, note="for LCM checkpoints and LoRAs"),
+        Sampler("TCD", "TCDScheduler", distilled=True, note="for TCD and Hyper checkpoints and LoRAs"),
+    )
+}
+
+NAMES = tuple(SAMPLERS)
+"""Names a request may give."""
+
+
+def whole_of(sampler: Sampler, steps: int, denoise: float) -> int:
+    """Steps of the whole schedule of which the last ``steps`` make up about the part ``denoise`` (0..1).
+
+    Executed are always ``steps``: the schedule is made longer instead, at most to the timesteps that the models were
+    trained with, which bounds the part from below.
+    """
+    if sampler.even:
+        stride = max(1, round(denoise * TRAINED_STEPS / steps))
+        return max(steps, TRAINED_STEPS // stride)
+    return min(max(round(steps / max(denoise, steps / TRAINED_STEPS)), steps), TRAINED_STEPS)
+
+
+class Schedule:
+    """The last ``steps`` of a sampler's schedule for one image, from the noise level ``denoise`` down to none.
+
+    ``config`` is the checkpoint's scheduler configuration. Holds the state of one run: make one for each image.
+    """
+
+    def __init__(
+        self, sampler: Sampler, config: Mapping[str, Any], *, steps: int, denoise: float, seed: int, device: str
+    ) -> None:
+        import diffusers
+        import torch
+
+        options: dict[str, Any] = {**SPACING[sampler.even], **sampler.options}
+        if sampler.own_noise:
+            options["noise_sampler_seed"] = seed
+        self.scheduler: Any = getattr(diffusers, sampler.scheduler).from_config(dict(config), **options)
+        whole, begin = whole_of(sampler, steps, denoise), 0
+        if sampler.distilled:
+            self._set_distilled(steps, steps / whole, device)
+        else:
+            self.scheduler.set_timesteps(whole, device=device)
+            begin = (whole - steps) * self.scheduler.order
+        timesteps = self.scheduler.timesteps
+        if sampler.scheduler == "PNDMScheduler":
+            # its second evaluation repeats the second timestep, wherever the schedule begins
+            distinct = torch.unique(timesteps).flip(0)[begin:]
+            self.timesteps = torch.cat([distinct[:2], distinct[1:2], distinct[2:]])
+        else:
+            self.timesteps = timesteps[begin:]
+        if hasattr(self.scheduler, "set_begin_index"):
+            self.scheduler.set_begin_index(begin)
+        self._generator = torch.Generator("cpu").manual_seed(seed)
+        self._begin = begin
+        self._takes_generator = _takes_generator(self.scheduler)
+
+    def _set_distilled(self, steps: int, denoise: float, device: str) -> None:
+        """Steps out of the distilled schedule, or of a finer one where that holds too few below the noise level."""
+        original = DISTILLED_STEPS
+        while int(original * denoise) < steps and original < TRAINED_STEPS:
+            original = min(original * 2, TRAINED_STEPS)
+        part = min(1.0, max(denoise, (steps + 0.5) / original))
+        self.scheduler.set_timesteps(steps, device=device, original_inference_steps=original, strength=part)
+
+    @property
+    def sigma(self) -> float:
+        """Noise level at the start, as the standard deviation of noise added to an unscaled image."""
+        if getattr(self.scheduler, "sigmas", None) is not None:
+            return float(self.scheduler.sigmas[self._begin])
+        alpha = float(self.scheduler.alphas_cumprod[int(self.timesteps[0])])
+        return float(((1 - alpha) / alpha) ** 0.5)
+
+    def noise(self, like: torch.Tensor) -> torch.Tensor:
+        """Standard normal noise of the shape of ``like``, drawn on the CPU from the image's seed."""
+        import torch
+
+        drawn = torch.randn(like.shape, generator=self._generator, dtype=torch.float32)
+        return drawn.to(like.device, like.dtype)
+
+    def start(self, clean: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """``clean`` latents under ``noise`` at the first noise level, scaled as the sampler wants them."""
+        noisy: torch.Tensor = self.scheduler.add_noise(clean, noise, self.timesteps[:1])
+        return noisy
+
+    def scaled(self, latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        """``latents`` as the network wants to see them."""
+        seen: torch.Tensor = self.scheduler.scale_model_input(latents, timestep)
+        return seen
+
+    def step(self, output: torch.Tensor, timestep: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+        """The latents after one step, given the network's output."""
+        extra = {"generator": self._generator} if self._takes_generator else {}
+        with warnings.catch_warnings():
+            # the Brownian motion's ends are rounded, and its library minds the last digit
+            warnings.filterwarnings("ignore", r"Should have t[ab]")
+            following: torch.Tensor = self.scheduler.step(output, timestep, latents, return_dict=False, **extra)[0]
+        return following
+
+
+def _takes_generator(scheduler: Any) -> bool:
+    return "generator" in inspect.signature(scheduler.step).parameters

@@ -1,0 +1,230 @@
+"""One job at work: what its images share, prepared once, and the drawing of each."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from restyle.engines.diffusion import controlnet, injection, prompt
+from restyle.engines.diffusion.components import Checkpoint
+from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.guidance import Control, Denoiser, Guided, sample
+from restyle.engines.diffusion.hires import (
+    Injected,
+    Picture,
+    Tiled,
+    enlarged,
+    refine_steps,
+    resized,
+)
+from restyle.engines.diffusion.injection import Injection, Inverted
+from restyle.engines.diffusion.progress import Progress
+from restyle.engines.diffusion.prompt import Conditioning
+from restyle.engines.diffusion.recipe import Recipe
+from restyle.engines.diffusion.samplers import SAMPLERS, Schedule
+from restyle.engines.diffusion.shelf import Shelf
+from restyle.engines.diffusion.stock import Embeds
+from restyle.engines.diffusion.vae import FACTOR, decode, encode, padded
+from restyle.errors import RestyleError
+from restyle.images.pixels import Pixels
+from restyle.wire.codes import Code
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tools:
+    """The networks of a recipe, loaded, its sub-models attached to them."""
+
+    checkpoint: Checkpoint
+    vae: Any
+    control: Any | None
+    embeddings: tuple[Any, ...]
+    image_embeds: Embeds | None
+    styles: Shelf[Inverted]
+
+
+def digest(pixels: Pixels) -> bytes:
+    """SHA-256 of a picture."""
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+
+
+class Session:
+    """Draws the images of one job, each as if it were alone."""
+
+    def __init__(self, recipe: Recipe, tools: Tools, device: Device, progress: Progress) -> None:
+        self._recipe = recipe
+        self._tools = tools
+        self._device = device
+        self._progress = progress
+        self._levels = [padded(resized(recipe.job.raw, size)) for size in recipe.plan.sizes]
+        self._sides = 2 if recipe.job.inference.cfg_scale > 1 else 1
+        with torch.inference_mode():
+            self._prompts = self._encode(recipe.positive, recipe.negative)
+            if tools.image_embeds is None:
+                self._empty = self._encode("", "")[1]
+        progress.total = self._cost()
+
+    def _encode(self, positive: str, negative: str) -> tuple[Conditioning, Conditioning]:
+        return prompt.encode(
+            self._tools.checkpoint,
+            self._device,
+            positive,
+            negative,
+            self._recipe.job.inference.clip_skip,
+            self._tools.embeddings,
+        )
+
+    def _cost(self) -> float:
+        """Evaluations of the UNet, weighed by their pixels."""
+        steps = self._recipe.job.inference.steps
+        refining = self._refine_steps * sum(level.size for level in self._levels[1:])
+        images = len(self._recipe.job.seeds) * self._sides * (steps * self._levels[0].size + refining)
+        inverting = 0 if self._tools.image_embeds else 2 * steps * self._levels[0].size
+        return float(images + inverting)
+
+    @property
+    def _refine_steps(self) -> int:
+        return refine_steps(self._recipe.job.inference.steps, self._recipe.moved.refine)
+
+    @torch.inference_mode()
+    def draw(self, seed: int) -> Picture:
+        """The picture of that seed: float32 (H, W, 3), about 0..255, exactly of the raw image's size."""
+        drawn = self._first(seed)
+        for level in range(1, len(self._levels)):
+            drawn = self._refined(drawn, level, seed)
+        height, width = self._recipe.job.raw.shape[:2]
+        drawn = drawn[:height, :width]
+        if self._recipe.moved.given_back > 0:
+            drawn = drawn + self._recipe.moved.given_back * self._lost
+        return drawn
+
+    def _first(self, seed: int) -> Picture:
+        """The drawing near native size."""
+        job, moved = self._recipe.job, self._recipe.moved
+        schedule = self._schedule(job.inference.steps, moved.denoise, seed)
+        clean = self._clean
+        if self._tools.image_embeds is not None:
+            tick = self._progress.stage(self._sides * job.inference.steps * self._levels[0].size)
+            return self._run(self._guided(0), schedule, schedule.start(clean, schedule.noise(clean)), tick)
+        style, raw = self._style, self._raw
+        tick = self._progress.stage(self._sides * job.inference.steps * self._levels[0].size)
+        noisy = injection.start(clean, raw, style, schedule.noise(clean), schedule.sigma, moved.tone)
+        put = Injection(self._tools.checkpoint, style, raw, moved.gamma)
+        with put.attached():
+            start = schedule.start(noisy, torch.zeros_like(noisy))
+            return self._run(Injected(self._guided(0), put), schedule, start, tick)
+
+    def _refined(self, drawn: Picture, level: int, seed: int) -> Picture:
+        """The next larger picture of one drawn at the level below."""
+        size = self._recipe.plan.sizes[level]
+        raw = self._levels[level]
+        below_width, below_height = self._recipe.plan.sizes[level - 1]
+        small = _pixels(drawn[:below_height, :below_width])
+        base = padded(enlarged(small, raw[: size[1], : size[0]], size, self._recipe.moved.texture))
+        clean = encode(self._tools.vae, base, self._device)
+        schedule = self._schedule(self._refine_steps, self._recipe.moved.refine, seed)
+        tick = self._progress.stage(self._sides * self._refine_steps * raw.size)
+        side = self._tools.checkpoint.native // FACTOR
+        tiled = Tiled(self._guided(level), clean.shape[-2], clean.shape[-1], side, self._progress.beat)
+        start = schedule.start(clean, schedule.noise(clean))
+        if self._tools.image_embeds is not None:
+            return self._run(tiled, schedule, start, tick)
+        put = Injection(self._tools.checkpoint, self._style, None, 0)
+        with put.attached():
+            return self._run(Injected(tiled, put), schedule, start, tick)
+
+    def _schedule(self, steps: int, denoise: float, seed: int) -> Schedule:
+        sampler = SAMPLERS[self._recipe.job.inference.sampler]
+        config = self._tools.checkpoint.scheduler
+        return Schedule(sampler, config, steps=steps, denoise=denoise, seed=seed, device=self._device.name)
+
+    def _guided(self, level: int) -> Guided:
+        control = None
+        if self._tools.control is not None and self._recipe.control is not None:
+            kind = str(self._recipe.control.facts.get("control", "tile"))
+            shown = controlnet.condition(kind, self._levels[level]).to(self._device.name)
+            control = Control(self._tools.control, shown, self._recipe.moved.control)
+        embeds = self._tools.image_embeds
+        if embeds is not None:
+            negative, positive = (part.to(self._device.name, self._device.unet) for part in embeds)
+            embeds = (negative, positive)
+        positive_prompt, negative_prompt = self._prompts
+        cfg_scale = self._recipe.job.inference.cfg_scale
+        return Guided(self._tools.checkpoint.unet, positive_prompt, negative_prompt, cfg_scale, control, embeds)
+
+    def _run(self, denoiser: Denoiser, schedule: Schedule, start: torch.Tensor, tick: Any) -> Picture:
+        networks = [self._tools.checkpoint.unet, *([self._tools.control] if self._tools.control is not None else [])]
+        with self._device.using(*networks):
+            latents = sample(denoiser, schedule, start, tick)
+        drawn = decode(self._tools.vae, latents, self._device)
+        if not np.isfinite(drawn).all():
+            raise RestyleError(
+                Code.ENGINE_FAILED,
+                f"{self._recipe.main.name} drew no numbers (NaN or infinite) in {self._device.unet}: its weights, "
+                "those of a sub-model, or the precision are at fault; RESTYLE_DIFFUSION_PRECISION=float32 rules out the last",
+            )
+        return drawn
+
+    @cached_property
+    def _clean(self) -> torch.Tensor:
+        """The raw image's latents at the first level."""
+        return encode(self._tools.vae, self._levels[0], self._device)
+
+    @cached_property
+    def _lost(self) -> Picture:
+        """What the VAE alone loses of the raw image."""
+        raw = self._recipe.job.raw
+        height, width = raw.shape[:2]
+        back = decode(self._tools.vae, encode(self._tools.vae, self._levels[-1], self._device), self._device)
+        return raw.astype(np.float32) - back[:height, :width]
+
+    @cached_property
+    def _raw(self) -> Inverted:
+        """The raw image on its way to noise, with its queries."""
+        return self._inverted(self._clean, "q")
+
+    @cached_property
+    def _style(self) -> Inverted:
+        """The reference on its way to noise, with its keys and values; kept for later tasks."""
+        recipe = self._recipe
+        first = self._levels[0]
+        style = whole(recipe.job.style, first.shape[0] * first.shape[1])
+        key = (
+            recipe.main.sha256,
+            recipe.vae.sha256 if recipe.vae else "",
+            tuple((entry.sha256, weight) for entry, weight in (*recipe.loras, *recipe.hypernetworks)),
+            digest(recipe.job.style),
+            style.shape,
+            recipe.job.inference.steps,
+            recipe.job.inference.clip_skip,
+            self._sigma,
+        )
+        return self._tools.styles.get(key, lambda: self._inverted(encode(self._tools.vae, style, self._device), "kv"))
+
+    def _inverted(self, latents: torch.Tensor, parts: str) -> Inverted:
+        steps = self._recipe.job.inference.steps
+        tick = self._progress.stage(steps * self._levels[0].size)
+        checkpoint = self._tools.checkpoint
+        with self._device.using(checkpoint.unet):
+            return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, tick)
+
+    @cached_property
+    def _sigma(self) -> float:
+        """Noise level at which the first drawing starts."""
+        return self._schedule(self._recipe.job.inference.steps, self._recipe.moved.denoise, 0).sigma
+
+
+def whole(style: Pixels, area: int) -> Pixels:
+    """All of a reference at about ``area`` pixels, both sides multiples of 8: strokes as large as the picture's."""
+    height, width = style.shape[:2]
+    scale = (area / (width * height)) ** 0.5
+    sides = (max(FACTOR, round(side * scale / FACTOR) * FACTOR) for side in (width, height))
+    wide, high = sides
+    return resized(style, (wide, high))
+
+
+def _pixels(picture: Picture) -> Pixels:
+    pixels: Pixels = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    return pixels

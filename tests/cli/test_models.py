@@ -1,0 +1,131 @@
+"""``restyle models``: from a file to a model that requests may name."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support import models
+from tests.support.command import Ran, restyle
+from tests.support.models import save
+from tests.support.service import running
+
+SHIPPED = "restyle.models.registry:Registry"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(tmp_path / "in" / "real.safetensors", models.checkpoint("sd15"))
+    save(tmp_path / "in" / "ink.safetensors", models.lora({"lora_te_text_model_encoder_layers_0_q_proj": 768}))
+    save(tmp_path / "in" / "vae.safetensors", models.VAE)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str | Path) -> Ran:
+    return restyle("models", *arguments, folder=folder, RESTYLE_REGISTRY=SHIPPED)
+
+
+def listed(folder: Path) -> Any:
+    return run(folder, "list", "--json").json()
+
+
+def test_a_checkpoint_is_added_listed_shown_verified_and_removed(folder: Path) -> None:
+    defaults = ("--steps", "25", "--sampler", "DPM++ 2M Karras", "--clip-skip", "2", "--cfg-scale", "6.5")
+    added = run(folder, "add", "in/real.safetensors", "--code", "My Model", "--name", "Mine", *defaults)
+    assert (added.code, added.err) == (0, "")
+    assert 'registered "My Model": main, SD 1.5' in added.out
+
+    model = listed(folder)["MainModels"]["My Model"]
+    assert model["InferenceParams"] == {"Steps": 25, "Sampler": "DPM++ 2M Karras", "ClipSkip": 2, "CFGScale": 6.5}
+    assert (model["Name"], model["Kind"], model["Architecture"], model["State"]) == ("Mine", "main", "sd15", "ok")
+    row = next(line for line in run(folder, "list").out.splitlines() if line.startswith("My Model"))
+    assert row.split()[2:4] == ["main", "sd15"]
+    assert "Restyle Painter" in run(folder, "list").out
+
+    shown = run(folder, "show", "My Model", "--json").json()
+    assert shown["Path"] == str(folder / "in" / "real.safetensors")
+    assert shown["Facts"]["has_vae"] is True
+    assert "SHA256" in run(folder, "show", "My Model").out
+    verified = run(folder, "verify", "My Model", "--files-only")
+    assert (verified.code, verified.err) == (0, "")
+    assert "as registered" in verified.out
+
+    removed = run(folder, "remove", "My Model")
+    assert "stays where it is" in removed.out
+    assert "My Model" not in listed(folder)["MainModels"]
+    assert (folder / "in" / "real.safetensors").exists()
+
+
+def test_the_other_kinds(folder: Path) -> None:
+    added = run(
+        folder, "add", "in/ink.safetensors", "--code", "ink", "--trigger", "inky", "--trigger", "wash", "--lora-weight",
+        "-0.5", "--kind", "lora", "--json",
+    ).json()  # fmt: skip
+    assert (added["Kind"], added["TriggerWordList"]) == ("lora", ["inky", "wash"])
+    assert run(folder, "add", "in/vae.safetensors", "--code", "v", "--architecture", "sdxl", "--copy").code == 0
+    shown = listed(folder)
+    assert shown["LoraModels"]["ink"]["InferenceParams"] == {"LoraWeight": -0.5}
+    assert shown["OtherModels"]["v"]["Default"] is True
+    assert (folder / "in" / "vae.safetensors").exists()
+    removed = run(folder, "remove", "v", "--json").json()
+    assert removed["Changes"] == ["SDXL models used it as their vae; now they use the VAE built into each checkpoint"]
+
+
+def test_a_missing_file_is_marked(folder: Path) -> None:
+    run(folder, "add", "in/real.safetensors", "--code", "real")
+    (folder / "in" / "real.safetensors").unlink()
+    assert f"missing: {folder}/in/real.safetensors" in run(folder, "list").out
+    assert listed(folder)["MainModels"]["real"]["State"].startswith("missing")
+    ran = run(folder, "verify", "real", "--files-only")
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1)
+    assert "there is no such file or folder" in ran.err
+
+
+def test_a_changed_file_is_told_by_its_hash(folder: Path) -> None:
+    run(folder, "add", "in/ink.safetensors", "--code", "ink")
+    tensors = {name: tensor + 1 for name, tensor in models.lora({"lora_te_x": 768}).items()}
+    save(folder / "in" / "ink.safetensors", tensors)
+    ran = run(folder, "verify", "ink")
+    assert ran.code == 2
+    assert "the file changed" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("add", "in/gone", "--code", "x"), "there is no such file or folder"),
+        (("add", "in/real.safetensors"), "--code"),
+        (("add", "in/real.safetensors", "--code", "x", "--kind", "lora"), "those of kind main, not of lora"),
+        (("add", "in/real.safetensors", "--code", "x", "--kind", "spell"), "give one of main, lora"),
+        (("add", "in/real.safetensors", "--code", "x", "--architecture", "sd2"), "give one of sd15, sdxl"),
+        (("add", "in/real.safetensors", "--code", "x", "--steps", "500"), "an Int from 6 to 100"),
+        (("add", "in/real.safetensors", "--code", "x", "--sampler", "euler"), "give one of Euler, "),
+        (("add", "in/vae.safetensors", "--code", "x"), "--architecture sd15"),
+        (("add", "in/evil.pt", "--code", "x"), "would import"),
+        (("add", "in/nan.safetensors", "--code", "x"), "NaN"),
+        (("show", "x"), 'no model is registered as "x"'),
+        (("verify", "x"), 'no model is registered as "x"'),
+        (("remove", "x"), 'no model is registered as "x"'),
+    ],
+)
+def test_what_is_wrong_is_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
+    models.evil_torch(folder / "in" / "evil.pt", folder / "trace")
+    save(folder / "in" / "nan.safetensors", {"emb_params": np.full((1, 768), np.nan, np.float32)})
+    ran = run(folder, *arguments)
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+    assert reason in ran.err
+    assert not (folder / "trace").exists()
+    assert not (folder / "restyle-data" / "models" / "catalogue.toml").exists()
+
+
+def test_a_running_service_sees_what_is_registered(folder: Path) -> None:
+    with running(folder) as service:
+        data_dir = service.settings.data_dir
+        assert service.call("ListModels")["LoraModels"] == {}
+        run(folder, "add", "in/ink.safetensors", "--code", "ink", "--trigger", "inky", "--data-dir", data_dir)
+        found = service.call("ListModels")["LoraModels"]["ink"]
+        assert found["TriggerWordList"] == ["inky"]
+        assert found["InferenceParams"] == {"LoraWeight": 1}
+        (folder / "in" / "ink.safetensors").unlink()
+        assert service.call("ListModels")["LoraModels"] == {}

@@ -1,0 +1,158 @@
+"""What the diffusion engine promises of its pictures, whatever the checkpoint."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from restyle.errors import RestyleError
+from restyle.models.catalogue import Architecture
+from restyle.wire.codes import Code
+from tests.support.pictures import picture
+from tests.support.studio import RAW, STYLE, Studio, hyper, lora, word
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "positive prompt": {"positive_prompts": ("a blue bus",)},
+    "second positive prompt": {"positive_prompts": ("a red fox, watercolour", "at night")},
+    "negative prompt": {"negative_prompts": ("blurry",)},
+    "Steps": {"steps": 7},
+    "Sampler": {"sampler": "DPM++ 2M Karras"},
+    "ClipSkip": {"clip_skip": 2},
+    "CFGScale": {"cfg_scale": 4.0},
+    "Seed": {"seeds": (8,)},
+    "StyleReferStrength": {"strength": 0.6},
+    "style image": {"style": STYLE[::-1].copy()},
+    "PreserveColor": {"preserve_color": True},
+    "raw image": {"raw": RAW[::-1].copy()},
+}
+
+
+def distance(one: Any, other: Any) -> float:
+    return float(np.abs(one.astype(float) - other).mean())
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_parameter_acts(studio: Studio, base: str, change: str) -> None:
+    plain = studio.draw(f"{base} folder")
+    assert distance(studio.draw(f"{base} folder", **CHANGES[change]), plain) > 1
+
+
+@pytest.mark.parametrize("form", ["folder", "file"])
+def test_both_forms_draw_the_same_and_repeat(studio: Studio, base: str, form: str) -> None:
+    first = studio.draw(f"{base} {form}")
+    assert np.array_equal(first, studio.draw(f"{base} {form}"))
+    assert np.array_equal(first, studio.draw(f"{base} folder"))
+    assert first.std() > 5
+
+
+def test_strength_zero_is_the_raw_image(studio: Studio, base: str) -> None:
+    assert np.array_equal(studio.draw(f"{base} folder", strength=0.0), RAW)
+
+
+def test_the_weakest_styles_are_nearest_to_the_raw_image(studio: Studio, base: str) -> None:
+    distances = [distance(studio.draw(f"{base} folder", strength=s), RAW) for s in (0.005, 0.25, 0.5)]
+    assert distances == sorted(distances)
+
+
+@pytest.mark.parametrize(("width", "height"), [(65, 64), (64, 79), (130, 100)])
+def test_results_have_the_exact_size(studio: Studio, base: str, width: int, height: int) -> None:
+    raw = np.asarray(picture(height, width))
+    assert studio.draw(f"{base} folder", raw=raw).shape == raw.shape == (height, width, 3)
+
+
+def test_image_of_a_batch_equals_a_request_with_its_seed(studio: Studio, base: str) -> None:
+    changes: dict[str, Any] = {"sampler": "Euler a"}
+    batch = studio.batch(f"{base} folder", seeds=(7, 8, 9), **changes)
+    for seed, drawn in zip((7, 8, 9), batch, strict=True):
+        assert np.array_equal(drawn, studio.draw(f"{base} folder", seeds=(seed,), **changes))
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop(at: float) -> Any:
+    def report(fraction: float) -> None:
+        if fraction >= at:
+            raise Stopped
+
+    return report
+
+
+def disturbances(studio: Studio, base: str) -> list[tuple[str, Any]]:
+    """Tasks of every kind, each as a name and a call."""
+    model = f"{base} folder"
+    subs = (lora(f"{base} lora", 0.7), lora(f"{base} peft lora", -0.5), word(f"{base} word"))
+    subs += (hyper("sd15 hyper", 0.8),) if base == "sd15" else ()
+
+    def stopped(at: float) -> None:
+        with pytest.raises(Stopped):
+            studio.draw(model, stop(at), adapters=subs, seeds=(1, 2))
+
+    def failed() -> None:
+        with pytest.raises(RestyleError):
+            studio.draw(model, adapters=subs, clip_skip=40)
+
+    def adapted(name: str, **wish: Any) -> None:
+        with studio.registered(name, **wish):
+            studio.draw(model, adapters=subs)
+
+    def seen(name: str, at: float) -> None:
+        with studio.registered("encoder"), studio.registered(name, architecture=Architecture(base)):
+            if at < 1:
+                with pytest.raises(Stopped):
+                    studio.draw(model, stop(at), adapters=subs)
+            else:
+                studio.draw(model, adapters=subs)
+
+    return [
+        ("sub-models", lambda: studio.draw(model, adapters=subs)),
+        ("many steps above native size", lambda: studio.draw(model, raw=np.asarray(picture(130, 70)), steps=8)),
+        ("stopped early", lambda: stopped(0.0)),
+        ("stopped midway", lambda: stopped(0.4)),
+        ("stopped in the second image", lambda: stopped(0.8)),
+        ("failed", failed),
+        ("VAE", lambda: adapted(f"{base}-vae.safetensors", architecture=Architecture(base))),
+        ("ControlNet", lambda: adapted(f"{base}-control", control="canny", architecture=Architecture(base))),
+        ("IP-Adapter", lambda: seen(f"{base}-ip.safetensors", 1)),
+        ("IP-Adapter stopped", lambda: seen(f"{base}-ip.safetensors", 0.5)),
+        ("IP-Adapter plus", lambda: seen(f"{base}-ip-plus.safetensors", 1)),
+    ]
+
+
+def test_after_every_kind_of_task_the_engine_is_as_before(studio: Studio, base: str) -> None:
+    before = studio.draw(f"{base} folder")
+    for name, disturb in disturbances(studio, base):
+        disturb()
+        assert np.array_equal(studio.draw(f"{base} folder"), before), name
+
+
+def test_an_abandoned_batch_leaves_nothing_behind(studio: Studio, base: str) -> None:
+    before = studio.draw(f"{base} folder")
+    images = studio.engine.convert(
+        studio.job(f"{base} folder", seeds=(1, 2), adapters=(lora(f"{base} lora"),)), lambda fraction: None
+    )
+    next(images)
+    images.close()  # type: ignore[attr-defined]
+    assert np.array_equal(studio.draw(f"{base} folder"), before)
+
+
+def test_progress_rises_to_one_and_is_told_at_every_step(studio: Studio, base: str) -> None:
+    seen: list[float] = []
+    studio.batch(f"{base} folder", seen.append, seeds=(1, 2), steps=8)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    assert len(set(seen)) > 2 * 8
+
+
+def test_colours_can_be_kept(studio: Studio, base: str) -> None:
+    changed, kept = (studio.draw(f"{base} folder", preserve_color=keep) for keep in (False, True))
+    raw = RAW.reshape(-1, 3).mean(0)
+    assert np.abs(kept.reshape(-1, 3).mean(0) - raw).max() < np.abs(changed.reshape(-1, 3).mean(0) - raw).max()
+    assert distance(kept, RAW) > 1
+
+
+def test_a_missing_model_is_named(studio: Studio) -> None:
+    with pytest.raises(RestyleError, match="nothing like this") as caught:
+        studio.describe("nothing like this")
+    assert caught.value.code == Code.MODEL_NOT_FOUND
