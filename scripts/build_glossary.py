@@ -135,31 +135,32 @@ def long_enough(filed: str, language: str) -> bool:
 
 def english_words(english: Annotations) -> set[str]:
     """The words by which a prompt is known to be English already."""
-    texts = [(TERMS / "english.txt").read_text(encoding="utf-8")]
-    texts += [row["en"] for table in TABLES for row in rows(table)]
+    common = (TERMS / "english.txt").read_text(encoding="utf-8")
+    texts = [row["en"] for table in TABLES for row in rows(table)]
     for words in english.values():
         texts += [*words.get("default", []), *words.get("tts", [])]
-    return {word for text in texts for word in WORD.findall(text.casefold()) if word.isascii()}
+    found = {word for text in texts for word in WORD.findall(text.casefold()) if word.isascii()}
+    return found | set(common.split())
 
 
-def write(name: str, lines: list[str]) -> None:
+def write(path: Path, lines: list[str]) -> None:
     """One compressed file of lines."""
     text = "".join(f"{line}\n" for line in lines)
-    (DATA / name).write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+    path.write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
 
 
-def build(package: Path) -> None:
-    """Compile all languages from CLDR's unpacked ``package``."""
+def build(package: Path, folder: Path = DATA) -> None:
+    """Compile all languages from CLDR's unpacked ``package`` into ``folder``."""
     english = annotations(package, ENGLISH)
     for language in TRANSLATED:
         own = own_entries(language)
         entries = own | {
             form: entry for form, entry in cldr_entries(language, package, english).items() if form not in own
         }
-        write(f"{language}.tsv.xz", [f"{kind}\t{form}\t{word}" for form, (kind, word) in entries.items()])
+        write(folder / f"{language}.tsv.xz", [f"{kind}\t{form}\t{word}" for form, (kind, word) in entries.items()])
         print(f"{language}: {len(entries)} entries")
-    write("en.txt.xz", sorted(english_words(english)))
-    shutil.copyfile(package / "LICENSE", DATA / "LICENSE-Unicode-3.0.txt")
+    write(folder / "en.txt.xz", sorted(english_words(english)))
+    shutil.copyfile(package / "LICENSE", folder / "LICENSE-Unicode-3.0.txt")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def english(language: str, text: str) -> str:
     [
         ("es", "sofá gris", "gray sofa"),
         ("es", "lámpara de latón", "brass lamp"),
-        ("es", "gato negro y blanco", "black and white cat"),
+        ("es", "sofá gris y blanco", "gray and white sofa"),
         ("fr", "portrait d'une femme", "portrait of woman"),
         ("it", "pareti bianche", "white walls"),
         ("pt", "janelas grandes", "large windows"),

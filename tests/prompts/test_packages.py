@@ -9,16 +9,11 @@ from restyle.errors import RestyleError
 from restyle.prompts import packages
 from restyle.prompts.packages import install, installed, remove
 from restyle.prompts.translator import Translator
-from tests.support.marian import make_marian, zipped
+from tests.support.marian import zipped
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
 
 METADATA = json.dumps({"from_code": "zh", "to_code": "en", "package_version": "1.9"}).encode()
-
-
-@pytest.fixture(scope="module")
-def marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_marian(tmp_path_factory.mktemp("marian"))
 
 
 @pytest.fixture

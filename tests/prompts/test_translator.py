@@ -4,18 +4,12 @@ import pytest
 
 from restyle.prompts.packages import install
 from restyle.prompts.translator import MOST_KEPT, Translator
-from tests.support.marian import make_marian
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
 
 
-@pytest.fixture(scope="module")
-def marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_marian(tmp_path_factory.mktemp("marian"))
-
-
 def test_english_passes_byte_for_byte_and_says_nothing(tmp_path: Path) -> None:
-    prompts = ["a cat  on   the beach,, (sunset:1.3) , <lora:x:1>\n", "Café  noir, [blurry]", ""]
+    prompts = ["a cat  on   the beach,, (sunset:1.3) , <lora:x:1>\n", "Café  terrace, [blurry]", ""]
     translation = Translator(tmp_path).translate(prompts, ["sks"])
     assert translation.prompts == tuple(prompts)
     assert translation.notices == ()

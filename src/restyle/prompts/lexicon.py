@@ -19,7 +19,8 @@ NOUN, ADJECTIVE, VERB, QUANTITY, DROPPED, PREPOSITION, GENITIVE, UNKNOWN = "n", 
 
 _ENGLISH_ENDINGS = ("s", "es", "ed", "ing", "ly", "d")
 _LINKS = ("", "s", "n", "en", "es", "er")
-_MOST_COMBINATIONS = 150
+_MOST_COMBINATIONS = 80
+_LONGEST_INFLECTED = 4
 _SHORTEST_PART = 3
 _SHORTEST_COMPOUND = 8
 
@@ -33,7 +34,8 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Entries of ``language`` by filed form, by form without diacritics, and by stem. ``longest`` is in letters."""
+    """Entries of ``language`` by filed form, by form without diacritics (for Korean without
+    spaces, which people set as they like), and by stem. ``longest`` is in letters."""
 
     language: str
     entries: dict[str, Entry]
@@ -57,6 +59,8 @@ class Lexicon:
             return self.stems.get(" ".join(stem(word) for word in words))
         if self.language == "ko":
             return self._without_particle(" ".join(words))
+        if len(words) > _LONGEST_INFLECTED:
+            return None
         for phrase in self._combined([base_forms(word, self.language) for word in words]):
             if entry := self.entries.get(phrase) or self.folded.get(phrase):
                 return entry
@@ -122,8 +126,10 @@ def lexicon(language: str) -> Lexicon:
         kind, form, english = line.split("\t")
         entries[form] = Entry(kind, english)
     longest = max(map(len, entries))
-    if language in UNSPACED or language == "ko":
+    if language in UNSPACED:
         return Lexicon(language, entries, {}, {}, longest)
+    if language == "ko":
+        return Lexicon(language, entries, _refiled(entries, lambda form: form.replace(" ", "")), {}, longest)
     folded: dict[str, Entry] = {} if language == "ru" else _refiled(entries, unaccented)
     stem = stemmer(language)
     stems = _refiled(entries, lambda form: " ".join(map(stem, form.split()))) if stem else {}

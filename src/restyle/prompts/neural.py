@@ -73,7 +73,7 @@ class Neural:
             out += [self._phrase(text[end : delimiter.start()]), _english_delimiter(delimiter.group())]
             end = delimiter.end()
         out.append(self._phrase(text[end:]))
-        return Rendering("".join(out))
+        return Rendering("".join(out).rstrip(" "))
 
     def _phrase(self, phrase: str) -> str:
         if not WORD.search(phrase) or all(is_english(word) for word in WORD.findall(phrase)):

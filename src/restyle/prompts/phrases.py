@@ -49,8 +49,6 @@ def english_order(units: Sequence[Unit], language: str) -> list[Unit]:
         ordered = _unstack(ordered) if language in STACKING else _kinds_first(ordered)
     elif language in POSTPOSED:
         ordered = _relations_first(ordered, POSTPOSED[language])
-    while ordered and ordered[-1].kind in (PREPOSITION, GENITIVE):
-        ordered.pop()
     return ordered
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 UNSPACED = frozenset({"zh", "ja", "th"})
 """Languages whose words are not parted by spaces."""
@@ -48,6 +48,7 @@ def key(text: str, language: str) -> str:
     return ("" if language in UNSPACED else " ").join(WORD.findall(normalise(text, language)))
 
 
+@cache
 def stemmer(language: str) -> Callable[[str], str] | None:
     """What takes the ending off a normalised word, or None for languages that do not inflect.
 
