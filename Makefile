@@ -43,5 +43,5 @@ $(VENV)/.default: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "== installing Restyle with what the tests and benchmark need"
 	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres,diffusion]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres,diffusion,translate]"
 	@touch $@ $(VENV)/.default

@@ -108,7 +108,11 @@ def test_every_command_shown_exists_with_its_options(line: str) -> None:
     words = line.split()[1:]
     path = [
         words[0],
-        *[word for word in words[1:2] if words[0] in {"keys", "credits", "models"} and not word.startswith("-")],
+        *[
+            word
+            for word in words[1:2]
+            if words[0] in {"keys", "credits", "models", "languages"} and not word.startswith("-")
+        ],
     ]
     shown = subprocess.run([RESTYLE, *path, "--help"], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0, shown.stderr

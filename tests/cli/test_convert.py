@@ -67,6 +67,30 @@ def test_through_a_service(folder: Path) -> None:
     assert (folder / "there.png").read_bytes() == (folder / "here.png").read_bytes()
 
 
+def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
+    thorough = {"RESTYLE_REGISTRY": "tests.support.engines:thorough_registry"}
+    options: tuple[str, ...] = (
+        "--prompt",
+        "a cat",
+        "--negative",
+        "rain",
+        "--no-translate",
+        "--main-model-vae",
+        "--json",
+    )
+    options += ("--steps", "9", "--sampler", "Euler a", "--clip-skip", "3", "--cfg-scale", "5", "--model", "Thorough")
+    options += ("--sub-model", "ink=-0.5", "--sub-model", "charm")
+    ran = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "out.png", *options, folder=folder, **thorough)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json()[0]["Notices"] == ["drawn in 9 steps"]
+    with Image.open(folder / "out.png") as image:
+        prompt, negative, text = image.info["parameters"].split("\n")
+    assert (prompt, negative) == ("a cat", "Negative prompt: rain")
+    assert text.startswith(
+        "Steps: 9, Sampler: Euler a, CFG scale: 5.0, Clip skip: 3, VAE: own, ink: lora -0.5, charm: embedding 1, "
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -75,6 +99,8 @@ def test_through_a_service(folder: Path) -> None:
         (("in/a.jpg", "-s", "style.webp", "--strength", "1.5"), "StyleReferStrength not available: it is 1.5"),
         (("in/a.jpg", "-s", "style.webp", "--width", "10"), "Width not available"),
         (("in/a.jpg", "-s", "style.webp", "--model", "none"), "ModelCode"),
+        (("in/a.jpg", "-s", "style.webp", "--steps", "5"), "MainModel.InferenceParams.Steps not available"),
+        (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), '"much" is not a weight'),
         (("in/a.jpg", "-s", "style.webp", "-o", "out.jpg"), "PNG"),
         (("in", "-s", "style.webp", "-o", "out.png"), "2 pictures do not fit into out.png"),
         (("in/b.png", "-s", "style.webp", "-o", "in/b.png"), "in/b.png would be overwritten"),

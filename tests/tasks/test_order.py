@@ -20,14 +20,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         yield started
 
 
-def drawn(service: RunningService, params: dict[str, Any] | None = None, **changes: Any) -> tuple[dict[str, Any], str]:
-    """The finished task, and the last line of its picture's parameters."""
+def finished(
+    service: RunningService, params: dict[str, Any] | None = None, **changes: Any
+) -> tuple[dict[str, Any], list[str]]:
+    """The finished task, and the lines of its picture's parameters."""
     model = {"ModelCode": THOROUGH, "InferenceParams": params or {}}
     detail = service.wait(service.submit(MainModel=model, **changes))
     assert detail["Status"] == "Finished", detail
     picture = Image.open(BytesIO(service.http.get(detail["ImgList"][0]).content))
     text: str = picture.info["parameters"]
-    return detail, text.rpartition("\n")[2]
+    return detail, text.split("\n")
+
+
+def drawn(service: RunningService, params: dict[str, Any] | None = None, **changes: Any) -> tuple[dict[str, Any], str]:
+    """The finished task, and the last line of its picture's parameters."""
+    detail, lines = finished(service, params, **changes)
+    return detail, lines[-1]
 
 
 def test_parameters_of_the_request_reach_the_engine(service: RunningService) -> None:
@@ -76,3 +84,30 @@ def test_steps_are_paid_for_where_an_engine_takes_them(service: RunningService) 
     size = {"Width": 1000, "Height": 1000}
     assert drawn(service, {"Steps": 6}, **size)[0]["ConsumeApiPoint"] == 2
     assert drawn(service, {"Steps": 100}, **size)[0]["ConsumeApiPoint"] == 20
+
+
+@pytest.mark.parametrize(
+    ("prompts", "negative", "english", "unwanted", "language"),
+    [
+        (
+            ["客厅，木地板", "(柔和的光线:1.2)"],
+            ["模糊"],
+            "living room, wooden floor, (soft light:1.2)",
+            "blurry",
+            "Chinese",
+        ),
+        (["gemütliches Wohnzimmer, Holzboden"], ["unscharf"], "cozy living room, wooden floor", "blurry", "German"),
+    ],
+)
+def test_prompts_reach_the_engine_in_english(
+    service: RunningService, prompts: list[str], negative: list[str], english: str, unwanted: str, language: str
+) -> None:
+    detail, lines = finished(service, PositivePrompts=prompts, NegativePrompts=negative)
+    assert lines[:2] == [english, f"Negative prompt: {unwanted}"]
+    assert len([notice for notice in detail["Notices"] if f"from {language}" in notice]) == len(prompts + negative)
+
+
+def test_prompts_stay_as_they_are_where_that_is_asked_for(service: RunningService) -> None:
+    detail, lines = finished(service, PositivePrompts=["客厅"], TranslatePrompts=False)
+    assert lines[0] == "客厅"
+    assert detail["Notices"] == ["drawn in 30 steps"]

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from restyle import __version__
-from restyle.cli import bench, convert, doctor, keys, models, serve, sheet
+from restyle.cli import bench, convert, doctor, keys, languages, models, serve, sheet
 from restyle.cli.output import fail, show_help
 from restyle.errors import RestyleError
 
@@ -29,6 +29,7 @@ app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.credits_app, name="credits")
 app.add_typer(models.app, name="models")
+app.add_typer(languages.app, name="languages")
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 

@@ -56,6 +56,20 @@ def convert(
         str, typer.Option(help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.")
     ] = "CropAndResize",
     model: Annotated[str, typer.Option(help="ModelCode of the model that draws.")] = "Restyle Painter",
+    prompt: Annotated[list[str] | None, typer.Option(help="What should appear. May be repeated.")] = None,
+    negative: Annotated[list[str] | None, typer.Option(help="What should not appear. May be repeated.")] = None,
+    translate: Annotated[bool, typer.Option(help="Translate prompts into English.")] = True,
+    sub: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sub-model", help="ModelCode of a LoRA, embedding or hypernetwork, or CODE=WEIGHT. May be repeated."
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, 6 to 100.", show_default="the model's")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Sampler, by name.", show_default="the model's")] = None,
+    clip_skip: Annotated[int | None, typer.Option(help="CLIP skip, 1 to 12.", show_default="the model's")] = None,
+    cfg_scale: Annotated[float | None, typer.Option(help="Guidance, 1 to 30.", show_default="the model's")] = None,
+    main_model_vae: Annotated[bool, typer.Option("--main-model-vae", help="Use the model's own VAE.")] = False,
     url: Url = None,
     public_key: PublicKey = None,
     private_key: PrivateKey = None,
@@ -71,7 +85,12 @@ def convert(
         "batch_size": batch,
         "width": width,
         "height": height,
-        "model": model,
+        "model": inference(model, Steps=steps, Sampler=sampler, ClipSkip=clip_skip, CFGScale=cfg_scale),
+        "positive_prompts": prompt or [],
+        "negative_prompts": negative or [],
+        "translate_prompts": translate,
+        "sub_models": [weighted(text) for text in sub or ()],
+        "use_main_model_vae": main_model_vae,
     }
     # What PICPIK's own service does not know is sent only when asked for.
     if preserve_color:
@@ -90,6 +109,23 @@ def convert(
     if as_json:
         say_json(done)
     return 2 if failures else 0
+
+
+def inference(code: str, **given: Any) -> dict[str, Any]:
+    """The model with the parameters that are given, as the wire has it."""
+    params = {name: value for name, value in given.items() if value is not None}
+    return {"ModelCode": code, "InferenceParams": params} if params else {"ModelCode": code}
+
+
+def weighted(text: str) -> dict[str, Any]:
+    """``CODE`` or ``CODE=WEIGHT`` as the wire's Model. Raises BadParameter where the weight is no number."""
+    code, equals, weight = text.rpartition("=")
+    if not equals:
+        return {"ModelCode": text}
+    try:
+        return inference(code, LoraWeight=float(weight))
+    except ValueError:
+        raise typer.BadParameter(f'"{weight}" is not a weight; give CODE=WEIGHT, such as "Ink=0.8"') from None
 
 
 def photographs(given: list[Path]) -> list[Path]:
@@ -157,12 +193,15 @@ def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]
     if not as_json:
         for path in work.results:
             typer.echo(f"{path}  {images[0].width}x{images[0].height}  {seconds:.1f} s")
+        for notice in images[0].info.get("notices", ()):
+            typer.echo(f"  {notice}")
     return record | {
         "Results": [str(path) for path in work.results],
         "SeedList": [image.info["seed"] for image in images if "seed" in image.info],
         "Width": images[0].width,
         "Height": images[0].height,
         "Seconds": round(seconds, 3),
+        "Notices": list(images[0].info.get("notices", ())),
     }
 
 

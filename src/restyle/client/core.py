@@ -150,11 +150,15 @@ class Core:
             what = "its pictures have expired" if task.ended else f"it is {task.status}"
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {task.uid} has no pictures to download: {what}")
         pictures = []
-        for url in task.images:
+        for index, url in enumerate(task.images):
             reply = yield from exchange(partial(Exchange, "GET", url, 0), deadline, self.retries)
             if reply.status != 200:
                 raise NoAnswer(f"{url.partition('?')[0]} answered HTTP {reply.status} instead of a picture")
-            pictures.append((yield Compute(partial(_open, reply.content, url))))
+            picture: Image.Image = yield Compute(partial(_open, reply.content, url))
+            picture.info["notices"] = task.notices
+            if index < len(task.seeds):
+                picture.info["seed"] = task.seeds[index]
+            pictures.append(picture)
         return pictures
 
     def _call(self, action: str, given: Mapping[str, Any], deadline: Deadline) -> Flow[dict[str, Any]]:

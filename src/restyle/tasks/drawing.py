@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from restyle.engines.base import Description, Engine, Job, Report
+from restyle.engines.base import Description, Engine, Feature, Job, Report
 from restyle.images.fit import ResizeMode, fit
 from restyle.images.pixels import Pixels
 from restyle.models.registry import MainModel
+from restyle.prompts.translator import Translation
 from restyle.tasks.engines import Engines
 from restyle.tasks.parameters import parameters
 from restyle.tasks.spec import Spec
@@ -32,21 +33,23 @@ class Drawing:
         """
         model = engines.registry.main(spec.model_code)
         engine = engines.engine(model.family)
+        positive, negative = _prompts(spec, model, engines)
         job = Job(
             raw=fit(raw, spec.width, spec.height, ResizeMode(spec.resize_mode)),
             style=style,
             strength=spec.strength,
             seeds=seeds,
             preserve_color=spec.preserve_color,
-            positive_prompts=spec.positive_prompts,
-            negative_prompts=spec.negative_prompts,
+            positive_prompts=positive.prompts,
+            negative_prompts=negative.prompts,
             model=model.code,
             inference=spec.inference,
             adapters=spec.adapters,
             main_model_vae=spec.main_model_vae,
         )
         description = engine.describe(job)
-        return cls(spec, model, engine, job, description, description.notices)
+        notices = (*positive.notices, *negative.notices, *description.notices)
+        return cls(spec, model, engine, job, description, notices)
 
     def images(self, report: Report) -> Iterator[tuple[Pixels, str]]:
         """One image per seed, each with the text that says how it was made."""
@@ -55,3 +58,18 @@ class Drawing:
             if pixels.shape != size:
                 raise RuntimeError(f"{self.model.family.name} drew {pixels.shape} instead of {size}")
             yield pixels, parameters(self.spec, self.description, seed)
+
+
+def _prompts(spec: Spec, model: MainModel, engines: Engines) -> tuple[Translation, Translation]:
+    """Positive and negative prompts in the language the engine reads."""
+    if not spec.translate_prompts or Feature.TEXT not in model.family.honours:
+        return Translation(spec.positive_prompts), Translation(spec.negative_prompts)
+    subs = engines.registry.subs
+    # An embedding is called by its trigger words or, without any, by its code.
+    protected = [
+        word for one in spec.adapters if one.code in subs for word in (*subs[one.code].trigger_words, one.code)
+    ]
+    return (
+        engines.translator.translate(spec.positive_prompts, protected),
+        engines.translator.translate(spec.negative_prompts, protected),
+    )

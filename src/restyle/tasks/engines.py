@@ -7,6 +7,7 @@ from typing import Any
 from restyle.engines.base import Engine
 from restyle.errors import RestyleError
 from restyle.models.registry import EngineFamily, Registry
+from restyle.prompts.translator import Translator
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 
@@ -27,6 +28,7 @@ class Engines:
         self._settings = settings
         self.registry: Registry = resolve(settings.registry)(settings)
         self._loaded: dict[str, Engine] = {}
+        self.translator = Translator(settings.data_dir, threads=settings.threads or 1)
 
     def engine(self, family: EngineFamily) -> Engine:
         """The engine of that family, loaded if it is not yet: that may take seconds."""

@@ -1,6 +1,7 @@
 """One service at a time supervises the tasks of a database."""
 
 import fcntl
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -51,7 +52,11 @@ class SupervisorLock:
             self._file.close()
             self._file = None
         if self._connection is not None:
-            self._connection.invalidate()  # closes the session, and the lock with it
+            # The session may be gone, and the lock with it. Where it is not, closing it is seen by the server a moment
+            # later, which whoever comes next need not wait for.
+            with suppress(SQLAlchemyError):
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK)))
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None
 

@@ -89,7 +89,7 @@ def _answer(
         nonlocal told
         if mailbox.unwanted(run):
             raise StopRun
-        if time.monotonic() - told >= PROGRESS_SECONDS:
+        if fraction < 1 and time.monotonic() - told >= PROGRESS_SECONDS:  # that all is done is Done's to say
             told = time.monotonic()
             send(connection, Progress(run.claim, fraction))
 
