@@ -9,10 +9,19 @@ MB = 1_000_000
 
 def peak(pid: int | str = "self") -> int:
     """Most bytes a process ever had in memory (Linux; not ``ru_maxrss``, which a child inherits from its parent)."""
+    return _status(pid, "VmHWM")
+
+
+def current(pid: int | str = "self") -> int:
+    """Bytes a process has in memory now."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid: int | str, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/{pid}/status has no VmHWM: has process {pid} ended?")
+    raise RuntimeError(f"/proc/{pid}/status has no {name}: has process {pid} ended?")
 
 
 def peak_of_engine(size: int) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from restyle.engines.base import Adapter
 from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
@@ -81,7 +82,7 @@ def stop(at: float) -> Any:
 def disturbances(studio: Studio, base: str) -> list[tuple[str, Any]]:
     """Tasks of every kind, each as a name and a call."""
     model = f"{base} folder"
-    subs = (lora(f"{base} lora", 0.7), lora(f"{base} peft lora", -0.5), word(f"{base} word"))
+    subs: tuple[Adapter, ...] = (lora(f"{base} lora", 0.7), lora(f"{base} peft lora", -0.5), word(f"{base} word"))
     subs += (hyper("sd15 hyper", 0.8),) if base == "sd15" else ()
 
     def stopped(at: float) -> None:

@@ -43,7 +43,12 @@ def data(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def register(folder: Path, studio: Studio, name: str, code: str, *options: str) -> Any:
     return restyle(
-        *("models", "add", studio.files / name, "--code", code, *options),
+        "models",
+        "add",
+        studio.files / name,
+        "--code",
+        code,
+        *options,
         folder=folder,
         RESTYLE_DATA_DIR=str(folder / "data"),
         RESTYLE_REGISTRY="restyle.models.registry:Registry",
@@ -52,7 +57,7 @@ def register(folder: Path, studio: Studio, name: str, code: str, *options: str) 
 
 @pytest.fixture(scope="module")
 def service(data: Path) -> Iterator[RunningService]:
-    settings = {"threads": 1, "diffusion_precision": "float32", "diffusion_device": "cpu"}
+    settings: dict[str, Any] = {"threads": 1, "diffusion_precision": "float32", "diffusion_device": "cpu"}
     with running(data, registry="restyle.models.registry:Registry", **settings) as started:
         yield started
 

@@ -1,6 +1,7 @@
 """LoRAs, embeddings and hypernetworks: each acts, is exactly neutral when neutral, and adds to the others."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_hypernetworks_and_loras_all_have_their_part(studio: Studio) -> None:
         ({"dropout_structure": [0, 0.3, 0]}, True),
     ],
 )
-def test_a_hypernetworks_settings_count(studio: Studio, settings: dict[str, object], same: bool) -> None:
+def test_a_hypernetworks_settings_count(studio: Studio, settings: dict[str, Any], same: bool) -> None:
     path = adapters.hypernetwork(studio.files / "settings.pt", **settings)
     with studio.registered(path.name, architecture=SD15) as entry:
         drawn = studio.draw("sd15 folder", adapters=(hyper(entry.code),))
@@ -133,7 +134,8 @@ def test_a_hypernetworks_settings_count(studio: Studio, settings: dict[str, obje
 def test_a_hypernetwork_without_activate_output_is_activated_at_its_end(studio: Studio) -> None:
     """As the program that trains them takes it."""
     drawn = []
-    for name, settings in (("said.pt", {"activate_output": True}), ("unsaid.pt", {})):
+    both: tuple[tuple[str, dict[str, Any]], ...] = (("said.pt", {"activate_output": True}), ("unsaid.pt", {}))
+    for name, settings in both:
         path = adapters.hypernetwork(studio.files / name, **settings)
         if not settings:
             content = torch.load(path, weights_only=True)
@@ -141,7 +143,7 @@ def test_a_hypernetwork_without_activate_output_is_activated_at_its_end(studio: 
             torch.save(content, path)
         with studio.registered(name, architecture=SD15) as entry:
             drawn.append(studio.draw("sd15 folder", adapters=(hyper(entry.code),)))
-    assert np.array_equal(*drawn)
+    assert np.array_equal(drawn[0], drawn[1])
 
 
 def test_a_lora_of_another_shape_is_refused_and_leaves_nothing(studio: Studio) -> None:

@@ -16,6 +16,7 @@ import transformers
 
 from restyle.engines.base import Description, Job, Pixels, Report
 from restyle.engines.diffusion import hypernetwork, memory
+from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.hires import Picture
 from restyle.engines.diffusion.memory import Needs
@@ -60,6 +61,10 @@ class Diffusion:
     def place(self) -> str:
         """The device, as torch names it."""
         return self._device.name
+
+    def checkpoint(self, code: str) -> Checkpoint:
+        """The networks of a main model, loaded; for measuring. Raises RestyleError (4004, 5101)."""
+        return self._stock.checkpoint(self._registered().main(code)).checkpoint
 
     def describe(self, job: Job) -> Description:
         """Route, VAE, weights and sizes, told from the catalogue; loads nothing."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
+from restyle.bench import memory
 from restyle.engines.base import Inference, Job, Pixels
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.recipe import native_side
@@ -91,12 +92,12 @@ def _memory(engine: Diffusion) -> Iterator[Any]:
         torch.cuda.reset_peak_memory_stats(engine.place)
         yield lambda: torch.cuda.max_memory_allocated(engine.place)
         return
-    most, stop = _resident(), threading.Event()
+    most, stop = memory.current(), threading.Event()
 
     def watch() -> None:
         nonlocal most
         while not stop.wait(SAMPLING_SECONDS):
-            most = max(most, _resident())
+            most = max(most, memory.current())
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -105,13 +106,6 @@ def _memory(engine: Diffusion) -> Iterator[Any]:
     finally:
         stop.set()
         watcher.join()
-
-
-def _resident() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("/proc/self/status has no VmRSS")
 
 
 def still_life(side: int) -> Pixels:
