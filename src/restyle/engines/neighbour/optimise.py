@@ -21,7 +21,7 @@ MOMENTS_WEIGHT = 3.0
 COLOURS_WEIGHT = 0.5
 ROUGHNESS_WEIGHT = 4.0
 OUTSIDE_WEIGHT = 10.0
-CONTENT_WEIGHT = 8.0
+CONTENT_WEIGHT = 3.0
 """At strength 0; it falls with the square of 1 - strength."""
 LEAST_ALPHA = 0.5
 """How much the photograph counts beside what is drawn so far when places are matched, at strength 1."""
