@@ -182,7 +182,13 @@ def image_encoder(path: Path, seed: int = 30) -> Path:
     return path
 
 
-def controlnet(path: Path, architecture: Architecture, seed: int = 40) -> Path:
+def controlnet(path: Path, architecture: Architecture) -> Path:
+    """A ControlNet as a folder."""
+    controlnet_network(architecture).save_pretrained(path)
+    return path
+
+
+def controlnet_network(architecture: Architecture, seed: int = 40) -> Any:
     """A ControlNet that acts: its closing convolutions, zero at the start of training, are not."""
     options = dict(UNETS[architecture])
     options.pop("up_block_types")
@@ -191,5 +197,4 @@ def controlnet(path: Path, architecture: Architecture, seed: int = 40) -> Path:
         for name, weight in model.named_parameters():
             if "controlnet_" in name:
                 weight.data.normal_(std=0.2 if "cond_embedding" in name else 0.05)
-    model.save_pretrained(path)
-    return path
+    return model

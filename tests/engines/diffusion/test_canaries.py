@@ -15,15 +15,17 @@ from diffusers import (
     PNDMScheduler,
     StableDiffusionXLPipeline,
 )
+from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
 from restyle.engines.diffusion import components
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
+from tests.support import checkpoints, ldm
 from tests.support.checkpoints import SCHEDULER
 from tests.support.library import pipeline
-from tests.support.studio import Studio
+from tests.support.studio import SDXL, Studio
 
 
 @pytest.fixture
@@ -144,6 +146,16 @@ def test_an_embedding_of_sdxl_does_not_load_whole(studio: Studio, large: Checkpo
     """The library takes one encoder's vectors at a time; ``embeddings`` reads both, and adds no tokens."""
     with pytest.raises(ValueError, match="incorrect"):
         pipeline(copy.copy(large)).load_textual_inversion(str(studio.files / "sdxl-word.safetensors"), token="zorp")
+
+
+def test_a_controlnet_of_sdxl_in_its_authors_layout_loses_a_part(studio: Studio) -> None:
+    """The library passes over what tells it the picture's size; ``controlnet`` adds it."""
+    network = checkpoints.controlnet_network(SDXL)
+    state = ldm.controlnet(network.state_dict())
+    found = convert_controlnet_checkpoint(state, network.config)
+    assert {name for name in network.state_dict() if name not in found} == {
+        f"add_embedding.linear_{index}.{kind}" for index in (1, 2) for kind in ("weight", "bias")
+    }
 
 
 def test_karras_timesteps_are_rounded_into_repetitions() -> None:

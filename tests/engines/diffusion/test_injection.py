@@ -1,6 +1,7 @@
 """Style injection: the inversion is DDIM's, and what is kept is put where it belongs."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,27 +38,21 @@ def invert(
     return injection.invert(checkpoint, latents, empty(checkpoint, studio), sigma, steps, parts, lambda fraction: None)
 
 
-def test_one_step_up_is_ddims(checkpoint: Checkpoint, studio: Studio) -> None:
-    """Against the library's inverse scheduler, between two of its timesteps."""
-    noise = Noise(checkpoint.scheduler)
-    low, high = noise.sigma(501), noise.sigma(601)
-    latents = clean()
-    scaled = latents / (1 + low**2) ** 0.5
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_a_step_up_is_ddims(checkpoint: Checkpoint, studio: Studio, prediction: str) -> None:
+    """Against the library's inverse scheduler, over one step from no noise to timestep 500."""
+    config = {**SCHEDULER, "clip_sample": False, "prediction_type": prediction}
+    predicting = replace(checkpoint, scheduler=config)
+    nothing, latents = empty(checkpoint, studio), clean()
+    noise = Noise(config)
+    scheduler = DDIMInverseScheduler.from_config(config)
+    scheduler.set_timesteps(2)
     with torch.inference_mode():
-        predicted = checkpoint.unet(
-            scaled,
-            torch.tensor(501),
-            encoder_hidden_states=empty(checkpoint, studio).hidden,
-            added_cond_kwargs={
-                "text_embeds": torch.zeros(1, 32),
-                "time_ids": torch.zeros(1, 6),
-            },
-        ).sample
-        scheduler = DDIMInverseScheduler.from_config({**SCHEDULER, "clip_sample": False})
-        scheduler.set_timesteps(10)
-        expected = scheduler.step(predicted, 601, scaled).prev_sample * (1 + high**2) ** 0.5
-    own = latents + (high - low) * predicted
-    assert torch.allclose(own, expected, atol=1e-4)
+        own = injection.invert(predicting, latents, nothing, noise.sigma(500), 1, "q", lambda fraction: None)
+        scaled = latents / (1 + noise.sigma(0) ** 2) ** 0.5
+        predicted = injection._evaluate(checkpoint, scaled, 0.0, nothing)
+        expected = scheduler.step(predicted, 500, scaled).prev_sample * (1 + noise.sigma(500) ** 2) ** 0.5
+    assert torch.allclose(own.noisy, expected, atol=1e-4)
 
 
 def test_timesteps_and_sigmas_are_each_others_inverse() -> None:

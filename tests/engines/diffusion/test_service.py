@@ -121,7 +121,7 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
     written = text(first)
     assert written.startswith("a (red:1.2) zorp, wooden table, glimmer\nNegative prompt: blurry, low quality\n")
     for part in (
-        "Steps: 8",
+        "Steps: 6",
         "Sampler: DPM++ 2M Karras",
         "CFG scale: 5.5",
         "Clip skip: 2",

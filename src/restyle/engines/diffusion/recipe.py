@@ -46,7 +46,7 @@ class Recipe:
 
     @classmethod
     def of(cls, job: Job, catalogue: Catalogue) -> "Recipe":
-        """Raises RestyleError: 4004 for codes that are not registered, 230 where there is no VAE at all."""
+        """Raises RestyleError: 4004 for codes that are not registered, 230 for a sampler or a VAE that there is not."""
         main = catalogue.main(job.model)
         assert main.architecture is not None
         architecture = main.architecture
@@ -79,7 +79,14 @@ class Recipe:
         notices += told
         if job.inference.cfg_scale == 1 and negative:
             notices.append("NegativePrompts have no part at CFGScale 1")
-        if note := SAMPLERS[job.inference.sampler].note:
+        sampler = SAMPLERS.get(job.inference.sampler)
+        if sampler is None:
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f'there is no sampler "{job.inference.sampler[:48]}"; there are {", ".join(SAMPLERS)}',
+                field="MainModel.InferenceParams.Sampler",
+            )
+        if note := sampler.note:
             notices.append(f"Sampler {job.inference.sampler}: {note}")
         height, width = job.raw.shape[:2]
         native = native_side(main)
