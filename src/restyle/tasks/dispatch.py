@@ -21,7 +21,7 @@ from restyle.settings import Settings
 from restyle.storage import Storage, result_key
 from restyle.tasks.claims import Claims
 from restyle.tasks.lock import SupervisorLock
-from restyle.tasks.messages import Broken, Done, Failed, FromWorker, Hello, Progress, Ready, Run, Stop, Stopped
+from restyle.tasks.messages import Begun, Broken, Done, Failed, FromWorker, Hello, Progress, Ready, Run, Stop, Stopped
 from restyle.tasks.process import Phase, WorkerProcess
 from restyle.tasks.retention import Retention
 from restyle.tasks.spec import Claim
@@ -42,18 +42,22 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """A place for one worker process. ``deadline`` is of the phase it is in, in monotonic seconds."""
+    """A place for one worker process.
+
+    ``deadline`` is of the phase it is in, in monotonic seconds; ``begun`` says that it was heard to begin its run.
+    """
 
     def __init__(self) -> None:
         self.process: WorkerProcess | None = None
         self.phase = Phase.LOADING
         self.claim: Claim | None = None
         self.deadline: float | None = None
+        self.begun = False
         self.failures = 0
         self.start_at = 0.0
 
     def become(self, phase: Phase, claim: Claim | None = None, deadline: float | None = None) -> None:
-        self.phase, self.claim, self.deadline = phase, claim, deadline
+        self.phase, self.claim, self.deadline, self.begun = phase, claim, deadline, False
 
 
 class Dispatcher:
@@ -192,6 +196,8 @@ class Dispatcher:
                 worker.become(Phase.IDLE)
             case Broken():
                 log.error("a worker cannot load its engine", traceback=message.traceback)
+            case Begun():
+                worker.begun = True
             case Progress():
                 if claim is not None and worker.phase is Phase.RUNNING:
                     self._writes.append(partial(self._progress, worker, claim, message.fraction))
@@ -235,7 +241,8 @@ class Dispatcher:
             worker.start_at = 0.0
         log.warning("a worker process ended", pid=pid, how=how, phase=phase.value, task=claim and claim.uid)
         if claim is not None and phase is Phase.RUNNING:
-            self._writes.append(partial(self._died, claim))
+            # Who died before it began died of something else: the task had no part in that.
+            self._writes.append(partial(self._died if worker.begun else self._claims.interrupt, claim))
         elif claim is not None:
             self._ended.append(claim.uid)
         worker.become(Phase.LOADING)

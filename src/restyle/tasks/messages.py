@@ -64,6 +64,13 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """From the worker: it heard of the run and begins. Said before anything of the task can do harm."""
+
+    claim: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """From the worker: this much of the run is done, 0..1."""
 
@@ -101,10 +108,10 @@ class Stopped:
 
 
 ToWorker = Hello | Run | Stop
-FromWorker = Ready | Broken | Progress | Done | Failed | Stopped
+FromWorker = Ready | Broken | Begun | Progress | Done | Failed | Stopped
 
 _kinds: dict[str, type[ToWorker | FromWorker]] = {
-    kind.__name__: kind for kind in (Hello, Run, Stop, Ready, Broken, Progress, Done, Failed, Stopped)
+    kind.__name__: kind for kind in (Hello, Run, Stop, Ready, Broken, Begun, Progress, Done, Failed, Stopped)
 }
 
 

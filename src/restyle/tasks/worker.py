@@ -15,7 +15,20 @@ from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.storage import Storage, open_storage
 from restyle.tasks.engines import Engines
-from restyle.tasks.messages import Broken, Done, Failed, Hello, Progress, Ready, Run, Stop, Stopped, receive, send
+from restyle.tasks.messages import (
+    Begun,
+    Broken,
+    Done,
+    Failed,
+    Hello,
+    Progress,
+    Ready,
+    Run,
+    Stop,
+    Stopped,
+    receive,
+    send,
+)
 from restyle.tasks.run import run as run_task
 from restyle.wire.codes import Code
 
@@ -74,7 +87,9 @@ def main(descriptor: int) -> None:
     os.nice(NICENESS)  # after loading, which a client may be waiting for; drawing leaves the API its share
     send(connection, Ready())
     while True:
-        answer = _answer(connection, mailbox, mailbox.runs.get(), engines, storage, settings)
+        run = mailbox.runs.get()
+        send(connection, Begun(run.claim))
+        answer = _answer(connection, mailbox, run, engines, storage, settings)
         send(connection, answer)
         if isinstance(answer, Failed) and answer.last:
             sys.exit(1)  # gives the memory back for sure; a fresh process takes over
