@@ -75,6 +75,7 @@ class Settings(BaseSettings):
         16 * GIB, ge=0, description="Memory for loaded checkpoints in one worker; the one in use is always kept."
     )
     painter_price: float = Field(1, ge=0, description="Credits per megapixel of the painter engine.")
+    neighbour_price: float = Field(0.2, ge=0, description="Credits per megapixel and step of the neighbour engine.")
     diffusion_price: float = Field(0.2, ge=0, description="Credits per megapixel and step of diffusion models.")
 
     def database(self) -> str:

@@ -115,3 +115,13 @@ def test_what_was_seen_is_kept_in_the_folder(tmp_path: Path, raw: Pixels, style:
     first = Scorer(random_vgg(), SIZE, tmp_path).score(raw, raw, style)
     assert len(list(tmp_path.glob("*.npz"))) == 2
     assert Scorer(random_vgg(), SIZE, tmp_path).score(raw, raw, style) == first
+
+
+def test_patches_of_another_texture_are_farther_than_those_of_the_same(style: Pixels) -> None:
+    assert metrics.patch_distance(style, style) == 0
+    half = np.ascontiguousarray(style[:, : style.shape[1] // 2 + 20])
+    rough = metrics.scaled(np.repeat(gravel()[..., None], 3, 2), SIZE)
+    assert 0 < metrics.patch_distance(half, style) < metrics.patch_distance(rough, style)
+    mirrored = metrics.patch_distance(np.ascontiguousarray(style[:, ::-1]), style)
+    assert mirrored < 0.2 * metrics.patch_distance(rough, style)
+    assert metrics.patch_distance(hatched(style), style) > mirrored

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from restyle.bench import vgg
+from restyle.engines.neighbour.install import install
 from tests.support import models
 from tests.support.command import Ran, restyle
 from tests.support.models import save
@@ -129,3 +131,18 @@ def test_a_running_service_sees_what_is_registered(folder: Path) -> None:
         assert found["InferenceParams"] == {"LoraWeight": 1}
         (folder / "in" / "ink.safetensors").unlink()
         assert service.call("ListModels")["LoraModels"] == {}
+
+
+def test_the_neighbour_is_installed_from_a_file_and_shown(folder: Path) -> None:
+    """Other weights than the right ones are refused; the state in the list tells what is missing."""
+    assert "models install neighbour" in listed(folder)["MainModels"]["Restyle Neighbour"]["State"]
+    (folder / "in" / "weights.h5").write_bytes(b"other weights")
+    refused = run(folder, "install", "neighbour", "--from", "in/weights.h5")
+    assert refused.code != 0
+    assert "SHA-256" in refused.err
+    unknown = run(folder, "install", "painter")
+    assert unknown.code != 0
+    assert "give one of neighbour" in unknown.err
+    done = run(folder, "install", "neighbour", "--from", str(install(vgg.cache_dir())))
+    assert (done.code, done.err) == (0, "")
+    assert listed(folder)["MainModels"]["Restyle Neighbour"]["State"] == "ok"

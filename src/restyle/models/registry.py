@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from restyle.engines.base import Feature
+from restyle.engines.neighbour.weights import INSTALL, weight_file
 from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.settings import Settings
@@ -22,6 +23,9 @@ from restyle.wire.schema import InferenceParams
 log = structlog.get_logger(__name__)
 
 PAINTER_CODE = "Restyle Painter"
+NEIGHBOUR_CODE = "Restyle Neighbour"
+NEIGHBOUR_STEPS = 30
+"""Its own default: 10, the wire's, is a sketch."""
 EXAMPLE_CODE = "PICPIK Interior Design"
 """The ModelCode of the example on PICPIK's page. The painter answers to it until an operator registers such a model."""
 
@@ -49,7 +53,8 @@ class MainModel:
     """What a request may name as ``MainModel``. ``defaults`` are the InferenceParams it uses, with its own defaults.
 
     ``architecture`` and ``widths`` (of the inputs of its attention) decide which sub-models fit. ``missing`` says why
-    it cannot draw, where something that it needs is not installed; ``file`` is what it also cannot draw without.
+    it cannot draw, where something that it needs is not installed; ``file`` is what it also cannot draw without, and
+    ``mend`` says what to do where that is not there.
     """
 
     code: str
@@ -61,10 +66,11 @@ class MainModel:
     widths: frozenset[int] = frozenset()
     missing: str = ""
     file: Path | None = None
+    mend: str = ""
 
     def absence(self) -> str:
         """Why it cannot draw now, in words for clients; empty where it can."""
-        return self.missing or _absence(self.file)
+        return self.missing or _absence(self.file, self.mend)
 
     def points(self, width: int, height: int, count: int, steps: int) -> int:
         """Credits of ``count`` images of ``width`` x ``height`` pixels, each rounded up; 0.1 x 3 megapixels is 0.3."""
@@ -94,8 +100,10 @@ class SubModel:
         return _absence(self.file)
 
 
-def _absence(file: Path | None) -> str:
-    return "" if file is None or file.exists() else "its file is gone from the server; whoever runs it can restore it"
+def _absence(file: Path | None, mend: str = "") -> str:
+    if file is None or file.exists():
+        return ""
+    return mend or "its file is gone from the server; whoever runs it can restore it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,7 @@ class Registry:
         self._shipped = (
             MainModel(PAINTER_CODE, PAINTER_CODE, painter, is_official=True),
             MainModel(EXAMPLE_CODE, f"{PAINTER_CODE} (answers to {EXAMPLE_CODE})", painter, is_official=True),
+            _neighbour(settings),
         )
         self._main, self._sub = tuple(main), tuple(sub)
         self._broken: object = ()  # the stamp of a catalogue that could not be read
@@ -205,6 +214,8 @@ SUB_KINDS = {
     Kind.EMBEDDING: Feature.EMBEDDING,
     Kind.HYPERNETWORK: Feature.HYPERNETWORK,
 }
+NEIGHBOUR_LIBRARIES = ("torch", "h5py")
+INSTALL_NEIGHBOUR = "pip install 'restyle[neighbour]'"
 DIFFUSION_LIBRARIES = ("torch", "diffusers", "transformers", "peft")
 INSTALL_DIFFUSION = "pip install 'restyle[diffusion]'"
 
@@ -214,6 +225,24 @@ def diffusion(settings: Settings) -> EngineFamily:
     samplers: tuple[str, ...] = resolve_name("restyle.engines.diffusion.samplers:NAMES")
     return EngineFamily(
         "diffusion", "restyle.engines.diffusion.engine:load", settings.diffusion_price, frozenset(Feature), samplers
+    )
+
+
+def _neighbour(settings: Settings) -> MainModel:
+    lacking = [name for name in NEIGHBOUR_LIBRARIES if find_spec(name) is None]
+    return MainModel(
+        NEIGHBOUR_CODE,
+        NEIGHBOUR_CODE,
+        EngineFamily(
+            "neighbour", "restyle.engines.neighbour.engine:load", settings.neighbour_price, frozenset({Feature.STEPS})
+        ),
+        is_official=True,
+        defaults={"Steps": NEIGHBOUR_STEPS},
+        missing=f"it is not installed; whoever runs the server can: {INSTALL_NEIGHBOUR}, then {INSTALL}"
+        if lacking
+        else "",
+        file=weight_file(settings.data_dir),
+        mend=f"it is not installed; whoever runs the server can: {INSTALL}",
     )
 
 

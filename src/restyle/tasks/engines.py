@@ -37,7 +37,7 @@ class Engines:
         return self._loaded[family.load]
 
     def warm(self) -> None:
-        """Load the engine of the official models, which need nothing that is not installed."""
+        """Load the engine that comes along with Restyle; others are loaded by whoever asks for them."""
         for model in self.registry.mains.values():
-            if model.is_official and not model.absence():
+            if model.is_official and model.file is None and not model.absence():
                 self.engine(model.family)

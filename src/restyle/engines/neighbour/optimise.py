@@ -1,0 +1,159 @@
+"""One level: match, then move the pixels until the network sees what was matched."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.autograd import backward
+
+from restyle.engines.base import Report
+from restyle.engines.neighbour import terms
+from restyle.engines.neighbour.levels import Level, Tile, tiles
+from restyle.engines.neighbour.pyramid import analysed, composed
+from restyle.engines.neighbour.reference import CELL, MATCHED, MEASURED, Reference
+from restyle.engines.neighbour.vgg import VGG16, Maps, Tensor, on_grid
+
+CONTENT = "4_1"
+RATE = 0.01
+"""Pixels, 0..1, that Adam moves each band by at first; a tenth of it at the end."""
+BANDS = 5
+MOMENTS_WEIGHT = 3.0
+COLOURS_WEIGHT = 0.5
+ROUGHNESS_WEIGHT = 4.0
+OUTSIDE_WEIGHT = 10.0
+CONTENT_WEIGHT = 3.0
+"""At strength 0; it falls with the square of 1 - strength."""
+LEAST_ALPHA = 0.5
+"""How much the photograph counts beside what is drawn so far when places are matched, at strength 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """``photograph``: float32 (1, 3, H, W), the raw image at the level's size. ``first``: nothing is drawn yet."""
+
+    photograph: Tensor
+    reference: Reference
+    strength: float
+    first: bool
+
+    @property
+    def alpha(self) -> float:
+        """The paper's alpha, 0..1: the photograph's part in the features that are matched."""
+        return 1.0 if self.first else LEAST_ALPHA + (1 - LEAST_ALPHA) * (1 - self.strength)
+
+    @property
+    def content_weight(self) -> float:
+        """Weight of the content term."""
+        return CONTENT_WEIGHT * (1 - self.strength) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A tile, the reference's columns its cells were matched with, and the photograph's activations."""
+
+    tile: Tile
+    matched: Tensor
+    content: Tensor | None
+
+
+def optimised(
+    network: VGG16, start: Tensor, goal: Goal, level: Level, generator: torch.Generator, report: Report
+) -> Tensor:
+    """``start`` after the level's updates; ``report`` is called with the fraction done before every piece of work."""
+    cuts = tiles(level)
+    total = (1 + level.updates) * len(cuts)
+    done = 0
+
+    def tell() -> None:
+        nonlocal done
+        report(done / total)
+        done += 1
+
+    means = _means(network, goal.photograph, cuts)
+    pieces = [_matched(network, start, goal, tile, means, tell) for tile in cuts]
+    bands = [band.clone().requires_grad_(True) for band in analysed(start, BANDS)]
+    adam = torch.optim.Adam(bands, lr=RATE, betas=(0.9, 0.99))
+    for update in range(level.updates):
+        adam.param_groups[0]["lr"] = RATE * (1 - 0.9 * update / level.updates)
+        adam.zero_grad(set_to_none=True)
+        picture = composed(bands)
+        gradient = _gradient(network, picture.detach(), goal, pieces, generator, tell)
+        backward(picture, gradient)
+        adam.step()
+    with torch.no_grad():
+        return composed(bands)
+
+
+def _gradient(
+    network: VGG16,
+    picture: Tensor,
+    goal: Goal,
+    pieces: Sequence[_Piece],
+    generator: torch.Generator,
+    tell: Callable[[], None],
+) -> Tensor:
+    """The gradient of the whole sum, one tile after the other, so that memory is that of one tile."""
+    leaf = picture.requires_grad_(True)
+    backward(ROUGHNESS_WEIGHT * terms.roughness(leaf) + OUTSIDE_WEIGHT * terms.outside(leaf))
+    if len(pieces) == 1:
+        backward(COLOURS_WEIGHT * terms.colours(leaf, goal.reference, generator))
+    cells = sum(len(piece.matched) for piece in pieces)
+    for piece in pieces:
+        tell()
+        layers = {*MATCHED, *(MEASURED if len(pieces) == 1 else ())}
+        if goal.content_weight:
+            layers.add(CONTENT)
+        maps = network(_crop(leaf, piece.tile), layers)
+        columns = _inner(goal.reference.columns_of(maps, *_grid(piece.tile)), piece.tile)
+        part = len(piece.matched) / cells
+        loss = part * terms.matching(columns, goal.reference.columns[piece.matched]) / len(MATCHED)
+        if len(pieces) == 1:
+            loss = loss + MOMENTS_WEIGHT * terms.moments(maps, goal.reference.moments)
+        if piece.content is not None:
+            loss = loss + part * goal.content_weight * terms.content(maps[CONTENT], piece.content)
+        backward(loss)
+    assert leaf.grad is not None
+    return leaf.grad
+
+
+def _matched(
+    network: VGG16, start: Tensor, goal: Goal, tile: Tile, means: Sequence[Tensor], tell: Callable[[], None]
+) -> _Piece:
+    tell()
+    with torch.no_grad():
+        layers = {*MATCHED, *((CONTENT,) if goal.content_weight else ())}
+        maps = network(_crop(goal.photograph, tile), layers)
+        columns = goal.reference.columns_of(maps, *_grid(tile), means)
+        content = maps.get(CONTENT)
+        if goal.alpha < 1:
+            drawn: Maps = network(_crop(start, tile), MATCHED)
+            columns = goal.alpha * columns + (1 - goal.alpha) * goal.reference.columns_of(drawn, *_grid(tile))
+        return _Piece(tile, goal.reference.nearest(_inner(columns, tile)), content)
+
+
+def _means(network: VGG16, photograph: Tensor, cuts: Sequence[Tile]) -> list[Tensor]:
+    """Channel means of the photograph's hypercolumns: content is matched by how it differs from its own mean."""
+    with torch.no_grad():
+        sums: list[Tensor] = []
+        for tile in cuts:
+            parts = on_grid(network(_crop(photograph, tile), MATCHED), MATCHED, *_grid(tile))
+            own = [part.sum(0) for part in parts]
+            sums = [a + b for a, b in zip(sums, own, strict=True)] if sums else own
+        cells = sum(height * width for height, width in map(_grid, cuts))
+        return [total / cells for total in sums]
+
+
+def _crop(picture: Tensor, tile: Tile) -> Tensor:
+    return picture[:, :, tile.top : tile.bottom, tile.left : tile.right]
+
+
+def _grid(tile: Tile) -> tuple[int, int]:
+    return -(-(tile.bottom - tile.top) // CELL), -(-(tile.right - tile.left) // CELL)
+
+
+def _inner(columns: Tensor, tile: Tile) -> Tensor:
+    """Of the hypercolumns of a tile with its margin, those of its inner part."""
+    height, width = _grid(tile)
+    top, left = (tile.inner_top - tile.top) // CELL, (tile.inner_left - tile.left) // CELL
+    bottom, right = -(-(tile.inner_bottom - tile.top) // CELL), -(-(tile.inner_right - tile.left) // CELL)
+    return columns.view(height, width, -1)[top:bottom, left:right].flatten(0, 1)

@@ -1,0 +1,92 @@
+"""What the network sees in a reference at one size: the features to be matched, and how they are distributed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as nn
+
+from restyle.engines.neighbour.vgg import VGG16, Maps, Tensor, on_grid, rows
+
+MATCHED = ("1_2", "2_2", "3_1", "3_3")
+"""The layers of a hypercolumn, taken together on a grid of :data:`CELL` pixels: 64 + 128 + 256 + 256 channels."""
+MEASURED = ("1_2", "2_2", "3_3", "4_1")
+"""The layers whose channel means and deviations are drawn towards the reference's."""
+CELL = 4
+KEY_LENGTH = 128
+"""Hypercolumns are compared by their strongest principal components, so many of them."""
+MOST_COLUMNS = 32768
+"""Hypercolumns of a reference at most; of larger ones every n-th cell is taken."""
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference at one size. N is at most :data:`MOST_COLUMNS`.
+
+    ``columns`` float32 (N, 704): hypercolumns less ``means``, times ``scales``, so that every layer counts alike;
+    ``keys`` float32 (N, KEY_LENGTH), of length 1: their projection by ``basis``. ``moments``: layer -> channel means
+    and deviations. ``picture``: float32 (1, 3, H, W), what they are taken from.
+    """
+
+    columns: Tensor
+    keys: Tensor
+    basis: Tensor
+    means: Sequence[Tensor]
+    scales: Sequence[float]
+    moments: dict[str, tuple[Tensor, Tensor]]
+    picture: Tensor
+
+    def columns_of(self, maps: Maps, height: int, width: int, means: Sequence[Tensor] | None = None) -> Tensor:
+        """The hypercolumns of another picture on a grid, centred by the reference's means or by ``means``."""
+        parts = on_grid(maps, MATCHED, height, width)
+        centred = zip(parts, means or self.means, self.scales, strict=True)
+        return torch.cat([(part - mean) * scale for part, mean, scale in centred], dim=1)
+
+    def nearest(self, columns: Tensor) -> Tensor:
+        """For each of ``columns`` the index of the reference's column at the least angle.
+
+        In blocks, so memory does not grow with the product of the two numbers.
+        """
+        # The length of the query does not change which column is nearest.
+        blocks = torch.split(columns, _BLOCK)
+        return torch.cat([(block @ self.basis @ self.keys.T).argmax(1) for block in blocks])
+
+
+def look(network: VGG16, views: Sequence[Tensor]) -> Reference:
+    """Look at one reference in several ``views``, float32 (1, 3, H, W), 0..1; the first counts for the moments."""
+    parts: list[list[Tensor]] = []
+    moments: dict[str, tuple[Tensor, Tensor]] = {}
+    with torch.no_grad():
+        for number, view in enumerate(views):
+            maps = network(view, {*MATCHED, *MEASURED})
+            if number == 0:
+                moments = {layer: moments_of(maps[layer]) for layer in MEASURED}
+            height, width = grid(view)
+            every = math.ceil(height * width * len(views) / MOST_COLUMNS)
+            parts.append([part[::every] for part in on_grid(maps, MATCHED, height, width)])
+            del maps
+        layers = [torch.cat([part[i] for part in parts]) for i in range(len(MATCHED))]
+        means = [layer.mean(0) for layer in layers]
+        spreads = [(layer - mean).square().sum(1).mean().sqrt() for layer, mean in zip(layers, means, strict=True)]
+        scales = [1 / max(float(spread), 1e-3) for spread in spreads]
+        columns = torch.cat([(x - m) * s for x, m, s in zip(layers, means, scales, strict=True)], dim=1)
+        # In double precision and with a floor, since a flat reference has one column and nothing else.
+        covariance = (columns.T @ columns / len(columns)).cpu().double() + 1e-6 * torch.eye(columns.shape[1]).double()
+        basis = torch.linalg.eigh(covariance)[1][:, -KEY_LENGTH:].to(columns).contiguous()
+        keys = nn.normalize(columns @ basis, dim=1)
+    return Reference(columns, keys, basis, means, scales, moments, views[0])
+
+
+def moments_of(activations: Tensor) -> tuple[Tensor, Tensor]:
+    """Channel means and standard deviations of (1, channels, h, w)."""
+    values = rows(activations)
+    mean = values.mean(0)
+    # The root of an exact zero has no gradient.
+    return mean, ((values - mean).square().mean(0) + 1e-6).sqrt()
+
+
+def grid(picture: Tensor) -> tuple[int, int]:
+    """Cells of hypercolumns down and across a picture."""
+    return math.ceil(picture.shape[2] / CELL), math.ceil(picture.shape[3] / CELL)

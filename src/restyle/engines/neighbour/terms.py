@@ -1,0 +1,71 @@
+"""The terms of the sum that the optimisation lowers. Each takes pictures as float32 (1, 3, H, W), 0..1."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as nn
+
+from restyle.engines.neighbour.reference import MEASURED, Reference, moments_of
+from restyle.engines.neighbour.vgg import Maps, Tensor
+
+DIRECTIONS = 24
+SAMPLES = 4096
+OCTAVES = 4
+
+
+def matching(columns: Tensor, targets: Tensor) -> Tensor:
+    """Squared distance of hypercolumns (N, D) from the reference's columns they were matched with.
+
+    Kolkin, Kucera, Paris, Sykora, Shechtman, Shakhnarovich: Neural Neighbor Style Transfer (2022). They take the
+    cosine; the squared distance keeps the reference's contrast too.
+    """
+    return (columns - targets).square().sum(1).mean()
+
+
+def moments(maps: Maps, wanted: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
+    """Relative squared distance of channel means and deviations, the mean over layers.
+
+    Huang and Belongie, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization (ICCV 2017).
+    """
+    distances = []
+    for layer in MEASURED:
+        (mean, deviation), (wanted_mean, wanted_deviation) = moments_of(maps[layer]), wanted[layer]
+        distance = (mean - wanted_mean).square().sum() + (deviation - wanted_deviation).square().sum()
+        distances.append(distance / (wanted_mean.square().sum() + wanted_deviation.square().sum()))
+    return torch.stack(distances).mean()
+
+
+def colours(picture: Tensor, reference: Reference, generator: torch.Generator) -> Tensor:
+    """Sliced Wasserstein distance of 3x3 patches of two pictures: the mean over directions, summed over octaves.
+
+    Rabin, Peyré, Delon, Bernot: Wasserstein barycenter and its application to texture mixing (SSVM 2011).
+    """
+    total = picture.new_zeros(())
+    other = reference.picture
+    for _ in range(OCTAVES):
+        if min(*picture.shape[2:], *other.shape[2:]) < 6:
+            break
+        kernels = torch.randn(DIRECTIONS, 3, 3, 3, generator=generator)
+        kernels = (kernels / kernels.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).to(picture.device)
+        ours, theirs = nn.conv2d(picture, kernels)[0].flatten(1), nn.conv2d(other, kernels)[0].flatten(1)
+        count = min(SAMPLES, ours.shape[1], theirs.shape[1])
+        ours, theirs = (x[:, torch.randperm(x.shape[1], generator=generator)[:count]] for x in (ours, theirs))
+        total = total + (ours.sort(1).values - theirs.sort(1).values).abs().mean()
+        picture, other = nn.avg_pool2d(picture, 2), nn.avg_pool2d(other, 2)
+    return total
+
+
+def content(found: Tensor, wanted: Tensor) -> Tensor:
+    """Relative squared distance of activations: Gatys, Ecker, Bethge, Image Style Transfer Using CNNs (CVPR 2016)."""
+    return (found - wanted).square().mean() / wanted.square().mean().clamp(min=1e-6)
+
+
+def roughness(picture: Tensor) -> Tensor:
+    """Total variation: mean absolute difference of neighbouring pixels, down plus across."""
+    down = (picture[:, :, 1:] - picture[:, :, :-1]).abs().mean()
+    return down + (picture[..., 1:] - picture[..., :-1]).abs().mean()
+
+
+def outside(picture: Tensor) -> Tensor:
+    """Mean square of what leaves 0..1."""
+    return (picture - picture.clamp(0, 1)).square().mean()

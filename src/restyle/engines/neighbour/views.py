@@ -1,0 +1,51 @@
+"""Resizing, and how a reference is looked at: whole, mirrored, a little turned and scaled, as a seed says."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as nn
+
+from restyle.engines.base import Pixels
+from restyle.engines.neighbour.vgg import Tensor
+
+LARGEST_TURN = math.radians(6)
+LARGEST_OCTAVE = 0.12
+LEAST_SIDE = 16
+
+
+def tensor(pixels: Pixels, device: torch.device) -> Tensor:
+    """uint8 (H, W, 3) to float32 (1, 3, H, W), 0..1."""
+    return torch.from_numpy(pixels.astype(np.float32) / np.float32(255)).permute(2, 0, 1)[None].to(device)
+
+
+def pixels(picture: Tensor) -> Pixels:
+    """float32 (1, 3, H, W), cut to 0..1, to uint8 (H, W, 3)."""
+    result: Pixels = (picture[0].clamp(0, 1).permute(1, 2, 0) * 255 + 0.5).to(torch.uint8).cpu().numpy()
+    return np.ascontiguousarray(result)
+
+
+def resized(picture: Tensor, height: int, width: int) -> Tensor:
+    """Bicubic, smoothed when shrinking. Values may leave 0..1 a little."""
+    if picture.shape[2:] == (height, width):
+        return picture
+    return nn.interpolate(picture, (height, width), mode="bicubic", align_corners=False, antialias=True)
+
+
+def reference_views(style: Tensor, side: float, generator: torch.Generator) -> list[Tensor]:
+    """The whole reference at an area of about ``side`` squared pixels, never enlarged, and a turned mirror image."""
+    jitter, turn = (torch.rand(2, generator=generator) * 2 - 1).tolist()
+    own = math.sqrt(style.shape[2] * style.shape[3])
+    scale = min(1.0, side * 2 ** (LARGEST_OCTAVE * jitter) / own)
+    height, width = (max(LEAST_SIDE, round(edge * scale)) for edge in style.shape[2:])
+    upright = resized(style, height, width).clamp(0, 1).contiguous()
+    return [upright, _turned(upright.flip(3), LARGEST_TURN * turn)]
+
+
+def _turned(picture: Tensor, angle: float) -> Tensor:
+    """Turned about its middle; what comes in at the corners is mirrored from the picture."""
+    height, width = picture.shape[2:]
+    sine, cosine = math.sin(angle), math.cos(angle)
+    matrix = picture.new_tensor([[[cosine, -sine * height / width, 0], [sine * width / height, cosine, 0]]])
+    places = nn.affine_grid(matrix, [1, 3, height, width], align_corners=False)
+    return nn.grid_sample(picture, places, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -1,0 +1,130 @@
+"""What the neighbour promises of its pictures, on real photographs and the real weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from restyle.engines.base import Inference, Job, Pixels
+from restyle.engines.neighbour.engine import Neighbour
+
+Convert = Callable[..., list[Pixels]]
+
+
+def picture(name: str, width: int, height: int) -> Pixels:
+    return np.asarray(Image.fromarray(getattr(data, name)()).convert("RGB").resize((width, height)))
+
+
+@pytest.fixture(scope="module")
+def convert(neighbour: Neighbour) -> Convert:
+    def call(
+        raw: Pixels, style: Pixels, strength: float = 1.0, *seeds: int, steps: int = 6, preserve_color: bool = False
+    ) -> list[Pixels]:
+        job = Job(raw, style, strength, seeds or (0,), preserve_color, inference=Inference(steps=steps))
+        return list(neighbour.convert(job, lambda fraction: None))
+
+    return call
+
+
+CAT = picture("chelsea", 96, 80)
+STYLE = picture("coffee", 120, 90)
+
+
+def far(first: Pixels, second: Pixels) -> float:
+    return float(np.abs(first.astype(float) - second).mean())
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (65, 200), (131, 67)])
+def test_results_have_the_exact_size(convert: Convert, width: int, height: int) -> None:
+    assert convert(picture("chelsea", width, height), STYLE)[0].shape == (height, width, 3)
+
+
+def test_strength_zero_is_the_raw_image(convert: Convert) -> None:
+    assert np.array_equal(convert(CAT, STYLE, 0.0)[0], CAT)
+
+
+def test_distance_to_the_raw_image_grows_steadily_from_nothing(convert: Convert) -> None:
+    distances = [far(convert(CAT, STYLE, strength)[0], CAT) for strength in (0.01, 0.25, 0.5, 0.75, 1.0)]
+    assert distances[0] < 2
+    assert distances == sorted(distances)
+    assert distances[-1] > 10
+
+
+def test_the_same_job_gives_the_same_bytes_whatever_was_drawn_before(convert: Convert) -> None:
+    first = convert(CAT, STYLE, 0.8, 3)[0]
+    convert(STYLE, CAT, 1.0, 4)
+    assert np.array_equal(convert(CAT, STYLE, 0.8, 3)[0], first)
+
+
+def test_image_of_a_batch_equals_a_request_with_its_seed(convert: Convert) -> None:
+    batch = convert(CAT, STYLE, 0.8, 5, 6)
+    assert np.array_equal(batch[0], convert(CAT, STYLE, 0.8, 5)[0])
+    assert np.array_equal(batch[1], convert(CAT, STYLE, 0.8, 6)[0])
+
+
+def test_seeds_differ(convert: Convert) -> None:
+    assert far(*convert(CAT, STYLE, 1.0, 1, 2)) > 1
+
+
+def test_more_steps_give_another_picture_and_stand_in_its_description(convert: Convert, neighbour: Neighbour) -> None:
+    assert far(convert(CAT, STYLE)[0], convert(CAT, STYLE, steps=20)[0]) > 1
+    job = Job(CAT, STYLE, 1.0, (0,), inference=Inference(steps=20))
+    assert neighbour.describe(job).parameters == {"Steps": 20}
+
+
+def test_the_result_has_the_colours_of_the_reference(convert: Convert) -> None:
+    drawn = convert(CAT, STYLE)[0].reshape(-1, 3)
+    wanted = STYLE.reshape(-1, 3)
+    assert np.abs(drawn.mean(0) - wanted.mean(0)).max() < 12
+    assert np.abs(drawn.std(0) - wanted.std(0)).max() < 15
+
+
+def test_colours_can_be_kept(convert: Convert) -> None:
+    blue = STYLE[..., ::-1].copy()
+    kept = convert(CAT, blue, preserve_color=True)[0].astype(float)
+    for opponent in (np.array([1, -1, 0]), np.array([-0.5, -0.5, 1])):
+        assert np.abs((kept - CAT) @ opponent).mean() < 6
+    assert far(kept.astype(np.uint8), CAT) > 3
+
+
+def test_the_whole_reference_counts(convert: Convert) -> None:
+    """Two wide references alike in the middle square give different pictures."""
+    wide = np.full((64, 256, 3), 128, np.uint8)
+    red, blue = wide.copy(), wide.copy()
+    red[:, :64] = red[:, 192:] = (200, 30, 20)
+    blue[:, :64] = blue[:, 192:] = (20, 40, 200)
+    first, second = (convert(CAT, style)[0].reshape(-1, 3).mean(0) for style in (red, blue))
+    assert first[0] > second[0]
+    assert first[2] < second[2]
+
+
+def test_flat_pictures_are_drawn(convert: Convert) -> None:
+    flat = np.full((64, 64, 3), 90, np.uint8)
+    grey = convert(flat, np.full((64, 64, 3), 200, np.uint8))[0]
+    assert np.abs(grey.astype(float) - 200).mean() < 12
+
+
+def test_progress_rises_to_one_and_can_stop_the_job_at_every_update(neighbour: Neighbour) -> None:
+    job = Job(CAT, STYLE, 1.0, (0, 1), inference=Inference(steps=8))
+    seen: list[float] = []
+    list(neighbour.convert(job, seen.append))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    assert len(seen) > 2 * 8
+    assert max(np.diff(seen)) < 0.1
+
+    class StoppedError(Exception):
+        pass
+
+    calls: list[float] = []
+
+    def stop(fraction: float) -> None:
+        calls.append(fraction)
+        if fraction > 0.3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        list(neighbour.convert(job, stop))
+    assert len(calls) < len(seen)
