@@ -1,17 +1,13 @@
-"""What the diffusion engine costs beside its networks: ``python -m restyle.bench.diffusion MODELCODE [SIDE]``.
+"""What the diffusion engine costs beside its networks: ``python -m restyle.bench.diffusion MODELCODE [SIDE ...]``.
 
-Time is the processor's, of this process, so that a busy machine does not count. What the networks need is measured by
-evaluating them alone, with nothing attached, as often and on inputs of the same shapes as in the run.
+Time is the processor's, of this process, so that a busy machine counts little; networks are timed inside the job that
+calls them. What sub-models and style injection do inside the UNet's layers counts as the UNet's.
 """
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from typing import Any
-
-import torch
 
 from restyle.bench import memory
 from restyle.bench.report import Bar, Section, table
@@ -26,61 +22,53 @@ SIDE = 64
 MOST_PERCENT = 10
 ROUNDS = 3
 
-Key = tuple[str, tuple[int, ...]]
 
+class Clock:
+    """Adds up the processor time that networks take, while they are called by whom they are."""
 
-class Calls:
-    """Counts the calls of a checkpoint's UNet and VAE by the shape they were given, and keeps one of each."""
-
-    def __init__(self, unet: Any, vae: Any) -> None:
-        self.count: Counter[Key] = Counter()
-        self._kept: dict[Key, Callable[[], object]] = {}
-        self._networks = {"UNet": unet, "VAE encoder": vae.encoder, "VAE decoder": vae.decoder}
+    def __init__(self, networks: dict[str, Any]) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(networks, 0.0)
+        self._started = 0.0
         self._hooks = [
-            network.register_forward_pre_hook(self._listen(name, network), with_kwargs=True)
-            for name, network in self._networks.items()
+            hook
+            for name, network in networks.items()
+            for hook in (
+                network.register_forward_pre_hook(self._start),
+                network.register_forward_hook(self._stop(name)),
+            )
         ]
 
-    def _listen(self, name: str, network: Any) -> Callable[..., None]:
-        def hook(module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
-            key = (name, tuple(given[0].shape))
-            self.count[key] += 1
-            self._kept.setdefault(key, lambda: network(*given, **named))
+    def _start(self, module: Any, given: Any) -> None:
+        self._started = time.process_time()
+
+    def _stop(self, name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(module: Any, given: Any, output: Any) -> None:
+            self.seconds[name] += time.process_time() - self._started
 
         return hook
 
-    @torch.inference_mode()
-    def alone(self) -> dict[str, float]:
-        """Seconds that the same calls take without anything around them, by network."""
+    def remove(self) -> None:
+        """Measure no more."""
         for hook in self._hooks:
             hook.remove()
-        seconds: dict[str, float] = dict.fromkeys(self._networks, 0.0)
-        for key, call in self._kept.items():
-            call()
-            seconds[key[0]] += self.count[key] * min(_seconds(call) for _ in range(ROUNDS))
-        return seconds
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.process_time()
-    call()
-    return time.process_time() - start
 
 
 def overhead(engine: Diffusion, code: str, side: int = SIDE) -> tuple[float, dict[str, float]]:
-    """Seconds of a whole 20-step job of a model that is loaded, and of its networks alone."""
+    """Seconds of a whole 20-step job of a model that is loaded, and of its networks in it; the best of several."""
 
-    def run(seed: int) -> None:
+    def run(seed: int) -> tuple[float, dict[str, float]]:
         # a new reference each time, so that its half is not at hand
         job = Job(noise(side), noise(side, seed=seed), 0.5, (seed,), model=code, inference=Inference(STEPS))
+        clock = Clock({"UNet": found.unet, "VAE encoder": found.vae.encoder, "VAE decoder": found.vae.decoder})
+        start = time.process_time()
         list(engine.convert(job, lambda fraction: None))
+        whole = time.process_time() - start
+        clock.remove()
+        return whole, clock.seconds
 
-    run(1)
-    checkpoint = engine.checkpoint(code)
-    whole = min(_seconds(partial(run, seed)) for seed in range(2, 2 + ROUNDS))
-    calls = Calls(checkpoint.unet, checkpoint.vae)
-    run(2 + ROUNDS)
-    return whole, calls.alone()
+    found: Any = engine.checkpoint(code)
+    run(0)
+    return min((run(seed) for seed in range(1, 1 + ROUNDS)), key=lambda measured: measured[0])
 
 
 def run(engine: Diffusion, code: str, side: int = SIDE) -> Section:

@@ -226,3 +226,17 @@ def test_torch_lives_in_the_worker_only(service: RunningService) -> None:
     server = psutil.Process(service.process.pid)
     assert not loaded(server)
     assert any(loaded(child) for child in server.children(recursive=True))
+
+
+def test_the_command_verifies_by_drawing(data: Path) -> None:
+    ran = restyle(
+        *("models", "verify", "sdxl", "--out", "checked"),
+        folder=data,
+        RESTYLE_DATA_DIR=str(data / "data"),
+        RESTYLE_THREADS="1",
+        RESTYLE_DIFFUSION_PRECISION="float32",
+    )
+    assert ran.code == 0, ran
+    assert "Style route: style injection" in ran.out
+    assert "Repeats exactly: yes" in ran.out
+    assert (data / "checked" / "sheet.png").is_file()

@@ -41,7 +41,7 @@ def test_a_lora_reaches_the_text_encoder(studio: Studio, base: str) -> None:
         )
 
 
-def test_several_loras_add_up_in_any_order(studio: Studio, base: str) -> None:
+def test_several_loras_add_up(studio: Studio, base: str) -> None:
     model = f"{base} folder"
     both = (lora(f"{base} lora 2", 0.8), lora(f"{base} peft lora", -0.5))
     drawn = studio.draw(model, adapters=both)

@@ -10,15 +10,14 @@ from restyle.errors import RestyleError
 from tests.support.studio import Studio
 
 
-def test_it_draws_reports_and_leaves_a_sheet(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "STRENGTHS", (0.005, 0.1, 0.4))  # beyond, a random network makes the same noise of all
+def test_it_draws_reports_and_leaves_a_sheet(studio: Studio, tmp_path: Path) -> None:
     entry = studio.catalogue.get("sd15 folder")
     report = verify.verify(entry, studio.catalogue, studio.settings, tmp_path / "out")
     assert report["Size"] == "64 x 64"
     assert report["Style route"] == "style injection"
     assert report["Repeats exactly"] == "yes"
     assert int(str(report["Peak memory"]).split()[0]) > 100
-    assert len(list((tmp_path / "out").glob("*-0.*.png"))) == 6
+    assert len(list((tmp_path / "out").glob("*-*.png"))) == 6
     with Image.open(str(report["Sheet"])) as sheet:
         assert sheet.width > 5 * 64
 
@@ -26,7 +25,7 @@ def test_it_draws_reports_and_leaves_a_sheet(studio: Studio, tmp_path: Path, mon
 def test_a_model_whose_strength_does_not_grow_is_told(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "STRENGTHS", (0.5, 0.2, 0.005))
+    monkeypatch.setattr(verify, "STRENGTHS", (0.5, 0.005))
     entry = studio.catalogue.get("sdxl folder")
     with pytest.raises(RestyleError, match="further from the raw image"):
         verify.verify(entry, studio.catalogue, studio.settings, tmp_path)

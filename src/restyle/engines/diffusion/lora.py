@@ -1,5 +1,6 @@
 """LoRAs (Hu et al. 2021) on a checkpoint: loaded once, kept, and switched on for the tasks that ask for them."""
 
+import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,8 @@ from restyle.models.catalogue import Architecture, Entry
 
 KEPT = 8
 """LoRAs that stay on one checkpoint; the least recently used makes room."""
-DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_linear_layer.down.weight")
+DOWN = re.compile(r"[._](lora_down|lora_A|lora\.down|lora_linear_layer\.down)(\.default)?\.weight$")
+"""One for each part of a network that a file changes."""
 
 
 class LoraRack:
@@ -76,7 +78,7 @@ class LoraRack:
             raise broken(entry, "it is a DoRA, whose magnitudes are not applied")
         sdxl = checkpoint.architecture is Architecture.SDXL
         mixin: Any = StableDiffusionXLLoraLoaderMixin if sdxl else StableDiffusionLoraLoaderMixin
-        wanted = sum(key.endswith(DOWN) for key in given)
+        wanted = sum(DOWN.search(key) is not None for key in given)
         with _quietly(), _refused(entry):
             state, alphas, *_ = mixin.lora_state_dict(dict(given), unet_config=checkpoint.unet.config)
             if any(key.startswith("unet.") for key in state):
