@@ -216,7 +216,7 @@ SUB_KINDS = {
 }
 NEIGHBOUR_LIBRARIES = ("torch", "h5py")
 INSTALL_NEIGHBOUR = "pip install 'restyle[neighbour]'"
-DIFFUSION_LIBRARIES = ("torch", "diffusers", "transformers", "peft")
+DIFFUSION_LIBRARIES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "scipy", "torchsde")
 INSTALL_DIFFUSION = "pip install 'restyle[diffusion]'"
 
 
