@@ -1,6 +1,5 @@
 """Where the networks run, and in which precision."""
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from restyle.engines.processor import has_bfloat16_tiles
 from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -34,7 +34,7 @@ class Device:
         name = settings.diffusion_device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name.startswith("cuda") and not torch.cuda.is_available():
+        if name.startswith("cuda") and (torch.device(name).index or 0) >= torch.cuda.device_count():
             raise RestyleError(
                 Code.INTERNAL_ERROR, f'the setting diffusion_device is "{name}", and torch finds no such device here'
             )
@@ -42,7 +42,7 @@ class Device:
         if settings.diffusion_precision == "auto":
             unet = torch.float16
             if on_cpu:
-                unet = torch.bfloat16 if _has_amx() else torch.float32
+                unet = torch.bfloat16 if has_bfloat16_tiles() else torch.float32
         else:
             unet = PRECISIONS[settings.diffusion_precision]
         return cls(name, unet, torch.float32 if on_cpu else unet, settings.diffusion_offload and not on_cpu)
@@ -78,10 +78,3 @@ class Device:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
         raise RuntimeError("/proc/meminfo has no MemAvailable")
-
-
-def _has_amx() -> bool:
-    """Whether the processor multiplies matrices of bfloat16 faster than those of float32."""
-    if platform.system() != "Linux":
-        return False
-    return " amx_bf16 " in Path("/proc/cpuinfo").read_text()
