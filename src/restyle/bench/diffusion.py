@@ -13,6 +13,7 @@ from restyle.bench import memory
 from restyle.bench.report import Bar, Section, table
 from restyle.bench.speed import noise
 from restyle.engines.base import Inference, Job
+from restyle.engines.diffusion import injection
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.memory import Needs
 from restyle.settings import Settings
@@ -90,7 +91,8 @@ def peak(engine: Diffusion, code: str, side: int) -> str:
     before = memory.current()
     list(engine.convert(job, lambda fraction: None))
     number = next(checkpoint.unet.parameters()).element_size()
-    needed = Needs.of(checkpoint.unet, checkpoint.vae, number, 2, checkpoint.native).bytes(side, side)
+    kept = injection.kept_bytes(checkpoint.unet, checkpoint.architecture, number, job.inference.steps)
+    needed = Needs.of(checkpoint.unet, checkpoint.vae, number, 2, checkpoint.native, kept).bytes(side, side)
     mib = 1024 * 1024
     return f"{(memory.peak() - before) / mib:.0f} MiB above the loaded model, {needed / mib:.0f} MiB by calculation"
 

@@ -68,6 +68,8 @@ def test_an_inversion_keeps_what_each_layer_saw(checkpoint: Checkpoint, studio: 
     assert len(found.kept[0]) == 2 * len(injection.layers(checkpoint.unet, checkpoint.architecture)) == 12
     assert found.nearest(found.timesteps[3] + 1) is found.kept[3]
     assert found.size() == sum(value.numel() * 4 for kept in found.kept for value in kept.values())
+    both = found.size() + invert(checkpoint, studio, clean(), "q").size()
+    assert injection.kept_bytes(checkpoint.unet, checkpoint.architecture, 4, 6) * 64 * 64 == both
     assert len(invert(checkpoint, studio, clean(), steps=100).kept) == injection.MOST_STEPS + 1
     again = invert(checkpoint, studio, clean())
     assert torch.equal(found.noisy, again.noisy)

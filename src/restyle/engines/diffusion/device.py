@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+import psutil
 import torch
 
 from restyle.engines.processor import has_bfloat16_tiles
@@ -74,7 +74,4 @@ class Device:
         """Memory that a task could still take."""
         if self.name.startswith("cuda"):
             return int(torch.cuda.mem_get_info(self.name)[0])
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-        raise RuntimeError("/proc/meminfo has no MemAvailable")
+        return int(psutil.virtual_memory().available)

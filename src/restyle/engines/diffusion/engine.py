@@ -15,7 +15,7 @@ import torch
 import transformers
 
 from restyle.engines.base import Description, Job, Pixels, Report
-from restyle.engines.diffusion import hypernetwork, memory
+from restyle.engines.diffusion import hypernetwork, injection, memory
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.hires import Picture
@@ -129,8 +129,14 @@ class Diffusion:
         loaded.loras.trim()
 
     def _needs(self, recipe: Recipe, unet: Any, vae: Any) -> Needs:
-        sides = 2 if recipe.job.inference.cfg_scale > 1 else 1
-        return Needs.of(unet, vae, torch.finfo(self._device.unet).bits // 8, sides, recipe.native)
+        inference = recipe.job.inference
+        number = torch.finfo(self._device.unet).bits // 8
+        kept = 0.0
+        if (
+            recipe.adapter is None and self._device.name == "cpu"
+        ):  # elsewhere it is not the device's memory that holds it
+            kept = injection.kept_bytes(unet, recipe.architecture, number, inference.steps)
+        return Needs.of(unet, vae, number, 2 if inference.cfg_scale > 1 else 1, recipe.native, kept)
 
     @contextmanager
     def _in_memory(self, recipe: Recipe) -> Iterator[None]:

@@ -18,6 +18,7 @@ import torch
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.guidance import Tick, time_ids
 from restyle.engines.diffusion.prompt import Conditioning
+from restyle.engines.diffusion.vae import FACTOR
 from restyle.models.catalogue import Architecture
 
 BLOCKS = {Architecture.SD15: ("up_blocks.2.", "up_blocks.3."), Architecture.SDXL: ("up_blocks.1.",)}
@@ -59,6 +60,19 @@ def layers(unet: Any, architecture: Architecture) -> dict[str, Any]:
     if not found:
         raise ValueError(f"no self-attention in {BLOCKS[architecture]}")
     return found
+
+
+def kept_bytes(unet: Any, architecture: Architecture, number: int, steps: int) -> float:
+    """Bytes per pixel of a drawing that both inversions keep: queries of one, keys and values of the other.
+
+    ``number`` is the size in bytes of the network's numbers.
+    """
+    blocks = len(unet.config.block_out_channels)
+    per_pixel = 0.0
+    for name, layer in layers(unet, architecture).items():
+        side = FACTOR * 2 ** (blocks - 1 - int(name.split(".")[1]))  # pixels that one token stands for
+        per_pixel += layer.to_q.out_features / side**2
+    return 3 * number * (min(steps, MOST_STEPS) + 1) * per_pixel
 
 
 class Noise:

@@ -28,6 +28,7 @@ SMALLEST = 64
 class Needs:
     """What a checkpoint's networks take per pixel: ``vae`` and ``unet`` are channels of the first level, ``number`` is
     the size in bytes of the UNet's numbers, ``sides`` 2 under guidance, else 1. ``native`` is its side in pixels.
+    ``kept`` are bytes per pixel of the first drawing that style injection keeps in this memory.
     """
 
     vae: int
@@ -35,23 +36,25 @@ class Needs:
     number: int
     sides: int
     native: int
+    kept: float = 0.0
 
     @classmethod
-    def of(cls, unet: Any, vae: Any, number: int, sides: int, native: int) -> "Needs":
+    def of(cls, unet: Any, vae: Any, number: int, sides: int, native: int, kept: float) -> "Needs":
         """Those of two networks of diffusers."""
         channels = [int(network.config.block_out_channels[0]) for network in (vae, unet)]
-        return cls(channels[0], channels[1], number, sides, native)
+        return cls(channels[0], channels[1], number, sides, native, kept)
 
     def bytes(self, width: int, height: int) -> int:
         """Peak of one picture beyond the weights, by calculation."""
         plan = Plan.of(width, height, self.native)
         drawn = plan.sizes[0][0] * plan.sizes[0][1]
+        kept = drawn * self.kept
         if plan.refinements:
             drawn = max(drawn, self.native**2)
         coded = TILE**2 if max(width, height) > UNTILED else width * height
         unet = drawn / FACTOR**2 * self.unet * UNET_TENSORS * self.number * self.sides
         vae = coded * 2 * self.vae * 4 * VAE_TENSORS
-        return int(max(unet, vae) + width * height * 3 * 4 * PICTURES)
+        return int(max(unet, vae) + kept + width * height * 3 * 4 * PICTURES)
 
     def smaller(self, width: int, height: int, free: int) -> tuple[int, int] | None:
         """The next smaller picture of the same form that fits into ``free`` bytes, and takes notably less."""
