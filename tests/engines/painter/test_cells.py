@@ -35,7 +35,8 @@ def test_equals_the_convolution_between_pixels(
     cells = 6
     picture = random.random((cells * cell_in, cells * cell_in, 2), np.float32)
     kernel = cell_kernel(weight, cell_in=cell_in, cell_out=cell_out, stride=stride, enlarge=enlarge)
-    by_cells = from_cells(convolved(to_cells(picture, cell_in)[0], kernel.weight)[None], cell_out)
+    planes = convolved(to_cells(picture, cell_in)[0].transpose(2, 0, 1), kernel.weight)
+    by_cells = from_cells(planes.transpose(1, 2, 0)[None], cell_out)
 
     enlarged = picture.repeat(enlarge, axis=0).repeat(enlarge, axis=1).transpose(2, 0, 1)
     by_pixels = convolved(enlarged, weight).transpose(1, 2, 0)

@@ -48,14 +48,14 @@ def cell_kernel(weight: Array, *, cell_in: int, cell_out: int, stride: int = 1, 
 
 
 def to_cells(picture: Array, size: int) -> Array:
-    """float32 (H, W, C), H and W multiples of ``size``, to float32 (1, size*size*C, H/size, W/size)."""
+    """float32 (H, W, C), H and W multiples of ``size``, to float32 (1, H/size, W/size, size*size*C)."""
     height, width, channels = picture.shape
-    cut = picture.reshape(height // size, size, width // size, size, channels)
-    return np.ascontiguousarray(cut.transpose(1, 3, 4, 0, 2)).reshape(1, -1, height // size, width // size)
+    cut = picture.reshape(height // size, size, width // size, size, channels).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(cut).reshape(1, height // size, width // size, -1)
 
 
 def from_cells(cells: Array, size: int) -> Array:
     """The inverse of ``to_cells``."""
-    _, channels, rows, columns = cells.shape
-    cut = cells.reshape(size, size, channels // size**2, rows, columns)
-    return np.ascontiguousarray(cut.transpose(3, 0, 4, 1, 2)).reshape(rows * size, columns * size, -1)
+    _, rows, columns, channels = cells.shape
+    cut = cells.reshape(rows, columns, size, size, channels // size**2).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(cut).reshape(rows * size, columns * size, -1)

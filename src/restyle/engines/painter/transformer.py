@@ -12,7 +12,7 @@ from restyle.engines.painter.cells import cell_kernel, from_cells, to_cells
 from restyle.engines.painter.weights import TRANSFORMER, Array, Convolution, convolutions
 
 CELL = 2
-MARGIN = 16
+MARGIN = 4
 """Pixels mirrored around a picture, so that the network's own border effects are cut off."""
 BEFORE, AFTER = 4 * CELL, 2 * CELL
 """Pixels mirrored beyond the margin, which the contracting convolutions use up: they pad nothing themselves."""
@@ -38,15 +38,20 @@ class Transformer:
         framed = np.pad(picture, ((MARGIN + BEFORE, bottom), (MARGIN + BEFORE, right), (0, 0)), "reflect")
         parameters = [(w @ code + b).reshape(1, -1, 1, 1) for w, b in self._styles]
         output = self._request.infer([to_cells(framed, CELL), *parameters], share_inputs=True, share_outputs=True)[0]
-        return from_cells(output, CELL)[MARGIN : MARGIN + height, MARGIN : MARGIN + width].copy()
+        # Cut before the cells are taken apart: what is cut off need not be moved.
+        top, down, across = MARGIN // CELL, -(-height // CELL), -(-width // CELL)
+        redrawn = from_cells(output[:, top : top + down, top : top + across], CELL)
+        return redrawn if redrawn.shape == picture.shape else redrawn[:height, :width].copy()
 
     def _style_layer(self, name: str, kind: str) -> tuple[Array, Array]:
         layer = self._convolutions[f"style_params/transformer/{name}/StyleNorm/{kind}/BiasAdd_prequant"]
         return layer.weight[:, :, 0, 0], layer.bias
 
     def _build(self) -> ov.Model:
-        picture = op.parameter([1, CELL * CELL * 3, -1, -1], np.float32, name="cells")
-        parameters = [picture]
+        # Channels come last, as the convolutions want them: turning planes around took a tenth of a pass.
+        cells = op.parameter([1, -1, -1, CELL * CELL * 3], np.float32, name="cells")
+        parameters = [cells]
+        picture = op.transpose(cells, _ints(0, 3, 1, 2))
         first, second, third = (self._convolutions[f"transformer/contract/conv{i}/Relu_prequant"] for i in (1, 2, 3))
         x = op.relu(_biased(_convolved(picture, cell_kernel(first.weight, cell_in=2, cell_out=2).weight), first, 4))
         x = op.relu(_biased(_convolved(x, cell_kernel(second.weight, cell_in=2, cell_out=1, stride=2).weight), second))
@@ -59,7 +64,8 @@ class Transformer:
         x = op.depth_to_space(x, "blocks_first", 2)
         x = op.relu(self._normalised(self._layer(x, "expand/conv2/conv", 1, 2, 2), "expand/conv2/conv", 2, parameters))
         x = self._normalised(self._layer(x, "expand/conv3/conv", 2, 2), "expand/conv3/conv", 2, parameters)
-        return ov.Model([op.result(op.sigmoid(x))], parameters, "transformer")
+        x = op.transpose(op.sigmoid(x), _ints(0, 2, 3, 1))
+        return ov.Model([op.result(x)], parameters, "transformer")
 
     def _layer(self, x: ov.Node, name: str, cell_in: int = 1, cell_out: int = 1, enlarge: int = 1) -> ov.Node:
         layer = self._convolutions[f"transformer/{name}/Conv2D_prequant"]
