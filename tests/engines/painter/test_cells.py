@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restyle.engines.painter.cells import cell_kernel, from_cells, to_cells
+from restyle.engines.painter.cells import cell_kernel
 from restyle.engines.painter.weights import Array
 
 
@@ -18,9 +18,18 @@ def convolved(picture: Array, weight: Array) -> Array:
     return result
 
 
-def test_cutting_into_cells_is_undone() -> None:
-    picture = np.random.default_rng(0).random((12, 20, 3), np.float32)
-    assert np.array_equal(from_cells(to_cells(picture, 4), 4), picture)
+def to_cells(picture: Array, size: int) -> Array:
+    """float32 (H, W, C), H and W multiples of ``size``, to float32 (1, H/size, W/size, size*size*C)."""
+    height, width, channels = picture.shape
+    cut = picture.reshape(height // size, size, width // size, size, channels).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(cut).reshape(1, height // size, width // size, -1)
+
+
+def from_cells(cells: Array, size: int) -> Array:
+    """The inverse of ``to_cells``."""
+    _, rows, columns, channels = cells.shape
+    cut = cells.reshape(rows, columns, size, size, channels // size**2).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(cut).reshape(rows * size, columns * size, -1)
 
 
 @pytest.mark.parametrize(

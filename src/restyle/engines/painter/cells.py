@@ -45,17 +45,3 @@ def cell_kernel(weight: Array, *, cell_in: int, cell_out: int, stride: int = 1, 
             result[row, column, :, from_row, from_column, :, y - first, x - first] += weight[:, :, i, j]
     flat = result.reshape(cell_out * cell_out * outputs, cell_in * cell_in * inputs, span, span)
     return CellKernel(flat, before=-first, after=last)
-
-
-def to_cells(picture: Array, size: int) -> Array:
-    """float32 (H, W, C), H and W multiples of ``size``, to float32 (1, H/size, W/size, size*size*C)."""
-    height, width, channels = picture.shape
-    cut = picture.reshape(height // size, size, width // size, size, channels).transpose(0, 2, 1, 3, 4)
-    return np.ascontiguousarray(cut).reshape(1, height // size, width // size, -1)
-
-
-def from_cells(cells: Array, size: int) -> Array:
-    """The inverse of ``to_cells``."""
-    _, rows, columns, channels = cells.shape
-    cut = cells.reshape(rows, columns, size, size, channels // size**2).transpose(0, 2, 1, 3, 4)
-    return np.ascontiguousarray(cut).reshape(rows * size, columns * size, -1)
