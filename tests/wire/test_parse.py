@@ -69,7 +69,7 @@ def test_one_object_is_read(raw: bytes, body: dict[str, Any]) -> None:
 
 
 def test_the_deepest_level_counts() -> None:
-    parse(nested(MAX_DEPTH))
+    assert parse(nested(MAX_DEPTH)) == json.loads(nested(MAX_DEPTH))
 
 
 values = st.recursive(

@@ -19,22 +19,20 @@ from restyle.cli.output import (
     say_table,
     show_help,
 )
+from restyle.cli.records import OK, bytes_of, kind_of, of_installation, of_service, record_of
 
 if TYPE_CHECKING:
     from restyle.models.catalogue import Catalogue, Entry
-    from restyle.models.registry import MainModel, SubModel
     from restyle.settings import Settings
 
 app = typer.Typer(help="The models that can draw.", invoke_without_command=True)
 app.callback()(show_help)
 
-Shown = Mapping[str, Mapping[str, Mapping[str, Any]]]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
 ]
 ModelCode = Annotated[str, typer.Argument(metavar="CODE", help="The ModelCode.", show_default=False)]
 KINDS = "main, lora, embedding, hypernetwork, vae, ip-adapter, image-encoder or controlnet"
-OK = "ok"
 
 
 @app.command("list")
@@ -47,7 +45,7 @@ def list_models(
 ) -> None:
     """All models, by their ModelCode: this installation's, or those of a service."""
     if url:
-        shown = _of_service(url, *need_keys(public_key, private_key))
+        shown = of_service(url, *need_keys(public_key, private_key))
         heads: tuple[str, ...] = ("MODELCODE", "KIND", "OFFICIAL", "NAME")
         rows: list[tuple[str, ...]] = [
             (code, group.removesuffix("Models"), "yes" if model.get("IsOfficial") else "no", model.get("Name", ""))
@@ -55,14 +53,14 @@ def list_models(
             for code, model in models.items()
         ]
     else:
-        shown = _of_installation(read_settings(data_dir=data_dir))
+        shown = of_installation(read_settings(data_dir=data_dir))
         heads = ("MODELCODE", "KIND", "BASE", "SIZE", "OFFICIAL", "STATE", "NAME")
         rows = [
             (
                 code,
                 model["Kind"],
                 model["Architecture"] or "-",
-                _size(model["Size"]),
+                bytes_of(model["Size"]),
                 "yes" if model["IsOfficial"] else "no",
                 model["State"],
                 model["Name"],
@@ -125,9 +123,9 @@ def add(
     with _counting("checking", shown=not as_json) as begin:
         entry = install.install(catalogue, path, wish, begin)
     if as_json:
-        say_json(_record(catalogue, entry))
+        say_json(record_of(catalogue, entry))
         return
-    typer.echo(f'registered "{entry.code}": {_what(entry)}, {_size(entry.size)}, SHA-256 {entry.sha256[:16]}...')
+    typer.echo(f'registered "{entry.code}": {kind_of(entry)}, {bytes_of(entry.size)}, SHA-256 {entry.sha256[:16]}...')
     for hint in _hints(catalogue, entry):
         typer.echo(hint)
 
@@ -153,7 +151,7 @@ def install_weights(
     if as_json:
         say_json({"ModelCode": NEIGHBOUR_CODE, "Path": str(path), "State": lacking or OK})
         return
-    typer.echo(f'"{NEIGHBOUR_CODE}": {path}, {_size(path.stat().st_size)}')
+    typer.echo(f'"{NEIGHBOUR_CODE}": {path}, {bytes_of(path.stat().st_size)}')
     if lacking:
         typer.echo(f"to draw with it: {lacking}")
 
@@ -164,7 +162,7 @@ def show(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -> 
     from restyle.models.catalogue import Catalogue
 
     catalogue = Catalogue.read(read_settings(data_dir=data_dir).data_dir)
-    record = _record(catalogue, catalogue.get(code))
+    record = record_of(catalogue, catalogue.get(code))
     if as_json:
         say_json(record)
         return
@@ -201,7 +199,7 @@ def verify(
     if as_json:
         say_json({"ModelCode": entry.code, "Files": OK, **report})
         return
-    typer.echo(f"{entry.path}: {_what(entry)}, as registered")
+    typer.echo(f"{entry.path}: {kind_of(entry)}, as registered")
     for field, value in report.items():
         typer.echo(f"{field}: {value}")
 
@@ -262,10 +260,6 @@ def _one_of(option: str, value: str, known: list[str]) -> str:
     return value
 
 
-def _what(entry: "Entry") -> str:
-    return f"{entry.kind}, {entry.architecture.label}" if entry.architecture else str(entry.kind)
-
-
 def _hints(catalogue: "Catalogue", entry: "Entry") -> Iterator[str]:
     from restyle.models.catalogue import Kind
     from restyle.models.registry import INSTALL_DIFFUSION, not_installed
@@ -276,86 +270,3 @@ def _hints(catalogue: "Catalogue", entry: "Entry") -> Iterator[str]:
         yield "it has no VAE of its own, and none is registered for its base model: register one before drawing"
     if entry.kind is Kind.IP_ADAPTER and catalogue.image_encoder(entry) is None:
         yield f"it is used once an image encoder of width {entry.facts['clip_dim']} is registered"
-
-
-def _size(size: int | None) -> str:
-    if size is None:
-        return "-"
-    unit, name = (2**30, "GiB") if size >= 2**30 else (2**20, "MiB") if size >= 2**20 else (2**10, "KiB")
-    return f"{size / unit:.1f} {name}"
-
-
-def _record(catalogue: "Catalogue", entry: "Entry") -> dict[str, Any]:
-    """An entry for people and programs, in the wire's spelling where the wire has a word."""
-    from restyle.models.catalogue import Kind
-
-    chosen = entry.kind in (Kind.VAE, Kind.IP_ADAPTER, Kind.CONTROLNET)
-    return {
-        "ModelCode": entry.code,
-        "Name": entry.name,
-        "Kind": str(entry.kind),
-        "Architecture": str(entry.architecture) if entry.architecture else None,
-        "IsOfficial": False,
-        "TriggerWordList": list(entry.trigger_words),
-        "InferenceParams": dict(entry.defaults),
-        "State": OK if entry.path.exists() else f"missing: {entry.path}",
-        "Path": str(entry.path),
-        "Format": entry.format,
-        "Size": entry.size,
-        "SHA256": entry.sha256,
-        "Default": entry == catalogue.default(entry.kind, entry.architecture) if chosen else entry.is_default,
-        "Facts": dict(entry.facts),
-    }
-
-
-def _of_service(url: str, public_key: str, private_key: str) -> Shown:
-    from restyle.client.sync import Client
-
-    with Client(url, public_key, private_key) as client:
-        found = client.models()
-    return {
-        "MainModels": found.main,
-        "LoraModels": found.lora,
-        "EmbeddingModels": found.embedding,
-        "HypernetworkModels": found.hypernetwork,
-    }
-
-
-def _of_installation(settings: "Settings") -> Shown:
-    """The wire's maps, each model with its kind, file and state; the catalogue's other kinds in a map of their own."""
-    from restyle.engines.base import Feature
-    from restyle.models.catalogue import Catalogue
-    from restyle.models.registry import SUB_KINDS, Registry, SubModel
-    from restyle.tasks.engines import resolve
-
-    catalogue = Catalogue.read(settings.data_dir)
-    registry: Registry = resolve(settings.registry)(settings)
-    entries = {entry.code: entry for entry in catalogue.entries}
-
-    def record(model: "MainModel | SubModel") -> dict[str, Any]:
-        entry = entries.get(model.code)
-        known = _record(catalogue, entry) if entry is not None and entry.path == model.file else {}
-        return {
-            "Kind": str(model.kind) if isinstance(model, SubModel) else "main",
-            "Architecture": str(model.architecture) if model.architecture else None,
-            "Size": None,
-            **known,
-            "Name": model.name,
-            "ModelCode": model.code,
-            "IsOfficial": model.is_official,
-            "TriggerWordList": list(model.trigger_words) if isinstance(model, SubModel) else [],
-            "InferenceParams": dict(model.defaults),
-            "State": known["State"] if known and known["State"] != OK else model.absence() or OK,
-        }
-
-    def subs(kind: Feature) -> dict[str, dict[str, Any]]:
-        return {code: record(model) for code, model in registry.subs.items() if model.kind is kind}
-
-    drawn = {"main", *(str(kind) for kind in SUB_KINDS)}
-    return {
-        "MainModels": {code: record(model) for code, model in registry.mains.items()},
-        "LoraModels": subs(Feature.LORA),
-        "EmbeddingModels": subs(Feature.EMBEDDING),
-        "HypernetworkModels": subs(Feature.HYPERNETWORK),
-        "OtherModels": {code: _record(catalogue, entry) for code, entry in entries.items() if entry.kind not in drawn},
-    }

@@ -4,17 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
 
 from restyle.engines.base import Inference, Job, Pixels
 from restyle.engines.neighbour.engine import Neighbour
+from tests.support.photographs import photograph
 
 Convert = Callable[..., list[Pixels]]
-
-
-def picture(name: str, width: int, height: int) -> Pixels:
-    return np.asarray(Image.fromarray(getattr(data, name)()).convert("RGB").resize((width, height)))
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +23,8 @@ def convert(neighbour: Neighbour) -> Convert:
     return call
 
 
-CAT = picture("chelsea", 96, 80)
-STYLE = picture("coffee", 120, 90)
+CAT = photograph("chelsea", 96, 80)
+STYLE = photograph("coffee", 120, 90)
 
 
 def far(first: Pixels, second: Pixels) -> float:
@@ -38,7 +33,7 @@ def far(first: Pixels, second: Pixels) -> float:
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (65, 200), (131, 67)])
 def test_results_have_the_exact_size(convert: Convert, width: int, height: int) -> None:
-    assert convert(picture("chelsea", width, height), STYLE)[0].shape == (height, width, 3)
+    assert convert(photograph("chelsea", width, height), STYLE)[0].shape == (height, width, 3)
 
 
 def test_strength_zero_is_the_raw_image(convert: Convert) -> None:

@@ -7,7 +7,8 @@ import torch
 from restyle.engines.neighbour import levels as module
 from restyle.engines.neighbour.engine import Neighbour
 from restyle.engines.neighbour.levels import Level, levels, tiles
-from tests.engines.neighbour.test_engine import STYLE, Convert, convert, far, picture
+from tests.engines.neighbour.test_engine import STYLE, Convert, convert, far
+from tests.support.photographs import photograph
 
 __all__ = ["convert"]
 
@@ -40,7 +41,7 @@ def test_tiles_show_no_seams(convert: Convert, neighbour: Neighbour, monkeypatch
     """Where tiles meet, neighbouring pixels differ no more than elsewhere."""
     monkeypatch.setattr(module, "WHOLE_SIDE", 100)
     monkeypatch.setattr(module, "TILE", 96)
-    raw = picture("astronaut", 192, 192)
+    raw = photograph("astronaut", 192, 192)
     drawn = convert(raw, STYLE)[0].astype(float)
     jumps = np.abs(np.diff(drawn, axis=1)).mean((0, 2))
     near = np.r_[jumps[88:94], jumps[97:103]].mean()

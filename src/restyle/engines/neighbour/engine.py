@@ -16,6 +16,7 @@ import torch
 from restyle.engines.base import Description, Job, Pixels, Report
 from restyle.engines.neighbour.colour import with_colours_of, with_palette
 from restyle.engines.neighbour.levels import levels
+from restyle.engines.neighbour.memory import give_back, keep_blocks
 from restyle.engines.neighbour.optimise import Goal, optimised
 from restyle.engines.neighbour.reference import Reference, look
 from restyle.engines.neighbour.vgg import VGG16, Tensor
@@ -36,6 +37,7 @@ def load(settings: Settings) -> "Neighbour":
     """
     weights = read_weights(weight_file(settings.data_dir), CONVOLUTIONS.index("4_1") + 1)
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
+    keep_blocks()
     return Neighbour(VGG16(weights, _device()))
 
 
@@ -59,7 +61,11 @@ class Neighbour:
             def part(fraction: float, done: float = done) -> None:
                 report(done + fraction / len(job.seeds))
 
-            yield job.raw.copy() if job.strength == 0 else self._draw(job, seed, part)
+            try:
+                picture = job.raw.copy() if job.strength == 0 else self._draw(job, seed, part)
+            finally:
+                give_back()
+            yield picture
         report(1.0)
 
     def _draw(self, job: Job, seed: int, report: Report) -> Pixels:

@@ -49,10 +49,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A tile, the reference's columns its cells were matched with, and the photograph's activations."""
+    """A tile, the reference's activations its cells were matched with, and the photograph's activations."""
 
     tile: Tile
-    matched: Tensor
+    matched: Sequence[Tensor]
     content: Tensor | None
 
 
@@ -97,16 +97,16 @@ def _gradient(
     backward(ROUGHNESS_WEIGHT * terms.roughness(leaf) + OUTSIDE_WEIGHT * terms.outside(leaf))
     if len(pieces) == 1:
         backward(COLOURS_WEIGHT * terms.colours(leaf, goal.reference, generator))
-    cells = sum(len(piece.matched) for piece in pieces)
+    cells = sum(len(piece.matched[0]) for piece in pieces)
     for piece in pieces:
         tell()
         layers = {*MATCHED, *(MEASURED if len(pieces) == 1 else ())}
         if goal.content_weight:
             layers.add(CONTENT)
         maps = network(_crop(leaf, piece.tile), layers)
-        columns = _inner(goal.reference.columns_of(maps, *_grid(piece.tile)), piece.tile)
-        part = len(piece.matched) / cells
-        loss = part * terms.matching(columns, goal.reference.columns[piece.matched]) / len(MATCHED)
+        found = [_inner(layer, piece.tile) for layer in on_grid(maps, MATCHED, *_grid(piece.tile))]
+        part = len(piece.matched[0]) / cells
+        loss = part * terms.matching(found, piece.matched, goal.reference.scales) / len(MATCHED)
         if len(pieces) == 1:
             loss = loss + MOMENTS_WEIGHT * terms.moments(maps, goal.reference.moments)
         if piece.content is not None:
@@ -128,7 +128,7 @@ def _matched(
         if goal.alpha < 1:
             drawn: Maps = network(_crop(start, tile), MATCHED)
             columns = goal.alpha * columns + (1 - goal.alpha) * goal.reference.columns_of(drawn, *_grid(tile))
-        return _Piece(tile, goal.reference.nearest(_inner(columns, tile)), content)
+        return _Piece(tile, goal.reference.activations(goal.reference.nearest(_inner(columns, tile))), content)
 
 
 def _means(network: VGG16, photograph: Tensor, cuts: Sequence[Tile]) -> list[Tensor]:

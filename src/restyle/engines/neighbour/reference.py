@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as nn
@@ -44,6 +45,11 @@ class Reference:
         centred = zip(parts, means or self.means, self.scales, strict=True)
         return torch.cat([(part - mean) * scale for part, mean, scale in centred], dim=1)
 
+    def activations(self, indices: Tensor) -> list[Tensor]:
+        """Of each layer the activations of the columns with these ``indices``, as the network gave them."""
+        parts = torch.split(self.columns[indices], [len(mean) for mean in self.means], dim=1)
+        return [part / scale + mean for part, scale, mean in zip(parts, self.scales, self.means, strict=True)]
+
     def nearest(self, columns: Tensor) -> Tensor:
         """For each of ``columns`` the index of the reference's column at the least angle.
 
@@ -81,10 +87,30 @@ def look(network: VGG16, views: Sequence[Tensor]) -> Reference:
 
 def moments_of(activations: Tensor) -> tuple[Tensor, Tensor]:
     """Channel means and standard deviations of (1, channels, h, w)."""
-    values = rows(activations)
-    mean = values.mean(0)
-    # The root of an exact zero has no gradient.
-    return mean, ((values - mean).square().mean(0) + 1e-6).sqrt()
+    mean, deviation = _Moments.apply(activations)  # type: ignore[no-untyped-call]
+    return mean, deviation
+
+
+class _Moments(torch.autograd.Function):
+    """With a gradient in one pass over the activations, which are what takes the most memory and time."""
+
+    @staticmethod
+    def forward(ctx: Any, activations: Tensor) -> tuple[Tensor, Tensor]:
+        values = rows(activations)
+        mean = values.mean(0)
+        # Not zero, where a gradient would have no bound.
+        deviation = ((values - mean).square_().mean(0) + 1e-6).sqrt_()
+        ctx.save_for_backward(activations, mean, deviation)
+        return mean, deviation
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        activations, mean, deviation = ctx.saved_tensors
+        for_mean, for_deviation = gradients
+        count = activations.shape[2] * activations.shape[3]
+        slope = for_deviation / (count * deviation)
+        offset = for_mean / count - slope * mean
+        return torch.addcmul(offset.view(1, -1, 1, 1), activations, slope.view(1, -1, 1, 1))
 
 
 def grid(picture: Tensor) -> tuple[int, int]:

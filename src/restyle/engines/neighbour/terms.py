@@ -1,6 +1,6 @@
 """The terms of the sum that the optimisation lowers. Each takes pictures as float32 (1, 3, H, W), 0..1."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as nn
@@ -9,17 +9,19 @@ from restyle.engines.neighbour.reference import MEASURED, Reference, moments_of
 from restyle.engines.neighbour.vgg import Maps, Tensor
 
 DIRECTIONS = 24
-SAMPLES = 4096
+SAMPLES = 2048
 OCTAVES = 4
 
 
-def matching(columns: Tensor, targets: Tensor) -> Tensor:
-    """Squared distance of hypercolumns (N, D) from the reference's columns they were matched with.
+def matching(found: Sequence[Tensor], wanted: Sequence[Tensor], scales: Sequence[float]) -> Tensor:
+    """Squared distance of hypercolumns from the reference's columns they were matched with, the mean over columns.
 
-    Kolkin, Kucera, Paris, Sykora, Shechtman, Shakhnarovich: Neural Neighbor Style Transfer (2022). They take the
-    cosine; the squared distance keeps the reference's contrast too.
+    Layer by layer, both (N, channels), each layer times its scale. Kolkin, Kucera, Paris, Sykora, Shechtman,
+    Shakhnarovich: Neural Neighbor Style Transfer (2022). They take the cosine; the squared distance keeps the
+    reference's contrast too.
     """
-    return (columns - targets).square().sum(1).mean()
+    layers = zip(found, wanted, scales, strict=True)
+    return torch.stack([scale**2 * nn.mse_loss(x, y, reduction="sum") / len(x) for x, y, scale in layers]).sum()
 
 
 def moments(maps: Maps, wanted: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
@@ -45,14 +47,22 @@ def colours(picture: Tensor, reference: Reference, generator: torch.Generator) -
     for _ in range(OCTAVES):
         if min(*picture.shape[2:], *other.shape[2:]) < 6:
             break
-        kernels = torch.randn(DIRECTIONS, 3, 3, 3, generator=generator)
-        kernels = (kernels / kernels.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).to(picture.device)
-        ours, theirs = nn.conv2d(picture, kernels)[0].flatten(1), nn.conv2d(other, kernels)[0].flatten(1)
-        count = min(SAMPLES, ours.shape[1], theirs.shape[1])
-        ours, theirs = (x[:, torch.randperm(x.shape[1], generator=generator)[:count]] for x in (ours, theirs))
+        directions = torch.randn(DIRECTIONS, 27, generator=generator)
+        directions = (directions / directions.norm(dim=1, keepdim=True)).to(picture.device)
+        ours, theirs = (directions @ _patches(x, generator) for x in (picture, other))
         total = total + (ours.sort(1).values - theirs.sort(1).values).abs().mean()
         picture, other = nn.avg_pool2d(picture, 2), nn.avg_pool2d(other, 2)
     return total
+
+
+def _patches(picture: Tensor, generator: torch.Generator) -> Tensor:
+    """:data:`SAMPLES` 3x3 patches from anywhere, (27, SAMPLES)."""
+    height, width = picture.shape[2] - 2, picture.shape[3] - 2
+    place = torch.randint(height * width, (SAMPLES,), generator=generator).to(picture.device)
+    shifts = torch.arange(3, device=picture.device)
+    down = (place // width)[None, :] + shifts[:, None]
+    across = (place % width)[None, :] + shifts[:, None]
+    return picture[0][:, down[:, None], across[None]].flatten(0, 2)
 
 
 def content(found: Tensor, wanted: Tensor) -> Tensor:

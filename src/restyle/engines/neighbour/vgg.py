@@ -47,15 +47,14 @@ def rows(activations: Tensor) -> Tensor:
 
 def on_grid(maps: Maps, layers: Sequence[str], height: int, width: int) -> list[Tensor]:
     """Each of ``layers`` at ``height`` x ``width``, as :func:`rows`: finer ones averaged, coarser ones interpolated."""
-    found = []
-    for layer in layers:
-        x = maps[layer]
-        if x.shape[2:] != (height, width):
-            shrinks = x.shape[2] >= height and x.shape[3] >= width
-            x = (
-                nn.adaptive_avg_pool2d(x, (height, width))
-                if shrinks
-                else nn.interpolate(x, (height, width), mode="bilinear", align_corners=False)
-            )
-        found.append(rows(x))
-    return found
+    return [rows(_at(maps[layer], height, width)) for layer in layers]
+
+
+def _at(x: Tensor, height: int, width: int) -> Tensor:
+    rest_down, rest_across = x.shape[2] % height, x.shape[3] % width
+    if x.shape[2] >= height and x.shape[3] >= width:
+        if rest_down or rest_across:
+            return nn.adaptive_avg_pool2d(x, (height, width))
+        # The same averages, from a function that is faster backwards.
+        return nn.avg_pool2d(x, (x.shape[2] // height, x.shape[3] // width))
+    return nn.interpolate(x, (height, width), mode="bilinear", align_corners=False)

@@ -1,0 +1,146 @@
+"""The neighbour over HTTP, as operators and clients meet it: installed by the command, asked by signed requests."""
+
+import base64
+import io
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from restyle.engines.neighbour.weights import weight_file
+from restyle.images.encode import encode_png
+from tests.support.command import restyle
+from tests.support.photographs import photograph
+from tests.support.service import RunningService, running, submission
+
+CODE = "Restyle Neighbour"
+REGISTRY = "restyle.models.registry:Registry"
+RAW, STYLE = photograph("chelsea", 80, 72), photograph("coffee", 100, 90)
+PICTURES = [base64.b64encode(encode_png(pixels)).decode() for pixels in (RAW, STYLE)]
+
+
+@pytest.fixture(scope="module")
+def service(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    folder = tmp_path_factory.mktemp("operator")
+    place = weight_file(folder / "data")
+    place.parent.mkdir(parents=True)
+    shutil.copy(weights, place)
+    with running(folder, registry=REGISTRY, threads=1) as started:
+        yield started
+
+
+def request(steps: int = 6, **changes: Any) -> dict[str, Any]:
+    model = {"ModelCode": CODE, "InferenceParams": {"Steps": steps}}
+    fields = {"MainModel": model, "Seed": 3, "Width": 80, "Height": 72, "ImageList": PICTURES, "PositivePrompts": []}
+    return submission(**{**fields, **changes})
+
+
+def run(service: RunningService, fields: dict[str, Any]) -> dict[str, Any]:
+    answer = service.call("ApplyReferenceStyle", **fields)
+    assert answer["RetCode"] == 0, answer
+    detail = service.wait(answer["TaskUID"], seconds=60)
+    assert detail["Status"] == "Finished", detail
+    return detail
+
+
+def images(service: RunningService, fields: dict[str, Any]) -> list[bytes]:
+    return [httpx.get(url, timeout=30).content for url in run(service, fields)["ImgList"]]
+
+
+def pixels(picture: bytes) -> bytes:
+    with Image.open(io.BytesIO(picture)) as image:
+        return image.tobytes()
+
+
+def test_a_batch_repeats_and_equals_its_single_requests(service: RunningService) -> None:
+    detail = run(service, request(BatchSize=2))
+    assert detail["SeedList"] == [3, 4]
+    batch = [httpx.get(url, timeout=30).content for url in detail["ImgList"]]
+    with Image.open(io.BytesIO(batch[0])) as image:
+        assert image.size == (80, 72)
+        assert "Steps: 6" in image.info["parameters"]
+    assert images(service, request(BatchSize=2)) == batch
+    assert pixels(images(service, request(Seed=4))[0]) == pixels(batch[1]) != pixels(batch[0])
+
+
+def test_each_parameter_acts(service: RunningService) -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "": request(),
+        "Steps": request(steps=12),
+        "StyleReferStrength": request(StyleReferStrength=0.4),
+        "PreserveColor": request(PreserveColor=True),
+        "Seed": request(Seed=9),
+        "images": request(RawImageIndex=1, StyleImageIndex=0),
+    }
+    seen = [pixels(images(service, fields)[0]) for fields in changes.values()]
+    assert len(set(seen)) == len(changes)
+    assert pixels(images(service, request(StyleReferStrength=0))[0]) == RAW.tobytes()
+
+
+def test_what_it_does_not_understand_is_said(service: RunningService) -> None:
+    model = {"ModelCode": CODE, "InferenceParams": {"Steps": 6, "Sampler": "Euler a", "CFGScale": 3, "ClipSkip": 2}}
+    fields = request(MainModel=model, PositivePrompts=["oak"], NegativePrompts=["blurry"], UseMainModelVAE=True)
+    detail = run(service, fields)
+    said = " ".join(detail["Notices"])
+    for name in ("PositivePrompts", "NegativePrompts", "Sampler", "CFGScale", "ClipSkip", "UseMainModelVAE"):
+        assert name in said
+    assert "Steps" not in said
+
+
+def test_steps_outside_its_range_and_sub_models_are_refused(service: RunningService) -> None:
+    for steps in (5, 101):
+        answer = service.call("ApplyReferenceStyle", **request(steps))
+        assert answer["RetCode"] == 230
+        assert "Steps" in answer["Message"]
+    answer = service.call("ApplyReferenceStyle", **request(SubModelList=[{"ModelCode": "Some LoRA"}]))
+    assert answer["RetCode"] == 4005
+
+
+def test_progress_rises_and_a_running_task_ends_within_a_second(service: RunningService) -> None:
+    uid = service.call("ApplyReferenceStyle", **request(100, Width=512, Height=512))["TaskUID"]
+    seen: list[float] = []
+    end = time.monotonic() + 60
+    while not seen or seen[-1] < 0.05:
+        seen.append(service.task(uid)["Progress"])
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3
+    assert service.call("TerminateTask", TaskUID=uid)["RetCode"] == 0
+    start = time.monotonic()
+    while service.call("ListRunningTasks")["TaskUIDList"]:
+        assert time.monotonic() - start < 1
+    assert service.task(uid)["ErrorCode"] == 5104
+    first, again = (images(service, request())[0] for _ in range(2))
+    assert first == again
+
+
+def test_without_its_weights_it_is_listed_as_not_installed_and_refused(tmp_path: Path) -> None:
+    with running(tmp_path, registry=REGISTRY) as empty:
+        answer = empty.call("ApplyReferenceStyle", **request())
+        assert answer["RetCode"] == 4004
+        assert "restyle models install neighbour" in answer["Message"]
+        ran = restyle(
+            "models", "list", folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / "data"), RESTYLE_REGISTRY=REGISTRY
+        )
+        assert any(CODE in line and "restyle models install neighbour" in line for line in ran.out.splitlines()), ran
+
+
+def test_the_command_draws_with_it(service: RunningService, tmp_path: Path) -> None:
+    for name, picture in (("raw", RAW), ("style", STYLE)):
+        (tmp_path / f"{name}.png").write_bytes(encode_png(picture))
+    ran = restyle(
+        *("convert", "raw.png", "--style", "style.png", "--output", "made.png"),
+        *("--model", CODE, "--steps", "6", "--seed", "3", "--strength", "0.7"),
+        folder=tmp_path,
+        RESTYLE_DATA_DIR=str(service.settings.data_dir),
+        RESTYLE_THREADS="1",
+        RESTYLE_REGISTRY=REGISTRY,
+    )
+    assert ran.code == 0, ran
+    assert pixels((tmp_path / "made.png").read_bytes()) == pixels(images(service, request(StyleReferStrength=0.7))[0])
