@@ -123,3 +123,15 @@ def test_progress_rises_to_one_and_can_stop_the_job_at_every_update(neighbour: N
     with pytest.raises(StoppedError):
         list(neighbour.convert(job, stop))
     assert len(calls) < len(seen)
+
+
+def test_fine_lines_come_out_almost_as_black_as_they_are(convert: Convert) -> None:
+    rows = np.arange(96) // 2 % 2
+    lines = np.broadcast_to(np.where(rows, 20, 235).astype(np.uint8)[:, None, None], (96, 96, 3)).copy()
+
+    def contrast(picture: Pixels) -> float:
+        grey = picture.astype(float).mean(axis=2)
+        return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+
+    assert contrast(CAT) < 0.2 * contrast(lines)
+    assert 0.65 * contrast(lines) < contrast(convert(CAT, lines)[0]) < 1.1 * contrast(lines)

@@ -18,6 +18,7 @@ from restyle.engines.neighbour.colour import with_colours_of, with_palette
 from restyle.engines.neighbour.levels import levels
 from restyle.engines.neighbour.memory import give_back, keep_blocks
 from restyle.engines.neighbour.optimise import Goal, optimised
+from restyle.engines.neighbour.pyramid import with_contrast
 from restyle.engines.neighbour.reference import Reference, look
 from restyle.engines.neighbour.vgg import VGG16, Tensor
 from restyle.engines.neighbour.views import pixels, reference_views, resized, tensor
@@ -97,7 +98,7 @@ class Neighbour:
             drawn = optimised(self._network, start, goal, level, generator, update)
             done += level.updates * work
         assert drawn is not None
-        return pixels(self._finished(drawn, raw, style, job))
+        return pixels(_finished(drawn, raw, reference.picture, job))
 
     def _reference(self, style: Tensor, digest: bytes, seed: int, side: float) -> Reference:
         key = (digest, seed, side)
@@ -110,12 +111,17 @@ class Neighbour:
         self._references.move_to_end(key)
         return self._references[key]
 
-    def _finished(self, drawn: Tensor, raw: Tensor, style: Tensor, job: Job) -> Tensor:
-        """The end colour step; then the photograph shows through where the strength is low."""
-        drawn = with_palette(drawn, style).clamp(0, 1)
-        if job.preserve_color:
-            drawn = with_colours_of(drawn, raw)
-        return raw + (1 - (1 - job.strength) ** 2) * (drawn - raw)
+
+def _finished(drawn: Tensor, raw: Tensor, style: Tensor, job: Job) -> Tensor:
+    """The reference's colours and contrast; then the photograph shows through where the strength is low.
+
+    Matching averages fine lines: without the second step an engraving's come out too soft.
+    """
+    coloured = with_palette(drawn, style).clamp(0, 1)
+    sharpened = with_palette(with_contrast(coloured, style, job.strength), style).clamp(0, 1)
+    if job.preserve_color:
+        sharpened = with_colours_of(sharpened, raw)
+    return raw + (1 - (1 - job.strength) ** 2) * (sharpened - raw)
 
 
 def _with_detail(drawn: Tensor, coloured: Tensor, amount: float) -> Tensor:
