@@ -9,6 +9,7 @@ from torch.autograd import backward
 from restyle.engines.base import Report
 from restyle.engines.neighbour import terms
 from restyle.engines.neighbour.levels import Level, Tile, tiles
+from restyle.engines.neighbour.memory import give_back
 from restyle.engines.neighbour.pyramid import analysed, composed
 from restyle.engines.neighbour.reference import CELL, MATCHED, MEASURED, Reference
 from restyle.engines.neighbour.vgg import VGG16, Maps, Tensor, on_grid
@@ -23,6 +24,8 @@ ROUGHNESS_WEIGHT = 4.0
 OUTSIDE_WEIGHT = 10.0
 CONTENT_WEIGHT = 3.0
 """At strength 0; it falls with the square of 1 - strength."""
+KEPT_UPDATES = 8
+"""Free memory is given back every so many updates: kept for longer it breaks into pieces, and twice as much is used."""
 LEAST_ALPHA = 0.5
 """How much the photograph counts beside what is drawn so far when places are matched, at strength 1."""
 
@@ -49,10 +52,13 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A tile, the reference's activations its cells were matched with, and the photograph's activations."""
+    """A tile, the indices of the reference's columns its cells were matched with, and the photograph's activations.
+
+    Indices and not the columns themselves, which for all tiles of a large picture would take a gigabyte.
+    """
 
     tile: Tile
-    matched: Sequence[Tensor]
+    matched: Tensor
     content: Tensor | None
 
 
@@ -74,6 +80,8 @@ def optimised(
     bands = [band.clone().requires_grad_(True) for band in analysed(start, BANDS)]
     adam = torch.optim.Adam(bands, lr=RATE, betas=(0.9, 0.99))
     for update in range(level.updates):
+        if update % KEPT_UPDATES == 0:
+            give_back()
         adam.param_groups[0]["lr"] = RATE * (1 - 0.9 * update / level.updates)
         adam.zero_grad(set_to_none=True)
         picture = composed(bands)
@@ -97,7 +105,7 @@ def _gradient(
     backward(ROUGHNESS_WEIGHT * terms.roughness(leaf) + OUTSIDE_WEIGHT * terms.outside(leaf))
     if len(pieces) == 1:
         backward(COLOURS_WEIGHT * terms.colours(leaf, goal.reference, generator))
-    cells = sum(len(piece.matched[0]) for piece in pieces)
+    cells = sum(len(piece.matched) for piece in pieces)
     for piece in pieces:
         tell()
         layers = {*MATCHED, *(MEASURED if len(pieces) == 1 else ())}
@@ -105,8 +113,9 @@ def _gradient(
             layers.add(CONTENT)
         maps = network(_crop(leaf, piece.tile), layers)
         found = [_inner(layer, piece.tile) for layer in on_grid(maps, MATCHED, *_grid(piece.tile))]
-        part = len(piece.matched[0]) / cells
-        loss = part * terms.matching(found, piece.matched, goal.reference.scales) / len(MATCHED)
+        part = len(piece.matched) / cells
+        wanted = goal.reference.activations(piece.matched)
+        loss = part * terms.matching(found, wanted, goal.reference.scales) / len(MATCHED)
         if len(pieces) == 1:
             loss = loss + MOMENTS_WEIGHT * terms.moments(maps, goal.reference.moments)
         if piece.content is not None:
@@ -128,7 +137,7 @@ def _matched(
         if goal.alpha < 1:
             drawn: Maps = network(_crop(start, tile), MATCHED)
             columns = goal.alpha * columns + (1 - goal.alpha) * goal.reference.columns_of(drawn, *_grid(tile))
-        return _Piece(tile, goal.reference.activations(goal.reference.nearest(_inner(columns, tile))), content)
+        return _Piece(tile, goal.reference.nearest(_inner(columns, tile)), content)
 
 
 def _means(network: VGG16, photograph: Tensor, cuts: Sequence[Tile]) -> list[Tensor]:
