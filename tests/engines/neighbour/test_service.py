@@ -1,4 +1,4 @@
-"""The neighbour over HTTP, as operators and clients meet it: installed by the command, asked by signed requests."""
+"""The neighbour over HTTP and by the command, with its real weights in the data folder."""
 
 import base64
 import io

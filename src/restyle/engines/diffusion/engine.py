@@ -132,9 +132,8 @@ class Diffusion:
         inference = recipe.job.inference
         number = torch.finfo(self._device.unet).bits // 8
         kept = 0.0
-        if (
-            recipe.adapter is None and self._device.name == "cpu"
-        ):  # elsewhere it is not the device's memory that holds it
+        # Elsewhere it is not the device's memory that holds it.
+        if recipe.adapter is None and self._device.name == "cpu":
             kept = injection.kept_bytes(unet, recipe.architecture, number, inference.steps)
         return Needs.of(unet, vae, number, 2 if inference.cfg_scale > 1 else 1, recipe.native, kept)
 
