@@ -3,7 +3,8 @@
 Neural Neighbor Style Transfer (Kolkin, Kucera, Paris, Sykora, Shechtman, Shakhnarovich, 2022). From coarse to fine,
 each place of the picture, as VGG16 sees it, is matched with the reference's most alike place, and the pixels are moved
 until the network sees those places instead. Beyond the paper: the reference's statistics are drawn near as well, so
-that the style arrives within few updates, and total variation keeps flats calm.
+that the style arrives within few updates; total variation keeps flats calm; and the whole picture, once drawn, is given
+the reference's contrast, matched anew and drawn on.
 """
 
 import hashlib
@@ -87,6 +88,8 @@ class Neighbour:
             if drawn is None:
                 noise = torch.randn(coloured.shape, generator=generator).to(coloured)
                 start = coloured + NOISE * job.strength * noise
+            elif drawn.shape == coloured.shape:
+                start = _sharpened(drawn, reference.picture, job.strength)
             else:
                 start = _with_detail(drawn, coloured, 1 - job.strength)
             goal = Goal(photograph, reference, job.strength, first=drawn is None)
@@ -112,13 +115,15 @@ class Neighbour:
         return self._references[key]
 
 
-def _finished(drawn: Tensor, raw: Tensor, style: Tensor, job: Job) -> Tensor:
-    """The reference's colours and contrast; then the photograph shows through where the strength is low.
-
-    Matching averages fine lines: without the second step an engraving's come out too soft.
-    """
+def _sharpened(drawn: Tensor, style: Tensor, strength: float) -> Tensor:
+    """``drawn`` with the reference's colours and contrast; matching averages fine lines, an engraving's most of all."""
     coloured = with_palette(drawn, style).clamp(0, 1)
-    sharpened = with_palette(with_contrast(coloured, style, job.strength), style).clamp(0, 1)
+    return with_palette(with_contrast(coloured, style, strength), style).clamp(0, 1)
+
+
+def _finished(drawn: Tensor, raw: Tensor, style: Tensor, job: Job) -> Tensor:
+    """Sharpened; then the photograph shows through where the strength is low."""
+    sharpened = _sharpened(drawn, style, job.strength)
     if job.preserve_color:
         sharpened = with_colours_of(sharpened, raw)
     return raw + (1 - (1 - job.strength) ** 2) * (sharpened - raw)

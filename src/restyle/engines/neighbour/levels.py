@@ -54,7 +54,8 @@ class Tile:
 def levels(width: int, height: int, steps: int) -> list[Level]:
     """From about :data:`FIRST_SIDE` to the whole picture; ``steps`` is 6..100.
 
-    Coarse levels are cheap and decide the most, so they have the most updates.
+    Coarse levels are cheap and decide the most, so they have the most updates. The whole picture comes twice, the
+    second time with half the updates.
     """
     side = math.sqrt(width * height)
     octaves = max(0, math.floor(math.log2(side / FIRST_SIDE) + 0.35))
@@ -64,7 +65,7 @@ def levels(width: int, height: int, steps: int) -> list[Level]:
         updates = max(2, round(steps * min(1.5, 200 / (side * part))))
         found.append(Level(max(LEAST_LEVEL, round(width * part)), max(LEAST_LEVEL, round(height * part)), updates))
     found[-1] = Level(width, height, found[-1].updates)
-    return found
+    return [*found, Level(width, height, max(2, round(found[-1].updates / 2)))]
 
 
 def tiles(level: Level) -> list[Tile]:
