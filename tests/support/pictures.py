@@ -35,6 +35,12 @@ def encode(pixels: npt.NDArray[Any] | Image.Image, kind: str, **options: Any) ->
     return file.getvalue()
 
 
+def pixel_bytes(file: bytes) -> bytes:
+    """What a picture shows, without how its file writes it."""
+    with Image.open(BytesIO(file)) as image:
+        return image.tobytes()
+
+
 def png_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 

@@ -81,6 +81,18 @@ class RunningService:
             assert time.monotonic() < end, detail
             time.sleep(0.01)
 
+    def finished(self, **fields: Any) -> dict[str, Any]:
+        """The task of an accepted ApplyReferenceStyle once it has finished well."""
+        answer = self.call("ApplyReferenceStyle", **fields)
+        assert answer["RetCode"] == 0, answer
+        detail = self.wait(answer["TaskUID"], seconds=120)
+        assert detail["Status"] == "Finished", detail
+        return detail
+
+    def images(self, **fields: Any) -> list[bytes]:
+        """The files that an accepted ApplyReferenceStyle ends in."""
+        return [httpx.get(url, timeout=30).content for url in self.finished(**fields)["ImgList"]]
+
     def adopt(self, public_key: str, private_key: str) -> KeyPair:
         """Make an unlimited account with a key pair that is given, as no user can."""
         pair = self.keys.create(credits=0, unlimited=True)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from restyle.images.encode import encode_png
 from tests.support.command import restyle
+from tests.support.pictures import pixel_bytes
 from tests.support.service import RunningService, running, submission
 from tests.support.studio import RAW, STYLE, Studio
 
@@ -88,31 +89,14 @@ def request(base: str, **changes: Any) -> dict[str, Any]:
     return submission(**{**fields, **changes})
 
 
-def run(service: RunningService, fields: dict[str, Any], seconds: float = 120) -> dict[str, Any]:
-    answer = service.call("ApplyReferenceStyle", **fields)
-    assert answer["RetCode"] == 0, answer
-    detail = service.wait(answer["TaskUID"], seconds=seconds)
-    assert detail["Status"] == "Finished", detail
-    return detail
-
-
-def images(service: RunningService, fields: dict[str, Any]) -> list[bytes]:
-    return [httpx.get(url, timeout=30).content for url in run(service, fields)["ImgList"]]
-
-
 def text(picture: bytes) -> str:
     with Image.open(io.BytesIO(picture)) as image:
         return str(image.info["parameters"])
 
 
-def pixels(picture: bytes) -> bytes:
-    with Image.open(io.BytesIO(picture)) as image:
-        return image.tobytes()
-
-
 @pytest.mark.parametrize("base", ["sd15", "sdxl"])
 def test_a_request_with_everything(service: RunningService, base: str) -> None:
-    detail = run(service, request(base))
+    detail = service.finished(**request(base))
     assert detail["SeedList"] == [5, 6]
     assert any("style injection" in notice for notice in detail["Notices"])
     first, second = (httpx.get(url, timeout=30).content for url in detail["ImgList"])
@@ -130,8 +114,8 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
     ):
         assert part in written
     assert f'Lora weights: "{base} lora: 0.7, {base} second lora: -0.4"' in written
-    assert pixels(first) != pixels(second)
-    assert pixels(images(service, request(base, Seed=6, BatchSize=1))[0]) == pixels(second)
+    assert pixel_bytes(first) != pixel_bytes(second)
+    assert pixel_bytes(service.images(**request(base, Seed=6, BatchSize=1))[0]) == pixel_bytes(second)
 
 
 @pytest.mark.parametrize("base", ["sd15", "sdxl"])
@@ -153,23 +137,23 @@ def test_each_part_of_it_acts(service: RunningService, base: str) -> None:
         "StyleReferStrength": {"StyleReferStrength": 0.7},
         **{sub["ModelCode"]: {"SubModelList": [other for other in subs if other is not sub]} for sub in subs},
     }
-    seen = {"": pixels(images(service, whole)[0])}
+    seen = {"": pixel_bytes(service.images(**whole)[0])}
     for name, change in changes.items():
-        seen[name] = pixels(images(service, {**whole, **change})[0])
+        seen[name] = pixel_bytes(service.images(**{**whole, **change})[0])
         assert list(seen.values()).count(seen[name]) == 1, name
 
 
 def test_weight_zero_is_the_picture_without(service: RunningService) -> None:
     bare = request("sd15", BatchSize=1, SubModelList=[])
     silent = [{"ModelCode": code, "InferenceParams": {"LoraWeight": 0}} for code in ("sd15 second lora", "sd15 hyper")]
-    assert pixels(images(service, {**bare, "SubModelList": silent})[0]) == pixels(images(service, bare)[0])
-    raw = images(service, {**bare, "StyleReferStrength": 0, "Width": 64, "Height": 64})[0]
-    assert pixels(raw) == RAW.tobytes()
+    assert pixel_bytes(service.images(**{**bare, "SubModelList": silent})[0]) == pixel_bytes(service.images(**bare)[0])
+    raw = service.images(**{**bare, "StyleReferStrength": 0, "Width": 64, "Height": 64})[0]
+    assert pixel_bytes(raw) == RAW.tobytes()
 
 
 def test_a_terminated_task_leaves_no_trace(service: RunningService) -> None:
     plain = request("sd15", BatchSize=1, SubModelList=[])
-    before = images(service, plain)[0]
+    before = service.images(**plain)[0]
     long = request("sd15", BatchSize=16, Width=128, Height=128)
     uid = service.call("ApplyReferenceStyle", **long)["TaskUID"]
     end = time.monotonic() + 60
@@ -178,7 +162,7 @@ def test_a_terminated_task_leaves_no_trace(service: RunningService) -> None:
         time.sleep(0.05)
     assert service.call("TerminateTask", TaskUID=uid)["RetCode"] == 0
     assert service.task(uid)["ErrorCode"] == 5104
-    assert images(service, plain)[0] == before
+    assert service.images(**plain)[0] == before
 
 
 def test_what_does_not_fit_is_refused_before_the_queue(service: RunningService) -> None:
@@ -194,20 +178,20 @@ def test_an_adapter_registered_while_it_runs_is_used_at_once_and_gone_at_once(
     service: RunningService, data: Path, studio: Studio
 ) -> None:
     plain = request("sdxl", BatchSize=1)
-    before = images(service, plain)[0]
+    before = service.images(**plain)[0]
     for name, options in (("encoder", ()), ("sdxl-ip.safetensors", ("--architecture", "sdxl"))):
         assert register(data, studio, name, name, *options).code == 0
     try:
-        detail = run(service, plain)
+        detail = service.finished(**plain)
         assert any("IP-Adapter sdxl-ip.safetensors" in notice for notice in detail["Notices"])
         drawn = httpx.get(detail["ImgList"][0], timeout=30).content
         assert "Style route: IP-Adapter sdxl-ip.safetensors" in text(drawn)
-        assert pixels(drawn) != pixels(before)
+        assert pixel_bytes(drawn) != pixel_bytes(before)
     finally:
         for name in ("encoder", "sdxl-ip.safetensors"):
             ran = restyle("models", "remove", name, folder=data, RESTYLE_DATA_DIR=str(data / "data"))
             assert ran.code == 0, ran
-    assert images(service, plain)[0] == before
+    assert service.images(**plain)[0] == before
 
 
 def test_models_are_listed_with_their_defaults(service: RunningService) -> None:
@@ -218,7 +202,7 @@ def test_models_are_listed_with_their_defaults(service: RunningService) -> None:
 
 
 def test_torch_lives_in_the_worker_only(service: RunningService) -> None:
-    run(service, request("sd15", BatchSize=1, SubModelList=[]))
+    service.finished(**request("sd15", BatchSize=1, SubModelList=[]))
 
     def loaded(process: psutil.Process) -> bool:
         return any("libtorch" in part.path for part in process.memory_maps())

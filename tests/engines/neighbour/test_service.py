@@ -16,6 +16,7 @@ from restyle.engines.neighbour.weights import weight_file
 from restyle.images.encode import encode_png
 from tests.support.command import restyle
 from tests.support.photographs import photograph
+from tests.support.pictures import pixel_bytes
 from tests.support.service import RunningService, running, submission
 
 CODE = "Restyle Neighbour"
@@ -40,32 +41,15 @@ def request(steps: int = 6, **changes: Any) -> dict[str, Any]:
     return submission(**{**fields, **changes})
 
 
-def run(service: RunningService, fields: dict[str, Any]) -> dict[str, Any]:
-    answer = service.call("ApplyReferenceStyle", **fields)
-    assert answer["RetCode"] == 0, answer
-    detail = service.wait(answer["TaskUID"], seconds=60)
-    assert detail["Status"] == "Finished", detail
-    return detail
-
-
-def images(service: RunningService, fields: dict[str, Any]) -> list[bytes]:
-    return [httpx.get(url, timeout=30).content for url in run(service, fields)["ImgList"]]
-
-
-def pixels(picture: bytes) -> bytes:
-    with Image.open(io.BytesIO(picture)) as image:
-        return image.tobytes()
-
-
 def test_a_batch_repeats_and_equals_its_single_requests(service: RunningService) -> None:
-    detail = run(service, request(BatchSize=2))
+    detail = service.finished(**request(BatchSize=2))
     assert detail["SeedList"] == [3, 4]
     batch = [httpx.get(url, timeout=30).content for url in detail["ImgList"]]
     with Image.open(io.BytesIO(batch[0])) as image:
         assert image.size == (80, 72)
         assert "Steps: 6" in image.info["parameters"]
-    assert images(service, request(BatchSize=2)) == batch
-    assert pixels(images(service, request(Seed=4))[0]) == pixels(batch[1]) != pixels(batch[0])
+    assert service.images(**request(BatchSize=2)) == batch
+    assert pixel_bytes(service.images(**request(Seed=4))[0]) == pixel_bytes(batch[1]) != pixel_bytes(batch[0])
 
 
 def test_each_parameter_acts(service: RunningService) -> None:
@@ -77,15 +61,15 @@ def test_each_parameter_acts(service: RunningService) -> None:
         "Seed": request(Seed=9),
         "images": request(RawImageIndex=1, StyleImageIndex=0),
     }
-    seen = [pixels(images(service, fields)[0]) for fields in changes.values()]
+    seen = [pixel_bytes(service.images(**fields)[0]) for fields in changes.values()]
     assert len(set(seen)) == len(changes)
-    assert pixels(images(service, request(StyleReferStrength=0))[0]) == RAW.tobytes()
+    assert pixel_bytes(service.images(**request(StyleReferStrength=0))[0]) == RAW.tobytes()
 
 
 def test_what_it_does_not_understand_is_said(service: RunningService) -> None:
     model = {"ModelCode": CODE, "InferenceParams": {"Steps": 6, "Sampler": "Euler a", "CFGScale": 3, "ClipSkip": 2}}
     fields = request(MainModel=model, PositivePrompts=["oak"], NegativePrompts=["blurry"], UseMainModelVAE=True)
-    detail = run(service, fields)
+    detail = service.finished(**fields)
     said = " ".join(detail["Notices"])
     for name in ("PositivePrompts", "NegativePrompts", "Sampler", "CFGScale", "ClipSkip", "UseMainModelVAE"):
         assert name in said
@@ -116,7 +100,7 @@ def test_progress_rises_and_a_running_task_ends_within_a_second(service: Running
     while service.call("ListRunningTasks")["TaskUIDList"]:
         assert time.monotonic() - start < 1
     assert service.task(uid)["ErrorCode"] == 5104
-    first, again = (images(service, request())[0] for _ in range(2))
+    first, again = (service.images(**request())[0] for _ in range(2))
     assert first == again
 
 
@@ -143,4 +127,6 @@ def test_the_command_draws_with_it(service: RunningService, tmp_path: Path) -> N
         RESTYLE_REGISTRY=REGISTRY,
     )
     assert ran.code == 0, ran
-    assert pixels((tmp_path / "made.png").read_bytes()) == pixels(images(service, request(StyleReferStrength=0.7))[0])
+    assert pixel_bytes((tmp_path / "made.png").read_bytes()) == pixel_bytes(
+        service.images(**request(StyleReferStrength=0.7))[0]
+    )
