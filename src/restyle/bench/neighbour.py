@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
     for size in SIZES:
         cells = [str(size)]
         for steps in STEPS:
-            taken = seconds(lambda size=size, steps=steps: _draw(engine, size, steps))  # type: ignore[misc]
+            taken = seconds(partial(_draw, engine, size, steps))
             log(f"neighbour at {size}, {steps} steps: {taken:.1f} s")
             cells.append(f"{taken:.1f} s")
             if (size, steps) == (512, NEIGHBOUR_STEPS):
@@ -45,9 +46,12 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
                 title = "neighbour at 512, beside the bare passes of VGG16 it needs"
                 section.bars.append(Bar(title, taken / bare, MOST_PASSES, unit="x"))
         rows.append(cells)
-    used = {size: peak_of_neighbour(size, 6) for size in MEMORY}
+    used = {}
     for size, limit in MEMORY.items():
-        section.bars.append(Bar(f"peak memory of the neighbour at {size}", used[size] / (1000 * MB), limit, unit=" GB"))
+        used[size] = peak_of_neighbour(size, NEIGHBOUR_STEPS)
+        log(f"peak memory at {size}, {NEIGHBOUR_STEPS} steps: {used[size] / MB:.0f} MB")
+        title = f"peak memory of the neighbour at {size}, {NEIGHBOUR_STEPS} steps"
+        section.bars.append(Bar(title, used[size] / (1000 * MB), limit, unit=" GB"))
     text = "One picture at strength 1 with a reference of 512 x 512, once each, so loads beside it count.\n"
     peaks = ", ".join(f"{value / MB:.0f} MB at {size}" for size, value in used.items())
     head = ["side", *(f"{steps} steps" for steps in STEPS)]

@@ -24,7 +24,7 @@ class Part(StrEnum):
 
 
 USUAL = (Part.QUALITY, Part.SPEED, Part.SERVICE)
-"""What is measured unless told; the neighbour takes an hour and needs the extra of its own."""
+"""What is measured unless told; the neighbour takes an hour and a half and needs the extra of its own."""
 
 
 def run(
