@@ -24,8 +24,8 @@ ROUGHNESS_WEIGHT = 4.0
 OUTSIDE_WEIGHT = 10.0
 CONTENT_WEIGHT = 3.0
 """At strength 0; it falls with the square of 1 - strength."""
-KEPT_UPDATES = 8
-"""Free memory is given back every so many updates: kept for longer it breaks into pieces, and twice as much is used."""
+KEPT_PASSES = 8
+"""Free memory is given back every so many passes of the network: kept longer, it breaks into pieces."""
 LEAST_ALPHA = 0.5
 """How much the photograph counts beside what is drawn so far when places are matched, at strength 1."""
 
@@ -72,6 +72,8 @@ def optimised(
 
     def tell() -> None:
         nonlocal done
+        if done % KEPT_PASSES == 0:
+            give_back()
         report(done / total)
         done += 1
 
@@ -80,8 +82,6 @@ def optimised(
     bands = [band.clone().requires_grad_(True) for band in analysed(start, BANDS)]
     adam = torch.optim.Adam(bands, lr=RATE, betas=(0.9, 0.99))
     for update in range(level.updates):
-        if update % KEPT_UPDATES == 0:
-            give_back()
         adam.param_groups[0]["lr"] = RATE * (1 - 0.9 * update / level.updates)
         adam.zero_grad(set_to_none=True)
         picture = composed(bands)
