@@ -154,3 +154,4 @@ def test_sweeps_repeat_and_survive_a_storage_that_fails(db: sa.Engine, tmp_path:
         inputs.unlink()
         house.storage.put(f"inputs/{OLD_UID}/0", b"its task never came")
         wait_for(lambda: list(house.storage.names("inputs/")) == [])
+    assert list(house.storage.names("inputs/")) == []
