@@ -26,7 +26,7 @@ check: $(VENV)/.dev  ## lint and types
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## quality and speed, as Markdown and a contact sheet under out/bench
-	$(BIN)/restyle bench --out out/bench
+	$(BIN)/python -m benchmarks --out out/bench
 
 clean:
 	rm -rf $(VENV) out dist

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from restyle.database import accounts, metadata, open_database, reading, writing
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 
 OPEN_AND_GRANT = """
 import sys, sqlalchemy as sa

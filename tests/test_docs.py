@@ -12,8 +12,8 @@ import pytest
 
 from restyle.database import open_database
 from restyle.http.metrics import Metrics
+from restyle.queue.store import TaskStore
 from restyle.settings import Settings
-from restyle.tasks.store import TaskStore
 from restyle.wire.codes import Code
 from restyle.wire.schema import REQUESTS
 

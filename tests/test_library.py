@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support.pictures import picture
 
 RAW, STYLE = picture(70, 90), picture(64, 64, seed=5)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from restyle.errors import RestyleError
 from restyle.sheet import CAPTION, GAP, strips
+from restyle.wire.errors import RestyleError
 from tests.support.pictures import picture
 
 

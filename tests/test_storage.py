@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.storage import Storage, input_key, open_storage, result_key
+from restyle.wire.errors import RestyleError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from restyle.client.asynchronous import AsyncClient
     from restyle.client.sync import Client
-    from restyle.errors import RestyleError
     from restyle.library import convert
+    from restyle.wire.errors import RestyleError
 
 __version__ = "0.1.0"
 __all__ = ["AsyncClient", "Client", "RestyleError", "__version__", "convert"]
@@ -14,7 +14,7 @@ __all__ = ["AsyncClient", "Client", "RestyleError", "__version__", "convert"]
 _HOMES = {
     "AsyncClient": "restyle.client.asynchronous",
     "Client": "restyle.client.sync",
-    "RestyleError": "restyle.errors",
+    "RestyleError": "restyle.wire.errors",
     "convert": "restyle.library",
 }
 

@@ -10,8 +10,8 @@ from sqlite3 import Connection as SqliteConnection
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x7265_7374

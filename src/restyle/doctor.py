@@ -18,12 +18,12 @@ import httpx
 import numpy as np
 
 from restyle.engines.base import Engine, Job
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Catalogue, Entry, Kind
 from restyle.models.registry import INSTALL_DIFFUSION, Registry, not_installed
 from restyle.models.scan import size_of
+from restyle.queue.engines import Engines, resolve
 from restyle.settings import MIB, Settings
-from restyle.tasks.engines import Engines, resolve
+from restyle.wire.errors import RestyleError
 
 PYTHON = (3, 11)
 DISK_BYTES = 1024 * MIB

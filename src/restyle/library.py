@@ -10,16 +10,16 @@ from PIL import Image
 
 from restyle.client.request import Options, chosen
 from restyle.engines.base import Report
-from restyle.errors import RestyleError
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
 from restyle.images.size import result_size
 from restyle.images.source import Source, to_pixels
+from restyle.queue.drawing import Drawing
+from restyle.queue.engines import Engines
+from restyle.queue.order import order
 from restyle.seeds import batch_seeds
 from restyle.settings import Settings
-from restyle.tasks.drawing import Drawing
-from restyle.tasks.engines import Engines
-from restyle.tasks.order import order
+from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldFault
 from restyle.wire.schema import ApplyReferenceStyle
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 INPUTS = "inputs/"
 RESULTS = "results/"

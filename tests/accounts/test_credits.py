@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from restyle.accounts.credits import add, balance, charge, refund
 from restyle.accounts.keys import KeyStore
 from restyle.database import open_database, writing
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 
 SPEND = """
 import random, sys
 from restyle.accounts.credits import charge, refund
 from restyle.database import open_database, writing
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 db, kept = open_database(sys.argv[1]), 0
 for turn in range(60):
     try:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from restyle.accounts.credits import balance
 from restyle.accounts.keys import KeyStore
 from restyle.database import keys, open_database, reading, writing
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from restyle.cli.app import app
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 from tests.support.marian import make_marian
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")

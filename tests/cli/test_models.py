@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restyle.bench import vgg
+from benchmarks import vgg
 from restyle.engines.neighbour.install import install
 from tests.support import models
 from tests.support.command import Ran, restyle

@@ -15,9 +15,9 @@ from PIL import Image
 import restyle
 from restyle.client.core import Balance
 from restyle.client.errors import NO_ANSWER, NoAnswer, ServiceError, TaskFailed
-from restyle.errors import RestyleError
 from restyle.images.encode import encode_png
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.signature import sign
 from tests.support import pictures
 from tests.support.front import Front, forward, fronting, hang_up, lose_answer, says, status

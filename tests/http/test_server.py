@@ -9,9 +9,9 @@ import httpx
 import pytest
 import structlog
 
-from restyle.errors import RestyleError
 from restyle.http.server import serve
 from restyle.settings import Settings
+from restyle.wire.errors import RestyleError
 from tests.support.service import running, submission
 
 

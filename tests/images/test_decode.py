@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.errors import RestyleError
 from restyle.images.decode import ImageInfo, check_header, decode
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support import pictures
 
 LIMITS = Limits.of(Settings(data_dir=Path("unused")))

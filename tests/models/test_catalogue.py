@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 ENTRY = Entry("My Model", "Mine", Kind.MAIN, Architecture.SD15, Path("/models/a.safetensors"), "safetensors", "ab", 12)
 FULL = replace(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from restyle.errors import RestyleError
 from restyle.models.header import MAX_HEADER_BYTES, read_header
+from restyle.wire.errors import RestyleError
 from tests.support.models import raw_safetensors
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture, Catalogue, Kind
 from restyle.models.install import Wish, checked_defaults, install, remove, verified
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support import models
 from tests.support.models import arrays, save
 

@@ -6,12 +6,12 @@ import pytest
 
 from restyle.engines.base import Feature
 from restyle.engines.neighbour.weights import weight_file
-from restyle.errors import RestyleError
 from restyle.models import registry as registry_module
 from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 DIFFUSION = EngineFamily("diffusion", "somewhere:load", 2, frozenset({Feature.TEXT, Feature.LORA}))
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from restyle.errors import RestyleError
 from restyle.models.torchfile import read_tensors
+from restyle.wire.errors import RestyleError
 from tests.support import models
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from restyle.errors import RestyleError
 from restyle.prompts import download
 from restyle.prompts.download import Offer, offers
+from restyle.wire.errors import RestyleError
 
 ENTRIES = [
     {"from_code": "zh", "to_code": "en", "package_version": "1.9", "links": ["https://x.test/zh19"]},

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from restyle.errors import RestyleError
 from restyle.prompts import packages
 from restyle.prompts.packages import install, installed, remove
 from restyle.prompts.translator import Translator
+from restyle.wire.errors import RestyleError
 from tests.support.marian import zipped
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")

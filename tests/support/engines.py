@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from restyle.engines.base import Description, Feature, Job, Pixels, Report
-from restyle.errors import RestyleError
 from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 OBEDIENT = "Obedient"
 THOROUGH = "Thorough"

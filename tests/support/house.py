@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from restyle.accounts import credits
 from restyle.accounts.keys import KeyStore
 from restyle.images.encode import encode_png
+from restyle.queue.dispatch import Dispatcher
+from restyle.queue.spec import Spec
+from restyle.queue.store import UNFINISHED, Submission, TaskRecord, TaskStore
+from restyle.queue.uid import new_uid
 from restyle.settings import Settings
 from restyle.storage import input_key, open_storage
-from restyle.tasks.dispatch import Dispatcher
-from restyle.tasks.spec import Spec
-from restyle.tasks.store import UNFINISHED, Submission, TaskRecord, TaskStore
-from restyle.tasks.uid import new_uid
 from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT
 from tests.support.pictures import picture

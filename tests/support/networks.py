@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from restyle.bench import vgg
+from benchmarks import vgg
 from restyle.engines.neighbour.weights import Floats
 
 CHANNELS = (3, 8, 8, 12, 12, 16, 16, 16, 20)

@@ -16,8 +16,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from restyle.database import accounts, keys, reading, writing
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 ALPHABET = string.ascii_letters + string.digits
 """Of both keys: one word to a double click, and no leading dash to a shell."""

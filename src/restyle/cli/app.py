@@ -6,9 +6,9 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from restyle import __version__
-from restyle.cli import bench, convert, doctor, keys, languages, models, serve, sheet
+from restyle.cli import convert, doctor, keys, languages, models, serve, sheet
 from restyle.cli.output import fail, show_help
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What BadParameter and its like have in common. It is click's own class, or that of Typer's copy of click."""
@@ -31,7 +31,6 @@ app.add_typer(keys.credits_app, name="credits")
 app.add_typer(models.app, name="models")
 app.add_typer(languages.app, name="languages")
 app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
 
 
 def _version(wanted: bool) -> None:

@@ -178,7 +178,7 @@ def plan(raws: list[Path], styles: list[Path], output: Path | None, batch: int) 
 
 def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]:
     """Do it, or say why not: of many photographs, one that is broken does not stop the others."""
-    from restyle.errors import RestyleError
+    from restyle.wire.errors import RestyleError
 
     began = time.perf_counter()
     record: dict[str, Any] = {"Raw": str(work.raw), "Style": str(work.style)}
@@ -206,10 +206,10 @@ def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]
 
 
 def _write(images: "list[Image.Image]", paths: tuple[Path, ...]) -> None:
-    from restyle.errors import RestyleError
     from restyle.images.decode import from_image
     from restyle.images.encode import encode_png
     from restyle.wire.codes import Code
+    from restyle.wire.errors import RestyleError
 
     for image, path in zip(images, paths, strict=True):
         try:

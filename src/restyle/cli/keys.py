@@ -127,8 +127,8 @@ def add(
 
 
 def _account(store: "KeyStore", public_key: str) -> int:
-    from restyle.errors import RestyleError
     from restyle.wire.codes import Code
+    from restyle.wire.errors import RestyleError
 
     key = store.find(public_key)
     if key is None:

@@ -222,10 +222,10 @@ def remove(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -
 
 
 def _drawn(entry: "Entry", catalogue: "Catalogue", settings: "Settings", out: Path) -> Mapping[str, Any]:
-    from restyle.errors import RestyleError
     from restyle.models.registry import INSTALL_DIFFUSION, not_installed
-    from restyle.tasks.engines import resolve
+    from restyle.queue.engines import resolve
     from restyle.wire.codes import Code
+    from restyle.wire.errors import RestyleError
 
     if lacking := not_installed():
         raise RestyleError(

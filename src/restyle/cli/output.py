@@ -73,9 +73,9 @@ def read_settings(**given: Any) -> "Settings":
     """The settings of the environment, and over them what is given and not None. Raises RestyleError (5000)."""
     from pydantic import ValidationError
 
-    from restyle.errors import RestyleError
     from restyle.settings import Settings
     from restyle.wire.codes import Code
+    from restyle.wire.errors import RestyleError
 
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

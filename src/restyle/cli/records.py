@@ -68,7 +68,7 @@ def of_installation(settings: "Settings") -> Records:
     from restyle.engines.base import Feature
     from restyle.models.catalogue import Catalogue
     from restyle.models.registry import SUB_KINDS, Registry, SubModel
-    from restyle.tasks.engines import resolve
+    from restyle.queue.engines import resolve
 
     catalogue = Catalogue.read(settings.data_dir)
     registry: Registry = resolve(settings.registry)(settings)

@@ -15,10 +15,10 @@ from restyle.client.errors import NoAnswer, ServiceError, TaskFailed
 from restyle.client.flow import Compute, Deadline, Exchange, Flow, Pause, Reply, exchange
 from restyle.client.request import Options, fields
 from restyle.client.task import Task
-from restyle.errors import RestyleError
 from restyle.images.decode import FORMATS
 from restyle.images.source import Source
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.signature import HEADER, sign, sign_header
 
 Progress = Callable[[float], None]

@@ -1,8 +1,8 @@
 """What can go wrong between a client and a service. All are RestyleErrors, so one ``except`` catches all."""
 
 from restyle.client.task import Task
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 NO_ANSWER = -1
 """The ``code`` of NoAnswer. No service sends it."""

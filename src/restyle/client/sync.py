@@ -25,7 +25,7 @@ class Client:
 
     Restyle's or PICPIK's own (``https://api.picpik.ai``). Every call may raise
     :class:`~restyle.client.errors.ServiceError` (the service said no), :class:`~restyle.client.errors.NoAnswer`
-    (nobody answered in time) or another :class:`~restyle.errors.RestyleError`.
+    (nobody answered in time) or another :class:`~restyle.wire.errors.RestyleError`.
 
     ``timeout`` bounds each call in seconds, waiting and repeating included. Network errors and HTTP 429, 502, 503, 504
     are repeated up to ``retries`` times, a submission always with the same ``request_uuid``. ``timed`` adds the header

@@ -7,18 +7,18 @@ from typing import Any
 from restyle.accounts import credits
 from restyle.accounts.keys import Key
 from restyle.engines.base import Feature
-from restyle.errors import RestyleError
 from restyle.http.pictures import read_pictures
 from restyle.http.service import Service
 from restyle.images.limits import Limits
 from restyle.models.registry import MainModel, SubModel
+from restyle.queue.order import order
+from restyle.queue.store import Status, Submission, TaskRecord
+from restyle.queue.uid import created, new_uid
 from restyle.seeds import batch_seeds
 from restyle.storage import input_key, input_prefix
-from restyle.tasks.order import order
-from restyle.tasks.store import Status, Submission, TaskRecord
-from restyle.tasks.uid import created, new_uid
 from restyle.wire import schema
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.signature import Json, digest_body
 
 

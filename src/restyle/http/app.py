@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from restyle.database import reading
-from restyle.errors import RestyleError
 from restyle.http import metrics
 from restyle.http.endpoint import endpoint
 from restyle.http.envelope import HEADERS, Refused, failure, respond
@@ -21,6 +20,7 @@ from restyle.http.results import result
 from restyle.http.service import Service
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.schema import Answer
 
 log = structlog.get_logger(__name__)

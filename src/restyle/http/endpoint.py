@@ -9,7 +9,6 @@ import structlog
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from restyle.errors import RestyleError
 from restyle.http.actions import ACTIONS, Call
 from restyle.http.body import SMALL, check_headers, received
 from restyle.http.envelope import Refused, failure, later, respond
@@ -17,6 +16,7 @@ from restyle.http.gate import Proof, action_of, admit
 from restyle.http.service import Service
 from restyle.wire import schema
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldFault
 from restyle.wire.parse import NotAnObjectError, parse
 from restyle.wire.signature import HEADER, Json

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from fastapi import Response
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.schema import MAX_REQUEST_UUID, Answer
 from restyle.wire.signature import Json
 

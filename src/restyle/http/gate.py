@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from restyle.accounts.keys import Key, KeyStore
-from restyle.errors import RestyleError
 from restyle.http.limits import Rate
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldFault, shown
 from restyle.wire.schema import REQUESTS, Request
 from restyle.wire.signature import HEADER, HEADER_SECONDS, Json, header_time, matches, same_text, sign_header

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.process_collector import ProcessCollector
 
 from restyle.database import reading, tasks
-from restyle.tasks.store import TaskStore
+from restyle.queue.store import TaskStore
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pybase64
 
-from restyle.errors import RestyleError
 from restyle.images.decode import check_header, decode
 from restyle.images.limits import Limits
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 DATA_URL = re.compile(r"\s*data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 WHITE_SPACE = str.maketrans("", "", " \t\r\n\f\v")

@@ -5,11 +5,11 @@ from functools import partial
 
 from fastapi import Request, Response
 
-from restyle.errors import RestyleError
 from restyle.http.envelope import HEADERS, Refused
 from restyle.http.links import gone
 from restyle.http.service import Service
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 POLICY = "default-src 'none'; sandbox"
 """For a browser that is led to believe that a picture is a page."""

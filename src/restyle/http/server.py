@@ -10,13 +10,13 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from restyle.errors import RestyleError
 from restyle.http.app import create_app
 from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 BACKLOG = 512
 LINGER_SECONDS = 3

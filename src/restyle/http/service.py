@@ -11,11 +11,11 @@ from restyle.http.limits import Budget, Lanes, Rate
 from restyle.http.links import Links
 from restyle.http.metrics import Metrics
 from restyle.models.registry import Registry
+from restyle.queue.dispatch import Dispatcher
+from restyle.queue.engines import resolve
+from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.storage import Storage, open_storage
-from restyle.tasks.dispatch import Dispatcher
-from restyle.tasks.engines import resolve
-from restyle.tasks.store import TaskStore
 from restyle.wire.fields import Limits
 
 

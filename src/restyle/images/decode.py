@@ -20,12 +20,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from restyle.errors import RestyleError
 from restyle.images.colour import UnsupportedColour, to_srgb
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
 from restyle.images.whole import is_whole, png_chunks
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 """The decoders that are ever tried. Pillow knows forty more; each is one more way in."""

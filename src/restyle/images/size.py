@@ -1,7 +1,7 @@
 """The size of a result whose size nobody gave."""
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 SMALLEST, LARGEST = 64, 2560
 

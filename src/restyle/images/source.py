@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from restyle.errors import RestyleError
 from restyle.images.decode import decode, from_image
 from restyle.images.encode import encode_png
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 Source = str | PathLike[str] | bytes | bytearray | memoryview | Image.Image | npt.NDArray[Any]
 """A path, the bytes of an image file, a Pillow image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4) in sRGB."""

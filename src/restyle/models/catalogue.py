@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import tomli_w
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 MAX_CODE = 128
 

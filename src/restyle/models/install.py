@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 from pkgutil import resolve_name
 from typing import Any
 
-from restyle.errors import RestyleError
 from restyle.models.catalogue import MAX_CODE, Architecture, Catalogue, Entry, Kind
 from restyle.models.detect import detect
 from restyle.models.detected import Detected
 from restyle.models.scan import Advance, Scanned, files_of, scan
 from restyle.models.tensors import refusal
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldFault
 from restyle.wire.schema import InferenceParams
 

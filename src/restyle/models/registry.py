@@ -14,10 +14,10 @@ import structlog
 
 from restyle.engines.base import Feature
 from restyle.engines.neighbour.weights import INSTALL, weight_file
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.schema import InferenceParams
 
 log = structlog.get_logger(__name__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 Shape = tuple[int, ...]
 

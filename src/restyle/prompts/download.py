@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from restyle.errors import RestyleError
 from restyle.prompts.codes import ENGLISH
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 INDEX = "https://raw.githubusercontent.com/argosopentech/argospm-index/main/index.json"
 MIB = 1024 * 1024

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from restyle.errors import RestyleError
 from restyle.prompts.codes import ENGLISH, TRANSLATED
 from restyle.prompts.neural import ARGOS_PIECES, MARIAN_SOURCE, MARIAN_TARGET, MODEL_FOLDER, BackendError, Neural
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 RECORD = "installed.json"
 MIB = 1024 * 1024

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from restyle.bench import diffusion
+from benchmarks import diffusion
 from restyle.models.catalogue import Architecture
 from tests.support import checkpoints
 from tests.support.studio import Studio

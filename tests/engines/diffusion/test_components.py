@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from restyle.engines.diffusion import components, controlnet, vae
 from restyle.engines.diffusion.blueprint import NATIVE_SIDE
 from restyle.engines.diffusion.device import Device
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture, Entry, Kind
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support import checkpoints, ldm
 from tests.support.studio import SD15, Studio
 

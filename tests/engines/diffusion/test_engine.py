@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from restyle.engines.base import Adapter
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support.pictures import picture
 from tests.support.studio import RAW, STYLE, Studio, hyper, lora, word
 

@@ -8,9 +8,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from restyle.engines.diffusion.memory import Needs
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support.pictures import picture
 from tests.support.studio import Studio, lora
 

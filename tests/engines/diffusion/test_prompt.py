@@ -10,7 +10,7 @@ from restyle.engines.diffusion import components, embeddings, prompt
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.tokens import token_ids
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 from tests.support.checkpoints import LAYERS
 from tests.support.library import pipeline
 from tests.support.studio import Studio

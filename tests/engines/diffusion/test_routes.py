@@ -5,9 +5,9 @@ import pytest
 
 from restyle.engines.base import Pixels
 from restyle.engines.diffusion import controlnet, ipadapter
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support.studio import RAW, STYLE, Studio, lora
 
 

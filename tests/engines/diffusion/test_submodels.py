@@ -12,9 +12,9 @@ from restyle.engines.base import Adapter
 from restyle.engines.diffusion import components
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.lora import LoraRack
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support import adapters
 from tests.support.studio import SD15, Studio, hyper, lora, word
 

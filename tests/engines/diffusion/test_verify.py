@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from restyle.engines.diffusion import verify
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 from tests.support.studio import Studio
 
 

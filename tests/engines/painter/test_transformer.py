@@ -10,7 +10,7 @@ from skimage import data
 from restyle.engines.painter import weights
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
-from restyle.errors import RestyleError
+from restyle.wire.errors import RestyleError
 
 OPTIONS: dict[str, str | int] = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 2}
 

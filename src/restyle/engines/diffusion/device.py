@@ -8,9 +8,9 @@ import psutil
 import torch
 
 from restyle.engines.processor import has_bfloat16_tiles
-from restyle.errors import RestyleError
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

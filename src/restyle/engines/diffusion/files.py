@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Entry
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 Tensors = dict[str, torch.Tensor]
 

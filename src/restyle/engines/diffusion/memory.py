@@ -9,8 +9,8 @@ import torch
 
 from restyle.engines.diffusion.hires import Plan
 from restyle.engines.diffusion.vae import FACTOR, TILE, UNTILED
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 MIB = 1024 * 1024
 VAE_TENSORS = 2.6

@@ -16,9 +16,9 @@ from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.embeddings import Embedding
 from restyle.engines.diffusion.emphasis import parse
 from restyle.engines.diffusion.tokens import CONTEXT, END, START, token_ids
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 CHUNK = CONTEXT - 2
 BACKTRACK = 20

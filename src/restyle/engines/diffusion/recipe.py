@@ -11,9 +11,9 @@ from restyle.engines.diffusion.blueprint import NATIVE_SIDE
 from restyle.engines.diffusion.hires import Plan, refine_steps
 from restyle.engines.diffusion.samplers import SAMPLERS
 from restyle.engines.diffusion.strength import Strength, at
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 INJECTION = "style injection"
 IP_ADAPTER = "IP-Adapter"

@@ -28,9 +28,9 @@ from restyle.engines.diffusion.samplers import SAMPLERS, Schedule
 from restyle.engines.diffusion.shelf import Shelf
 from restyle.engines.diffusion.stock import Embeds
 from restyle.engines.diffusion.vae import FACTOR, decode, encode, padded
-from restyle.errors import RestyleError
 from restyle.images.pixels import Pixels
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 
 @dataclass(frozen=True, eq=False, slots=True)

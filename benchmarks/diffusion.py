@@ -1,0 +1,111 @@
+"""What the diffusion engine costs beside its networks: ``python -m benchmarks.diffusion MODELCODE [SIDE ...]``.
+
+Time is the processor's, of this process, so that a busy machine counts little; networks are timed inside the job that
+calls them. What sub-models and style injection do inside the UNet's layers counts as the UNet's.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import memory
+from benchmarks.report import Bar, Section, table
+from benchmarks.speed import noise
+from restyle.engines.base import Inference, Job
+from restyle.engines.diffusion import injection
+from restyle.engines.diffusion.engine import Diffusion, load
+from restyle.engines.diffusion.memory import Needs
+from restyle.settings import Settings
+
+STEPS = 20
+SIDE = 64
+MOST_PERCENT = 10
+ROUNDS = 3
+
+
+class Clock:
+    """Adds up the processor time that networks take, while they are called by whom they are."""
+
+    def __init__(self, networks: dict[str, Any]) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(networks, 0.0)
+        self._started = 0.0
+        self._hooks = [
+            hook
+            for name, network in networks.items()
+            for hook in (
+                network.register_forward_pre_hook(self._start),
+                network.register_forward_hook(self._stop(name)),
+            )
+        ]
+
+    def _start(self, module: Any, given: Any) -> None:
+        self._started = time.process_time()
+
+    def _stop(self, name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(module: Any, given: Any, output: Any) -> None:
+            self.seconds[name] += time.process_time() - self._started
+
+        return hook
+
+    def remove(self) -> None:
+        """Measure no more."""
+        for hook in self._hooks:
+            hook.remove()
+
+
+def overhead(engine: Diffusion, code: str, side: int = SIDE) -> tuple[float, dict[str, float]]:
+    """Seconds of a whole 20-step job of a model that is loaded, and of its networks in it; the best of several."""
+
+    def run(seed: int) -> tuple[float, dict[str, float]]:
+        # a new reference each time, so that its half is not at hand
+        job = Job(noise(side), noise(side, seed=seed), 0.5, (seed,), model=code, inference=Inference(STEPS))
+        clock = Clock({"UNet": found.unet, "VAE encoder": found.vae.encoder, "VAE decoder": found.vae.decoder})
+        start = time.process_time()
+        list(engine.convert(job, lambda fraction: None))
+        whole = time.process_time() - start
+        clock.remove()
+        return whole, clock.seconds
+
+    found: Any = engine.checkpoint(code)
+    run(0)
+    return min((run(seed) for seed in range(1, 1 + ROUNDS)), key=lambda measured: measured[0])
+
+
+def run(engine: Diffusion, code: str, side: int = SIDE) -> Section:
+    """The section of the report."""
+    whole, networks = overhead(engine, code, side)
+    ours = whole - sum(networks.values())
+    rows = [[name, f"{value:.3f} s", f"{value / whole:.1%}"] for name, value in networks.items()]
+    rows += [["the rest", f"{ours:.3f} s", f"{ours / whole:.1%}"], ["whole job", f"{whole:.3f} s", ""]]
+    section = Section(f"Diffusion: {code} at {side} x {side}, {STEPS} steps, style injection")
+    section.text = [table(["part", "processor time", "share"], rows)]
+    section.bars.append(Bar("outside UNet and VAE", 100 * ours / whole, MOST_PERCENT, unit=" %"))
+    return section
+
+
+def peak(engine: Diffusion, code: str, side: int) -> str:
+    """One picture of ``side`` squared: peak of this process beside what the weights and the calculation say."""
+    job = Job(noise(side), noise(512), 0.5, (1,), model=code, inference=Inference(6))
+    checkpoint = engine.checkpoint(code)
+    before = memory.current()
+    list(engine.convert(job, lambda fraction: None))
+    number = next(checkpoint.unet.parameters()).element_size()
+    kept = injection.kept_bytes(checkpoint.unet, checkpoint.architecture, number, job.inference.steps)
+    needed = Needs.of(checkpoint.unet, checkpoint.vae, number, 2, checkpoint.native, kept).bytes(side, side)
+    mib = 1024 * 1024
+    return f"{(memory.peak() - before) / mib:.0f} MiB above the loaded model, {needed / mib:.0f} MiB by calculation"
+
+
+def main() -> None:
+    """Print the section; with a side, the peak memory of a picture of that size as well."""
+    code, sides = sys.argv[1], [int(text) for text in sys.argv[2:]]
+    engine = load(Settings())
+    section = run(engine, code)
+    print(section.title, *section.text, *("  ".join(bar.row()) for bar in section.bars), sep="\n")
+    for side in sides:
+        print(f"{side} x {side}: {peak(engine, code, side)}")
+
+
+if __name__ == "__main__":
+    main()

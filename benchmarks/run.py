@@ -1,0 +1,79 @@
+"""The whole benchmark, or a part of it: what ``make bench`` runs."""
+
+import os
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks import metrics, pictures, protocol, report, service, speed, vgg
+from restyle.engines.base import Engine
+from restyle.engines.painter.engine import load
+from restyle.settings import Settings
+
+EVALUATION = "RESTYLE_BENCH_EVAL"
+
+
+class Part(StrEnum):
+    """What can be measured on its own."""
+
+    QUALITY = "quality"
+    SPEED = "speed"
+    SERVICE = "service"
+    NEIGHBOUR = "neighbour"
+
+
+USUAL = (Part.QUALITY, Part.SPEED, Part.SERVICE)
+"""What is measured unless told; the neighbour takes an hour and a half and needs the extra of its own."""
+
+
+def run(
+    out: Path,
+    *,
+    evaluation: Path | None = None,
+    full: bool = False,
+    pairs: int | None = None,
+    parts: Collection[Part] = USUAL,
+    log: Callable[[str], None] = print,
+) -> bool:
+    """Measure, write ``out/table.md`` (and sheets and results beside it), and say whether every bar is met.
+
+    ``evaluation``: folder with ``content/``, ``style/`` and perhaps ``peers/<method>/``; else what
+    ``RESTYLE_BENCH_EVAL`` names; else pictures that come with scikit-image and the repository. ``full``: every
+    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour, by default all. Raises ValueError
+    where pictures or libraries are missing.
+    """
+    named = os.environ.get(EVALUATION)
+    folder = evaluation or (Path(named) if named else None)
+    if {Part.QUALITY, Part.NEIGHBOUR} & set(parts):  # what may be missing is missed before minutes of measuring
+        gallery = pictures.gallery(folder)
+        scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
+    engine = load(Settings())
+    sections = []
+    if Part.SPEED in parts:
+        sections.append(speed.run(engine, log))
+    if Part.SERVICE in parts:
+        sections.append(service.run(engine, log))
+    if Part.QUALITY in parts:
+        sections.append(protocol.run(gallery, engine, scorer, out, full=full, log=log))
+    if Part.NEIGHBOUR in parts:
+        sections += _neighbour(gallery, engine, out, pairs, log)
+    report.write(out / "table.md", sections)
+    log(f"written: {out / 'table.md'}")
+    bars = [bar for section in sections for bar in section.bars]
+    for bar in bars:
+        log("  ".join(bar.row()))
+    return all(bar.met for bar in bars)
+
+
+def _neighbour(
+    gallery: pictures.Gallery, painter: Engine, out: Path, pairs: int | None, log: Callable[[str], None]
+) -> list[report.Section]:
+    if find_spec("torch") is None:
+        raise ValueError("the neighbour needs torch; install it with: pip install 'restyle[neighbour]'")
+    from benchmarks import curves, neighbour
+    from restyle.engines.neighbour.engine import load as load_neighbour
+
+    network = vgg.load()
+    engine = load_neighbour(Settings(data_dir=vgg.cache_dir()))
+    return [curves.run(gallery, engine, painter, network, out, count=pairs, log=log), neighbour.run(engine, log)]

@@ -1,0 +1,82 @@
+"""One service at a time supervises the tasks of a database."""
+
+import fcntl
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
+
+ADVISORY_LOCK = 0x7265_7375
+"""Number of the PostgreSQL advisory lock that a supervising service holds ("resu")."""
+
+
+class SupervisorLock:
+    """Held from :meth:`acquire` to :meth:`release`, or until the process ends, however it ends."""
+
+    def __init__(self, db: sa.Engine) -> None:
+        self._db = db
+        self._file: IO[str] | None = None
+        self._connection: sa.Connection | None = None
+
+    def acquire(self) -> None:
+        """Raises :class:`RestyleError` (5000) where another service holds it."""
+        taken = self._acquire_file() if self._db.dialect.name == "sqlite" else self._acquire_advisory()
+        if not taken:
+            where = self._db.url.render_as_string(hide_password=True)
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"another service already runs the tasks of {where}; stop it, or give this one its own",
+            )
+
+    def renew(self) -> None:
+        """Make sure that it is still held, or take it again. Raises as :meth:`acquire`."""
+        if self._file is not None:
+            return  # a file's lock lasts as long as the process
+        if self._connection is not None:
+            try:
+                self._connection.execute(sa.select(1))
+            except SQLAlchemyError:
+                self.release()
+            else:
+                return
+        self.acquire()
+
+    def release(self) -> None:
+        """Let another service have it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._connection is not None:
+            # The session may be gone, and the lock with it. Where it is not, closing it is seen by the server a moment
+            # later, which whoever comes next need not wait for.
+            with suppress(SQLAlchemyError):
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK)))
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _acquire_file(self) -> bool:
+        assert self._db.url.database is not None
+        database = Path(self._db.url.database)
+        file = database.with_name(database.name + ".service").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def _acquire_advisory(self) -> bool:
+        connection = self._db.connect().execution_options(isolation_level="AUTOCOMMIT")
+        taken: bool = connection.execute(sa.select(sa.func.pg_try_advisory_lock(ADVISORY_LOCK))).scalar_one()
+        if not taken:
+            connection.close()
+            return False
+        self._connection = connection
+        return True

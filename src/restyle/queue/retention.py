@@ -1,0 +1,131 @@
+"""Deletes what has had its time: inputs of ended tasks, expired results, old records. All times are in the database."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from queue import Empty, SimpleQueue
+
+import sqlalchemy as sa
+import structlog
+from obstore.exceptions import BaseError
+from sqlalchemy.exc import SQLAlchemyError
+
+from restyle.database import reading, requests, tasks, writing
+from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
+from restyle.queue.uid import created
+from restyle.settings import Settings
+from restyle.storage import INPUTS, RESULTS, Storage, input_prefix, result_prefix
+
+BATCH = 500
+SUBMISSION_SECONDS = 900
+"""Images are stored before their task is: after this long without a task there will be none."""
+
+log = structlog.get_logger(__name__)
+
+
+class Retention:
+    """A thread that sweeps every ``settings.sweep_seconds``, and cleans up after a task as soon as it has ended."""
+
+    def __init__(self, db: sa.Engine, storage: Storage, settings: Settings) -> None:
+        self._db = db
+        self._storage = storage
+        self._settings = settings
+        self._todo: SimpleQueue[str | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
+
+    def start(self) -> None:
+        """Sweep now, and again and again."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is asked for already; the rest is found by the next start's sweep."""
+        self._todo.put(None)
+        self._thread.join()
+
+    def ended(self, uid: str) -> None:
+        """The task may have ended: if so, its inputs go now, and with an Error what it drew until then."""
+        self._todo.put(uid)
+
+    def sweep(self) -> None:
+        """Delete all that is due."""
+        now = time.time()
+        with writing(self._db) as connection:
+            connection.execute(sa.delete(requests).where(requests.c.created <= now - REPEAT_SECONDS))
+        self._expire_results(now)
+        self._delete_records(now)
+        self._delete_orphans(now)
+
+    def _work(self) -> None:
+        next_sweep = time.monotonic()
+        while True:
+            try:
+                uid = self._todo.get(timeout=max(0, next_sweep - time.monotonic()))
+            except Empty:
+                uid = ""
+            if uid is None:
+                return
+            try:
+                if uid:
+                    self._clean(uid)
+                else:
+                    next_sweep = time.monotonic() + self._settings.sweep_seconds
+                    self.sweep()
+            except (SQLAlchemyError, BaseError, OSError):
+                log.exception("retention failed; the next sweep tries again", uid=uid or None)
+
+    def _expire_results(self, now: float) -> None:
+        due = sa.select(tasks.c.uid).where(tasks.c.swept.is_(False), tasks.c.expires <= now).limit(BATCH)
+        while uids := self._uids(due):
+            for uid in uids:
+                self._storage.delete_prefix(result_prefix(uid))
+            with writing(self._db) as connection:
+                done = sa.update(tasks).where(tasks.c.uid.in_(uids))
+                connection.execute(done.values(swept=True, images=[]))
+
+    def _delete_records(self, now: float) -> None:
+        due = sa.select(tasks.c.uid).where(tasks.c.finished <= now - self._settings.record_seconds).limit(BATCH)
+        while uids := self._uids(due):
+            for uid in uids:
+                self._storage.delete_prefix(input_prefix(uid))
+                self._storage.delete_prefix(result_prefix(uid))
+            with writing(self._db) as connection:
+                connection.execute(sa.delete(tasks).where(tasks.c.uid.in_(uids)))
+
+    def _delete_orphans(self, now: float) -> None:
+        """What a crash left behind between two steps: every folder in the storage is asked whose it is."""
+        for place, needed in ((INPUTS, UNFINISHED), (RESULTS, (*UNFINISHED, Status.FINISHED))):
+            names = _xids(self._storage.names(place))
+            while uids := list(islice(names, BATCH)):
+                status = self._status(uids)
+                for uid in uids:
+                    young = created(uid) > now - SUBMISSION_SECONDS
+                    if status[uid] not in needed if uid in status else not young:
+                        self._storage.delete_prefix(f"{place}{uid}/")
+
+    def _clean(self, uid: str) -> None:
+        match self._status([uid]).get(uid):
+            case Status.FINISHED:
+                self._storage.delete_prefix(input_prefix(uid))
+            case Status.ERROR:
+                self._storage.delete_prefix(input_prefix(uid))
+                self._storage.delete_prefix(result_prefix(uid))
+
+    def _status(self, uids: list[str]) -> dict[str, str]:
+        query = sa.select(tasks.c.uid, tasks.c.status).where(tasks.c.uid.in_(uids))
+        with reading(self._db) as connection:
+            return {row.uid: row.status for row in connection.execute(query)}
+
+    def _uids(self, query: sa.Select[tuple[str]]) -> list[str]:
+        with reading(self._db) as connection:
+            return list(connection.scalars(query))
+
+
+def _xids(names: Iterable[str]) -> Iterator[str]:
+    """The names that are task UIDs: what somebody else keeps in the same place is none of ours to delete."""
+    for name in names:
+        try:
+            created(name)
+        except ValueError:
+            continue
+        yield name

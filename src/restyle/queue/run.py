@@ -1,0 +1,52 @@
+"""One run of one task: from its stored images to its stored results."""
+
+from collections.abc import Callable
+
+from restyle.images.decode import decode
+from restyle.images.encode import encode_png
+from restyle.images.limits import Limits
+from restyle.queue.drawing import Drawing
+from restyle.queue.engines import Engines
+from restyle.queue.spec import Claim
+from restyle.settings import Settings
+from restyle.storage import Storage, result_key
+
+PREPARED = 0.04
+"""Progress once the images are decoded and fitted."""
+
+DRAWN = 0.9
+"""Of what then remains, the part that is drawing; the rest is encoding and storing."""
+
+
+def run(
+    claim: Claim, engines: Engines, storage: Storage, settings: Settings, report: Callable[[float], None]
+) -> tuple[str, ...]:
+    """Draw the task's images and store each, as it is done, under its :func:`restyle.storage.result_key`.
+
+    Returns what is to be added to the task's notices. ``report`` takes the fraction done, 0..1, and raises to stop the
+    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004), and whatever the engine raises.
+    """
+    spec, count = claim.spec, len(claim.seeds)
+    report(0)
+    limits = Limits.of(settings)
+    raw = decode(storage.get(spec.raw), limits, field="RawImageIndex")
+    report(PREPARED / 2)
+    style = decode(storage.get(spec.style), limits, field="StyleImageIndex")
+    drawing = Drawing.of(spec, claim.seeds, raw, style, engines)
+    del raw, style
+    drawn, stored = 0.0, 0
+
+    def tell() -> None:
+        report(PREPARED + (1 - PREPARED) * (DRAWN * drawn + (1 - DRAWN) * stored / count))
+
+    def draw(fraction: float) -> None:
+        nonlocal drawn
+        drawn = fraction
+        tell()
+
+    tell()
+    for pixels, text in drawing.images(draw):
+        storage.put(result_key(claim.uid, claim.claim, stored), encode_png(pixels, text))
+        stored += 1
+        tell()
+    return drawing.notices

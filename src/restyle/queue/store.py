@@ -1,0 +1,288 @@
+"""Tasks as clients see them: submitted, looked at, terminated."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from restyle.accounts import credits
+from restyle.database import accounts, reading, requests, tasks, writing
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
+
+REPEAT_SECONDS = 24 * 3600
+"""How long a ``request_uuid`` is remembered."""
+
+
+class Status(StrEnum):
+    """The wire's own names."""
+
+    QUEUING = "Queuing"
+    RUNNING = "Running"
+    FINISHED = "Finished"
+    ERROR = "Error"
+
+
+UNFINISHED = (Status.QUEUING, Status.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A task to be. Its images are stored already, under the uid's input keys.
+
+    ``body_digest`` is a digest of the request body that two bodies never share (SHA-256); ``seed`` the seed drawn or
+    sent, ``seeds`` one per image; ``spec`` is :meth:`restyle.queue.spec.Spec.to_json`.
+    """
+
+    account_id: int
+    action: str
+    request_uuid: str | None
+    body_digest: bytes
+    cost: int
+    seed: int
+    seeds: tuple[int, ...]
+    spec: Mapping[str, Any]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A task as its owner sees it. Times are Unix seconds; ``images`` storage keys, empty once expired.
+
+    ``queue_position`` counts from 1 and is None unless the task is Queuing; ``progress`` is 0..1.
+    """
+
+    uid: str
+    action: str
+    status: Status
+    seed: int
+    seeds: tuple[int, ...]
+    cost: int
+    progress: float
+    queue_position: int | None
+    images: tuple[str, ...]
+    error_code: int
+    error_message: str
+    notices: tuple[str, ...]
+    created: float
+    started: float | None
+    finished: float | None
+    expires: float | None
+
+
+class TaskStore:
+    """The clients' side of the task table; :class:`restyle.queue.claims.Claims` is the workers'."""
+
+    def __init__(self, db: sa.Engine, settings: Settings) -> None:
+        self._db = db
+        self._settings = settings
+
+    def find_repeat(self, account_id: int, request_uuid: str | None, body_digest: bytes) -> str | None:
+        """The uid that an earlier submission with this ``request_uuid`` got; None if there is none in the last 24 h.
+
+        Raises :class:`RestyleError` (4010) where that one had another body.
+        """
+        if not request_uuid:
+            return None
+        with reading(self._db) as connection:
+            return _repeat(connection, account_id, request_uuid, body_digest)
+
+    def submit(self, uid: str, submission: Submission) -> str:
+        """Accept the task: its row, its credits and its ``request_uuid`` in one transaction.
+
+        Returns ``uid``, or the uid of the submission that this one repeats (the caller then deletes the images it
+        stored under its own). Raises :class:`RestyleError`: 4007, 4009, 4010.
+        """
+        account_id, now = submission.account_id, time.time()
+        with writing(self._db) as connection:
+            # Submissions of one account follow each other from here on, so what is counted below stays true.
+            lock = sa.select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
+            connection.execute(lock).scalar_one()
+            if submission.request_uuid:
+                repeat = _repeat(connection, account_id, submission.request_uuid, submission.body_digest)
+                if repeat is not None:
+                    return repeat
+            self._check_room(connection, account_id)
+            credits.charge(connection, account_id, submission.cost)
+            row = {
+                "uid": uid,
+                "account_id": account_id,
+                "action": submission.action,
+                "status": Status.QUEUING,
+                "seed": submission.seed,
+                "seeds": list(submission.seeds),
+                "cost": submission.cost,
+                "spec": dict(submission.spec),
+                "notices": list(submission.notices),
+                "images": [],
+                "created": now,
+            }
+            connection.execute(sa.insert(tasks).values(row))
+            if submission.request_uuid:
+                same = (requests.c.account_id == account_id) & (requests.c.request_uuid == submission.request_uuid)
+                connection.execute(sa.delete(requests).where(same))  # one of more than 24 h ago
+                request = {
+                    "account_id": account_id,
+                    "request_uuid": submission.request_uuid,
+                    "body_digest": submission.body_digest,
+                    "uid": uid,
+                    "created": now,
+                }
+                connection.execute(sa.insert(requests).values(request))
+        return uid
+
+    def details(self, account_id: int, uids: Sequence[str]) -> list[TaskRecord]:
+        """The tasks in the order asked. Raises :class:`RestyleError` (4006) naming one that is not the account's."""
+        query = sa.select(tasks).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
+        with reading(self._db) as connection:
+            rows = {row.uid: row for row in connection.execute(query)}
+            positions: dict[str, int] = {}
+            if any(row.status == Status.QUEUING for row in rows.values()):
+                positions = _positions(connection, account_id)
+        for uid in uids:
+            if uid not in rows:
+                raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} not found", field="TaskUIDList")
+        now = time.time()
+        return [_record(rows[uid], positions.get(uid), now) for uid in uids]
+
+    def unfinished(self, account_id: int) -> list[str]:
+        """The uids of the account's Queuing and Running tasks, oldest first."""
+        query = sa.select(tasks.c.uid).where(tasks.c.account_id == account_id, tasks.c.status.in_(UNFINISHED))
+        with reading(self._db) as connection:
+            return list(connection.scalars(query.order_by(tasks.c.id)))
+
+    def terminate(self, account_id: int, uid: str) -> None:
+        """End the task as Error 5104 and return its credits. Raises :class:`RestyleError`: 4006, 4011.
+
+        Tell :meth:`restyle.queue.dispatch.Dispatcher.cancel` next, which stops the work.
+        """
+        with writing(self._db) as connection:
+            mine = (tasks.c.account_id == account_id) & (tasks.c.uid == uid)
+            status = connection.execute(sa.select(tasks.c.status).where(mine)).scalar_one_or_none()
+            if status is None:
+                raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} not found", field="TaskUID")
+            if not end_in_error(connection, mine, Code.TERMINATED, Code.TERMINATED.meaning):
+                raise RestyleError(Code.TASK_ENDED, f"task {uid} has ended already", field="TaskUID")
+
+    def result(self, uid: str, index: int) -> str | None:
+        """Storage key of image ``index`` of a task, whoever asks; None once it has expired.
+
+        Raises :class:`RestyleError` (4006) for a task or an index that does not exist.
+        """
+        query = sa.select(tasks.c.images, tasks.c.seeds, tasks.c.status, tasks.c.expires).where(tasks.c.uid == uid)
+        with reading(self._db) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None or row.status != Status.FINISHED or not 0 <= index < len(row.seeds):
+            raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
+        if row.expires <= time.time() or index >= len(row.images):
+            return None
+        return str(row.images[index])
+
+    def counts(self) -> dict[Status, int]:
+        """How many tasks of all accounts are Queuing and Running now."""
+        query = sa.select(tasks.c.status, sa.func.count()).where(tasks.c.status.in_(UNFINISHED))
+        with reading(self._db) as connection:
+            found = {Status(status): count for status, count in connection.execute(query.group_by(tasks.c.status))}
+        return {status: found.get(status, 0) for status in UNFINISHED}
+
+    def _check_room(self, connection: sa.Connection, account_id: int) -> None:
+        count = sa.select(sa.func.count()).select_from(tasks)
+        own = count.where(tasks.c.account_id == account_id, tasks.c.status.in_(UNFINISHED))
+        limit = self._settings.max_unfinished_tasks
+        if connection.execute(own).scalar_one() >= limit:
+            raise RestyleError(Code.QUEUE_FULL, f"the account has {limit} unfinished tasks, the most it may have")
+        limit = self._settings.max_queued_tasks
+        if connection.execute(count.where(tasks.c.status == Status.QUEUING)).scalar_one() >= limit:
+            raise RestyleError(Code.QUEUE_FULL, f"{limit} tasks of all accounts are queued, the most the service takes")
+
+
+def end_in_error(connection: sa.Connection, which: sa.ColumnElement[bool], code: Code, message: str) -> bool:
+    """End the unfinished task that ``which`` selects, and return its credits, in the caller's transaction.
+
+    False, and nothing is changed, where no such task is unfinished.
+    """
+    end = (
+        sa.update(tasks)
+        .where(which, tasks.c.status.in_(UNFINISHED))
+        .values(status=Status.ERROR, error_code=code, error_message=message, finished=time.time(), claim=None)
+        .returning(tasks.c.account_id, tasks.c.cost)
+    )
+    row = connection.execute(end).one_or_none()
+    if row is None:
+        return False
+    credits.refund(connection, row.account_id, row.cost)
+    return True
+
+
+def _repeat(connection: sa.Connection, account_id: int, request_uuid: str, body_digest: bytes) -> str | None:
+    query = sa.select(requests.c.uid, requests.c.body_digest).where(
+        requests.c.account_id == account_id,
+        requests.c.request_uuid == request_uuid,
+        requests.c.created > time.time() - REPEAT_SECONDS,
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    if row.body_digest != body_digest:
+        raise RestyleError(
+            Code.REQUEST_REUSED,
+            f"request_uuid {request_uuid} came with another body before; a new request needs a new one",
+            field="request_uuid",
+        )
+    return str(row.uid)
+
+
+def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
+    """Place in the round robin of each queued task of the account: exact, if nothing else is submitted.
+
+    The n-th task of an account starts after the first n of every account whose turn comes before, and the first n - 1
+    of every account whose turn comes after.
+    """
+    queued = tasks.c.status == Status.QUEUING
+    own = sa.select(tasks.c.uid).where(queued, tasks.c.account_id == account_id).order_by(tasks.c.id)
+    uids = list(connection.scalars(own))
+    query = (
+        sa.select(tasks.c.account_id, sa.func.count(), accounts.c.served)
+        .join_from(tasks, accounts)
+        .where(queued)
+        .group_by(tasks.c.account_id, accounts.c.served)
+    )
+    lengths = {account: (count, (served, account)) for account, count, served in connection.execute(query)}
+    if account_id not in lengths:
+        return {}
+    turn = lengths.pop(account_id)[1]
+    before = Counter(count for count, other in lengths.values() if other < turn)
+    after = Counter(count for count, other in lengths.values() if other > turn)
+    return {
+        uid: n
+        + sum(min(count, n) * times for count, times in before.items())
+        + sum(min(count, n - 1) * times for count, times in after.items())
+        for n, uid in enumerate(uids, start=1)
+    }
+
+
+def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
+    expired = row.expires is not None and row.expires <= now
+    return TaskRecord(
+        uid=row.uid,
+        action=row.action,
+        status=Status(row.status),
+        seed=row.seed,
+        seeds=tuple(row.seeds),
+        cost=row.cost,
+        progress=row.progress,
+        queue_position=position,
+        images=() if expired else tuple(row.images),
+        error_code=row.error_code,
+        error_message=row.error_message,
+        notices=tuple(row.notices),
+        created=row.created,
+        started=row.started,
+        finished=row.finished,
+        expires=row.expires,
+    )
