@@ -18,7 +18,8 @@ import httpx
 import numpy as np
 
 from restyle.engines.base import Engine, Job
-from restyle.models.catalogue import Catalogue, Entry, Kind
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Kind
 from restyle.models.registry import INSTALL_DIFFUSION, Registry, not_installed
 from restyle.models.scan import size_of
 from restyle.queue.engines import Engines, resolve

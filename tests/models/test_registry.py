@@ -7,7 +7,8 @@ import pytest
 from restyle.engines.base import Feature
 from restyle.engines.neighbour.weights import weight_file
 from restyle.models import registry as registry_module
-from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
 from restyle.settings import Settings
 from restyle.wire.codes import Code

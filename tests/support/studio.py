@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from restyle.conversion.defaults import checked_defaults
 from restyle.engines.base import Adapter, Description, Feature, Inference, Job, Pixels, Report
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.models.catalogue import Architecture, Catalogue, Entry
@@ -36,7 +37,7 @@ class Studio:
         if not self.files.exists():
             build(self.files)
             for path, wish in standard(self.files):
-                install(self.catalogue, path, wish)
+                install(self.catalogue, path, wish, check_defaults=checked_defaults)
         self.engine: Diffusion = load(self.settings)
         self._plain: dict[str, Pixels] = {}
 
@@ -69,7 +70,8 @@ class Studio:
     @contextmanager
     def registered(self, name: str, **wish: Any) -> Iterator[Entry]:
         """One more of the files, by its name, registered inside the block under that name."""
-        entry = install(self.catalogue, self.files / name, Wish(**{"code": name, **wish}))
+        wished = Wish(**{"code": name, **wish})
+        entry = install(self.catalogue, self.files / name, wished, check_defaults=checked_defaults)
         try:
             yield entry
         finally:

@@ -101,8 +101,10 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a model. It is checked whole; a running service sees it at once."""
+    from restyle.conversion.defaults import checked_defaults
     from restyle.models import install
-    from restyle.models.catalogue import Architecture, Catalogue, Kind
+    from restyle.models.catalogue import Catalogue
+    from restyle.models.kinds import Architecture, Kind
 
     catalogue = Catalogue.read(read_settings(data_dir=data_dir).data_dir)
     given = {"Steps": steps, "Sampler": sampler, "ClipSkip": clip_skip, "CFGScale": cfg_scale}
@@ -121,7 +123,7 @@ def add(
         control=_one_of("--control", control or "", ["", *install.CONTROLS]),
     )
     with _counting("checking", shown=not as_json) as begin:
-        entry = install.install(catalogue, path, wish, begin)
+        entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, begin=begin)
     if as_json:
         say_json(record_of(catalogue, entry))
         return
@@ -185,8 +187,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a model's files again, and draw with a main model: time, memory, three strengths, a contact sheet."""
-    from restyle.models.catalogue import Catalogue, Kind
+    from restyle.models.catalogue import Catalogue
     from restyle.models.install import verified
+    from restyle.models.kinds import Kind
 
     settings = read_settings(data_dir=data_dir)
     catalogue = Catalogue.read(settings.data_dir)
@@ -261,7 +264,7 @@ def _one_of(option: str, value: str, known: list[str]) -> str:
 
 
 def _hints(catalogue: "Catalogue", entry: "Entry") -> Iterator[str]:
-    from restyle.models.catalogue import Kind
+    from restyle.models.kinds import Kind
     from restyle.models.registry import INSTALL_DIFFUSION, not_installed
 
     if entry.kind is Kind.MAIN and not_installed():

@@ -28,7 +28,7 @@ def bytes_of(size: int | None) -> str:
 
 def record_of(catalogue: "Catalogue", entry: "Entry") -> dict[str, Any]:
     """An entry for people and programs, in the wire's spelling where the wire has a word."""
-    from restyle.models.catalogue import Kind
+    from restyle.models.kinds import Kind
 
     chosen = entry.kind in (Kind.VAE, Kind.IP_ADAPTER, Kind.CONTROLNET)
     return {

@@ -4,18 +4,16 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from pkgutil import resolve_name
 from typing import Any
 
-from restyle.models.catalogue import MAX_CODE, Architecture, Catalogue, Entry, Kind
+from restyle.models.catalogue import MAX_CODE, Catalogue, Entry
 from restyle.models.detect import detect
 from restyle.models.detected import Detected
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.scan import Advance, Scanned, files_of, scan
 from restyle.models.tensors import refusal
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.fields import FieldFault
-from restyle.wire.schema import InferenceParams
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -30,17 +28,12 @@ MOST_BYTES = {
     Kind.CONTROLNET: 16 * GIB,
 }
 """The largest file of each kind: several times the largest in use."""
-WEIGHED = {
-    Kind.MAIN: frozenset({"Steps", "Sampler", "ClipSkip", "CFGScale"}),
-    Kind.LORA: frozenset({"LoraWeight"}),
-    Kind.HYPERNETWORK: frozenset({"LoraWeight"}),
-}
-"""The InferenceParams that mean something to each kind; to the others none does."""
-SAMPLERS = "restyle.engines.diffusion.samplers:NAMES"
 CONTROLS = ("canny", "tile")
 """What a ControlNet can be shown without a further network: the raw image's edges, or the raw image itself."""
 WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
+CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
+"""Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,12 @@ class Wish:
 
 
 def install(
-    catalogue: Catalogue, path: Path, wish: Wish, begin: Callable[[int], Advance] = lambda total: lambda count: None
+    catalogue: Catalogue,
+    path: Path,
+    wish: Wish,
+    *,
+    check_defaults: CheckDefaults,
+    begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """Check ``path`` in every way and register it. ``begin`` is told how many bytes are read and returns their counter.
 
@@ -72,7 +70,7 @@ def install(
     _check_code(catalogue, wish.code)
     found = settled(path, detect(path), wish)
     _check_size(path, found.kind)
-    defaults = checked_defaults(found.kind, wish.defaults)
+    defaults = check_defaults(found.kind, wish.defaults)
     if wish.trigger_words and found.kind not in WORDED:
         raise _unfit("trigger", f"a model of kind {found.kind} has no trigger words")
     entry = Entry(
@@ -125,22 +123,6 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     elif wish.control:
         raise _unfit("control", "only a ControlNet has one")
     return replace(found, architecture=architecture, facts=facts)
-
-
-def checked_defaults(kind: Kind, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """``defaults`` as the wire reads them. Raises RestyleError (230) for what is out of range or means nothing."""
-    for name in defaults:
-        if name not in WEIGHED.get(kind, ()):
-            raise _unfit(name, f"it means nothing to a model of kind {kind}")
-    try:
-        params = InferenceParams.read(defaults)
-    except FieldFault as fault:
-        raise RestyleError(fault.code, fault.message, field=fault.field) from None
-    if "Sampler" in defaults:
-        names: tuple[str, ...] = resolve_name(SAMPLERS)
-        if params.Sampler not in names:
-            raise _unfit("Sampler", f'it is "{params.Sampler[:48]}"; give one of {", ".join(names)}')
-    return {name: getattr(params, name) for name in params.given()}
 
 
 def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:

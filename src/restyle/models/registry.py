@@ -14,7 +14,8 @@ import structlog
 
 from restyle.engines.base import Feature
 from restyle.engines.neighbour.weights import INSTALL, weight_file
-from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Architecture, Kind
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError

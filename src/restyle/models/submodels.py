@@ -5,8 +5,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from restyle.models.catalogue import Architecture, Kind
 from restyle.models.detected import Detected, agreed, by_width
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.tensors import Shape, Tensors, refusal
 
 DOWN = re.compile(r"[._](?:lora_down|lora_A|lora\.down|lora_linear_layer\.down)(?:\.default)?\.weight$")
