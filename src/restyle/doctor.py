@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 
 from restyle.engines.base import Engine, Job
 from restyle.models.catalogue import Catalogue, Entry
@@ -240,11 +241,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _memory(settings: Settings) -> Iterator[Finding]:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except FileNotFoundError:
-        return  # not Linux; there is no portable word on available memory
-    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    free = psutil.virtual_memory().available
     wanted = settings.workers * WORKER_BYTES
     mend = f"{settings.workers} workers want {wanted / MIB:,.0f} MiB; set RESTYLE_WORKERS lower, or end other programs"
     yield _finding("memory", free >= wanted, f"{free / MIB:,.0f} MiB available", mend)
