@@ -62,7 +62,7 @@ def condition(kind: str, pixels: Pixels) -> torch.Tensor:
 
 
 def canny(pixels: Pixels) -> Pixels:
-    """Edges as white lines one pixel wide on black (Canny 1986), uint8 (H, W, 3), by the detector that the networks learned with."""
+    """Edges (Canny 1986) by the detector that the networks learned with: white on black, uint8 (H, W, 3)."""
     edges: Pixels = _opencv().Canny(np.ascontiguousarray(pixels), LOW, HIGH)
     return np.repeat(edges[..., None], 3, axis=2)
 
