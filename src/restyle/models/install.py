@@ -3,14 +3,17 @@
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from restyle.models.catalogue import MAX_CODE, Catalogue, Entry
 from restyle.models.detect import detect
 from restyle.models.detected import Detected
+from restyle.models.files.adopt import adopt
+from restyle.models.files.part import check_space, held
+from restyle.models.files.verify import Advance
 from restyle.models.kinds import Architecture, Kind
-from restyle.models.scan import Advance, Scanned, files_of, scan
+from restyle.models.scan import Scanned, files_of, scan
 from restyle.models.tensors import refusal
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -201,22 +204,22 @@ def _bytes(path: Path) -> int:
 def _copied(catalogue: Catalogue, entry: Entry, begin: Callable[[int], Advance]) -> Entry:
     """Copy first, then check the copy, which nobody else writes to."""
     store = catalogue.folder / "files"
-    store.mkdir(parents=True, exist_ok=True)
     incoming = store / f"incoming-{entry.path.name}"
-    _delete(incoming)
-    try:
-        _copy(entry.path, incoming)
-        if detect(incoming).kind is not entry.kind:
-            raise refusal(entry.path, "it changed while it was copied")
-        scanned: Scanned = scan(incoming, begin(_bytes(incoming)))
-        place = store / f"{scanned.sha256[:12]}-{entry.path.name}"
-        if place.exists():
-            raise refusal(entry.path, f"the same file is there already, as {place.name}")
-        entry = replace(entry, path=place, sha256=scanned.sha256, size=scanned.size)
-        incoming.rename(place)
-    except BaseException:
-        _delete(incoming)
-        raise
+    with held(store / entry.path.name):
+        _delete(incoming)  # of a run that was ended
+        try:
+            _copy(entry.path, incoming)
+            if detect(incoming).kind is not entry.kind:
+                raise refusal(entry.path, "it changed while it was copied")
+            scanned: Scanned = scan(incoming, begin(_bytes(incoming)))
+            place = store / f"{scanned.sha256[:12]}-{entry.path.name}"
+            if place.exists():
+                raise refusal(entry.path, f"the same file is there already, as {place.name}")
+            entry = replace(entry, path=place, sha256=scanned.sha256, size=scanned.size)
+            incoming.rename(place)
+        except BaseException:
+            _delete(incoming)
+            raise
     try:
         catalogue.add(entry)
     except RestyleError:
@@ -227,12 +230,11 @@ def _copied(catalogue: Catalogue, entry: Entry, begin: Callable[[int], Advance])
 
 def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
-        shutil.copyfile(source, target)
+        adopt(source, target)
         return
+    check_space(target, _bytes(source))
     for file in files_of(source):
-        place = target / PurePosixPath(file.relative_to(source))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, place)
+        adopt(file, target / file.relative_to(source))
 
 
 def _delete(path: Path) -> None:

