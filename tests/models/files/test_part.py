@@ -52,3 +52,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     for block in (part_of(tmp_path / "way" / "file"), held(tmp_path / "way" / "file")):
         with pytest.raises(RestyleError, match=r"cannot write .*/way/file: .*; its folder must be writable"), block:
             pass
+
+
+def test_a_file_that_others_wrote_to_is_not_placed(tmp_path: Path) -> None:
+    """As where a file system grants the same lock to everybody."""
+    target = tmp_path / "file"
+    with part_of(target) as part:
+        part.write(b"mine")
+        with part.path.open("ab") as theirs:
+            theirs.write(b"theirs")
+        with pytest.raises(RestyleError, match="has 10 bytes, not the 4 that came"):
+            part.place()
+    assert not target.exists()

@@ -89,6 +89,14 @@ class Part:
         """Put the file into its place, on the disk with its name, and let go of it."""
         with writing(self.target):
             os.fsync(self._file.fileno())
+            written = os.fstat(self._file.fileno()).st_size
+        if written != self.size:  # some network file systems grant a lock to everybody
+            self.drop()
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"{self.path} has {written:,} bytes, not the {self.size:,} that came: another program wrote to it",
+            )
+        with writing(self.target):
             os.replace(self.path, self.target)
             self.drop()
             folder = os.open(self.target.parent, os.O_RDONLY)
