@@ -25,7 +25,22 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address to bind. Loopback unless told, because keys travel in the body."
     )
     port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
-    public_url: str = Field("", description="Base of result URLs; empty means the address by which the client came.")
+    public_url: str = Field(
+        "", description="Base of result URLs; empty means the address that the client asked for (its Host header)."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks of reverse proxies, whose X-Forwarded-For and -Proto are believed.",
+    )
+    max_connections: int = Field(1000, ge=8, description="Open connections; past it the slowest gives way to the next.")
+    head_seconds: float = Field(10, gt=0, description="Time in which the line and headers of a request must arrive.")
+    idle_seconds: float = Field(30, gt=0, description="How long a connection may stay open between two requests.")
+    body_seconds: float = Field(
+        15, gt=0, description="Time that a body may take besides one second for each 8 KiB of it."
+    )
+    write_seconds: float = Field(
+        20, gt=0, description="A client that has not taken the last 64 KiB of an answer by then is dropped."
+    )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
     registry: str = Field(
@@ -46,6 +61,8 @@ class Settings(BaseSettings):
     max_bodies_bytes: int = Field(
         192 * MIB, ge=1024, description="Memory for bodies in flight, each counted twice its size; more wait."
     )
+    max_bodies_per_address: int = Field(16, ge=1, description="Bodies over 64 KiB from one address at once; more wait.")
+    max_results_per_address: int = Field(32, ge=1, description="Results sent to one address at once; more wait.")
     max_images: int = Field(16, ge=2, le=1024, description="Most images in one request.")
     max_image_bytes: int = Field(40_000_000, ge=1024, description="Largest encoded image.")
     max_image_pixels: int = Field(

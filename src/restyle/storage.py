@@ -1,6 +1,6 @@
 """Objects: the images that go in and come out, in a local folder or an object store."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +13,9 @@ from restyle.wire.errors import RestyleError
 
 INPUTS = "inputs/"
 RESULTS = "results/"
+
+PIECE_BYTES = 64 * 1024
+"""Of an object that is streamed."""
 
 
 def input_prefix(uid: str) -> str:
@@ -48,6 +51,14 @@ class Storage:
     def get(self, key: str) -> bytes:
         """The bytes under ``key``. Raises :class:`FileNotFoundError`."""
         return bytes(obstore.get(self._store, key).bytes())
+
+    async def stream(self, key: str) -> tuple[int, AsyncIterator[bytes]]:
+        """How many bytes are under ``key``, and those in pieces as they are asked for.
+
+        Raises :class:`FileNotFoundError`.
+        """
+        found = await obstore.get_async(self._store, key)
+        return found.meta["size"], aiter(found.stream(min_chunk_size=PIECE_BYTES))
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete everything under ``prefix``, which ends in a slash. Nothing there is well, too."""

@@ -14,6 +14,7 @@ from restyle.database import reading
 from restyle.http import metrics
 from restyle.http.endpoint import endpoint
 from restyle.http.envelope import HEADERS, Refused, failure, respond
+from restyle.http.links import base_of
 from restyle.http.openapi import document
 from restyle.http.page import POLICY, page
 from restyle.http.results import result
@@ -41,7 +42,9 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
         finally:
             await asyncio.to_thread(service.close)
 
-    app = FastAPI(title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.add_exception_handler(HTTPException, _no_such_way)
     app.add_exception_handler(RestyleError, _refused)
     app.add_exception_handler(Exception, _broken)
@@ -50,8 +53,8 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
     async def _(request: Request) -> Response:
         return await endpoint(_service(app), request)
 
-    @app.api_route("/results/{uid}/{index:int}.png", methods=["GET", "HEAD"])
-    async def _(request: Request, uid: str, index: int) -> Response:
+    @app.api_route("/results/{uid}/{index}.png", methods=["GET", "HEAD"])
+    async def _(request: Request, uid: str, index: str) -> Response:
         return await result(_service(app), request, uid, index)
 
     @app.get("/healthz")
@@ -71,7 +74,7 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
 
     @app.get("/openapi.json")
     async def _(request: Request) -> Response:
-        return Response(document(settings.public_url or str(request.base_url)), media_type="application/json")
+        return Response(document(base_of(request, settings.public_url)), media_type="application/json", headers=HEADERS)
 
     @app.get("/docs")
     async def _() -> Response:

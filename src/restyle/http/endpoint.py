@@ -12,7 +12,8 @@ from starlette.requests import ClientDisconnect
 from restyle.http.actions import ACTIONS, Call
 from restyle.http.body import SMALL, check_headers, received
 from restyle.http.envelope import Refused, failure, later, respond
-from restyle.http.gate import Proof, action_of, admit
+from restyle.http.gate import Proof, action_of, admit, names_key
+from restyle.http.links import base_of
 from restyle.http.service import Service
 from restyle.wire import schema
 from restyle.wire.codes import Code
@@ -70,7 +71,13 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
     """Run the action. The event loop only moves bytes: what takes longer than a millisecond happens in threads."""
     check_headers(request.headers)
     header = request.headers.get(HEADER)
-    async with received(request, service.bodies, service.settings.max_body_bytes) as raw:
+    limits = service.settings
+    base_url = base_of(request, limits.public_url)
+
+    async def names_known_key(head: bytes) -> bool:
+        return await service.lanes.run(partial(names_key, head, service.keys), heavy=False)
+
+    async with received(request, service.bodies, limits.max_body_bytes, limits.body_seconds, names_known_key) as raw:
         exchange.size = len(raw)
         large = exchange.size > SMALL
         read = partial(_parse, raw, header is None)
@@ -86,8 +93,7 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
                 DRAIN_RETRY_SECONDS,
             )
         proof = None if header is None else Proof(header, raw)
-        base_url = service.settings.public_url or str(request.base_url)
-        work = partial(_act, service, exchange, action, proof, base_url.rstrip("/"))
+        work = partial(_act, service, exchange, action, proof, base_url)
         return await service.lanes.run(work, heavy=large or submits)
 
 

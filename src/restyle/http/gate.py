@@ -1,5 +1,6 @@
 """Who sends this request, and may they? Every check between a parsed body and the fields of its action."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldFault, shown
 from restyle.wire.schema import REQUESTS, Request
 from restyle.wire.signature import HEADER, HEADER_SECONDS, Json, header_time, matches, same_text, sign_header
+
+NAMED = re.compile(rb'"PublicKey"\s*:\s*"([A-Za-z0-9]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,16 @@ def action_of(body: Mapping[str, Json]) -> type[Request]:
             Code.ACTION_NOT_FOUND, f"no action is called {shown(name)}; there are {known}", field="Action"
         )
     return REQUESTS[name]
+
+
+def names_key(head: bytes, keys: KeyStore) -> bool:
+    """Whether the beginning of a body seems to name a key that is in use.
+
+    That decides who waits longer and nothing else: fields come in any order, and a public key is no secret.
+    """
+    named = NAMED.search(head)
+    key = keys.find(named[1].decode()) if named is not None else None
+    return key is not None and not key.disabled
 
 
 def admit(body: Mapping[str, Json], keys: KeyStore, rate: Rate, proof: Proof | None) -> Key:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import sqlalchemy as sa
+import structlog
 
 from restyle.accounts.keys import KeyStore
 from restyle.database import open_database
-from restyle.http.limits import Budget, Lanes, Rate
+from restyle.http.budget import Budget
+from restyle.http.limits import Lanes, Rate, Turns
 from restyle.http.links import Links
 from restyle.http.metrics import Metrics
 from restyle.models.registry import Registry
@@ -17,6 +19,10 @@ from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.storage import Storage, open_storage
 from restyle.wire.fields import Limits
+
+CLOSE_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -34,6 +40,7 @@ class Service:
     metrics: Metrics
     rate: Rate
     bodies: Budget
+    downloads: Turns
     lanes: Lanes
     field_limits: Limits
     draining: bool = False
@@ -66,7 +73,8 @@ class Service:
             links=Links(keys.derive(b"result links")),
             metrics=Metrics(db, tasks),
             rate=Rate(settings.requests_per_minute),
-            bodies=Budget(settings.max_bodies_bytes),
+            bodies=Budget(settings.max_bodies_bytes, settings.max_bodies_per_address),
+            downloads=Turns(settings.max_results_per_address, settings.write_seconds),
             lanes=Lanes(),
             field_limits=Limits(
                 images=settings.max_images, prompts=settings.max_prompts, prompt_length=settings.max_prompt_length
@@ -82,7 +90,9 @@ class Service:
         self.dispatcher.stop(seconds)
 
     def close(self) -> None:
-        """Drain, then close the database."""
+        """Drain, then close the database. Waits ``CLOSE_SECONDS`` at most for requests that are being answered."""
         self.drain()
-        self.lanes.close()
+        left = self.lanes.close(CLOSE_SECONDS)
+        if left:
+            log.warning("requests were still under way at the end", threads=left)
         self.db.dispose()
