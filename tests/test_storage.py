@@ -1,3 +1,4 @@
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,22 @@ def test_what_was_put_is_got(storage: Storage) -> None:
     assert storage.get("inputs/a/0") == b"second"
     with pytest.raises(FileNotFoundError):
         storage.get("inputs/a/1")
+
+
+def test_what_was_put_is_streamed_in_pieces(storage: Storage) -> None:
+    content = bytes(range(256)) * 1000
+    storage.put("results/a/0", content)
+
+    async def scene() -> list[bytes]:
+        with pytest.raises(FileNotFoundError):
+            await storage.stream("results/a/1")
+        size, pieces = await storage.stream("results/a/0")
+        assert size == len(content)
+        return [piece async for piece in pieces]
+
+    pieces = asyncio.run(scene())
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) <= 65536
 
 
 def test_a_prefix_is_deleted_whole_and_alone(storage: Storage) -> None:
