@@ -126,6 +126,13 @@ def test_what_follows_a_body_is_the_next_request(brisk: RunningService) -> None:
     assert [answer.partition(b'"RetCode":')[2][:3] for answer in answers] == [b"220", b'0,"', b"220", b'0,"']
 
 
+@pytest.mark.parametrize("rest", [b"\x00\x01 no HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000])
+def test_a_request_is_answered_whatever_follows_it(brisk: RunningService, rest: bytes) -> None:
+    with connected(brisk) as raw:
+        send(raw, GET + rest)
+        assert status_of(to_the_end(raw)) == 200
+
+
 def test_an_answer_before_the_end_of_the_body_arrives(brisk: RunningService) -> None:
     """Closing at once would reset the connection, and with it what the client has not read yet."""
     with connected(brisk) as raw:

@@ -176,7 +176,7 @@ class _Http(HttpToolsProtocol):
 
     def is_waited_for(self) -> bool:
         """Whether it is for the client to go on, by sending or by reading."""
-        sending = not self._answering() or (not self._whole and not self.flow.read_paused)
+        sending = not self._answering() or (self._in_body() and not self.flow.read_paused)
         return sending or self.flow.write_paused
 
     def pace(self, now: float) -> tuple[float, float]:
@@ -190,11 +190,15 @@ class _Http(HttpToolsProtocol):
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    def _in_body(self) -> bool:
+        """Whether there is more to come of the body of the latest request."""
+        return not (self._whole or self._in_head)
+
     # ---- reading
 
     def appetite(self) -> int:
         """How many bytes may be read at once."""
-        if self._whole or self._in_head:
+        if not self._in_body():
             return HEAD_READ_BYTES
         return READ_BYTES if self._body_left is None else max(HEAD_READ_BYTES, min(self._body_left, READ_BYTES))
 
@@ -302,7 +306,7 @@ class _Http(HttpToolsProtocol):
         super().on_response_complete()
         if last:
             self._turn_of_client()
-            if not self._whole and not self._in_head:  # answered early: the rest of the body is passed over
+            if self._in_body():  # answered early: the rest of the body is passed over
                 self._unset_keepalive_if_required()
                 self._watch(LINGER_SECONDS, self.part)
         if self._held or self.flow.holding:
@@ -318,7 +322,7 @@ class _Http(HttpToolsProtocol):
         """Answer what is no request, and end the connection."""
         if self._answering():
             self._deaf = True
-            if self._whole:  # the answer to the request before comes first
+            if not self._in_body():  # the answer to the request before comes first
                 self.cycle.keep_alive = False
                 return
             self.cycle.disconnected = True  # for whoever reads that body
