@@ -12,7 +12,8 @@ import structlog
 import uvicorn
 
 from restyle.http.app import create_app
-from restyle.http.connection import Crowd
+from restyle.http.connection import connections
+from restyle.http.crowd import Crowd
 from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
@@ -42,7 +43,7 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     configure(settings)
     give_large_blocks_back()
     handles = _raise_handles()
-    crowd = Crowd(min(settings.max_connections, handles), settings.head_seconds, settings.write_seconds)
+    crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:
         service = Service.open(settings)
         config = uvicorn.Config(
@@ -52,7 +53,7 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
             server_header=False,
             lifespan="on",
             backlog=BACKLOG,
-            http=crowd.protocol,  # type: ignore[arg-type]
+            http=connections(crowd, settings.head_seconds, settings.write_seconds),  # type: ignore[arg-type]
             ws="none",
             timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]
             forwarded_allow_ips=settings.trusted_proxies,
