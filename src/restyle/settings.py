@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         50_000_000, ge=4096, le=178_000_000, description="Largest decoded image, checked before decoding."
     )
+    checkers: int = Field(2, ge=1, le=64, description="Processes that look at the pictures of submissions.")
+    check_seconds: float = Field(
+        2, gt=0, description="Processor time for one picture's look, and as much more for every 20 megapixels of it."
+    )
     max_prompts: int = Field(50, ge=0, description="Most prompts in one list.")
     max_prompt_length: int = Field(2000, ge=1, description="Longest prompt, in characters.")
     max_unfinished_tasks: int = Field(100, ge=1, description="Queuing and Running tasks one account may have.")

@@ -9,7 +9,6 @@ from restyle.accounts.keys import Key
 from restyle.engines.base import Feature
 from restyle.http.pictures import read_pictures
 from restyle.http.service import Service
-from restyle.images.limits import Limits
 from restyle.models.registry import MainModel, SubModel
 from restyle.queue.order import order
 from restyle.queue.store import Status, Submission, TaskRecord
@@ -48,7 +47,7 @@ def apply_reference_style(
         style=input_key(uid, request.StyleImageIndex),
     )
     used = {request.RawImageIndex, request.StyleImageIndex}
-    pictures = read_pictures(request.ImageList, sorted(used), Limits.of(service.settings))
+    pictures = read_pictures(request.ImageList, sorted(used), service.checkers, account_id)
     seeds = batch_seeds(request.Seed, request.BatchSize)
     steps = ordered.spec.inference.steps
     submission = Submission(

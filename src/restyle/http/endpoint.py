@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,9 +10,10 @@ import structlog
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
+from restyle.accounts.keys import Key
 from restyle.http.actions import ACTIONS, Call
 from restyle.http.body import SMALL, check_headers, received
-from restyle.http.envelope import Refused, failure, later, respond
+from restyle.http.envelope import Refused, failure, respond, stopping
 from restyle.http.gate import Proof, action_of, admit
 from restyle.http.service import Service
 from restyle.wire import schema
@@ -20,8 +22,6 @@ from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldFault
 from restyle.wire.parse import NotAnObjectError, parse
 from restyle.wire.signature import HEADER, Json
-
-DRAIN_RETRY_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -79,16 +79,16 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
         exchange.action = action.__name__
         submits = action is schema.ApplyReferenceStyle
         if submits and service.draining:
-            raise later(
-                503,
-                Code.QUEUE_FULL,
-                "the service is stopping and takes no new tasks; try again soon",
-                DRAIN_RETRY_SECONDS,
-            )
+            raise stopping()
         proof = None if header is None else Proof(header, raw)
         base_url = service.settings.public_url or str(request.base_url)
-        work = partial(_act, service, exchange, action, proof, base_url.rstrip("/"))
-        return await service.lanes.run(work, heavy=large or submits)
+        enter = partial(_enter, service, exchange, action, proof)
+        call = partial(Call, body=exchange.body, base_url=base_url.rstrip("/"))
+        if not submits:
+            return await service.lanes.run(lambda: _act(service, call, *enter()), heavy=large)
+        key, asked = await service.lanes.run(enter, heavy=True)
+        work = partial(_act, service, call, key, asked)
+        return await service.submissions.run(key.account_id, work)
 
 
 def _parse(raw: bytearray, use_up: bool) -> dict[str, Json]:
@@ -98,13 +98,17 @@ def _parse(raw: bytearray, use_up: bool) -> dict[str, Json]:
         raise Refused(400, Code.BODY_NOT_OBJECT, str(error)) from None
 
 
-def _act(
-    service: Service, exchange: Exchange, action: type[schema.Request], proof: Proof | None, base_url: str
-) -> schema.Answer:
+def _enter(
+    service: Service, exchange: Exchange, action: type[schema.Request], proof: Proof | None
+) -> tuple[Key, schema.Request]:
+    """Who asks, and for what."""
     key = admit(exchange.body, service.keys, service.rate, proof)
     exchange.public_key = key.public_key
-    request = action.read(exchange.body, service.field_limits)
-    answer = ACTIONS[action](service, Call(key, exchange.body, base_url), request)
+    return key, action.read(exchange.body, service.field_limits)
+
+
+def _act(service: Service, call: Callable[[Key], Call], key: Key, request: schema.Request) -> schema.Answer:
+    answer = ACTIONS[type(request)](service, call(key), request)
     answer.request_uuid = request.request_uuid
     return answer
 

@@ -10,6 +10,8 @@ from restyle.database import open_database
 from restyle.http.limits import Budget, Lanes, Rate
 from restyle.http.links import Links
 from restyle.http.metrics import Metrics
+from restyle.http.submissions import Submissions
+from restyle.images.checking.pool import Checkers
 from restyle.models.registry import Registry
 from restyle.queue.dispatch import Dispatcher
 from restyle.queue.engines import resolve
@@ -35,6 +37,8 @@ class Service:
     rate: Rate
     bodies: Budget
     lanes: Lanes
+    submissions: Submissions
+    checkers: Checkers
     field_limits: Limits
     draining: bool = False
 
@@ -68,6 +72,8 @@ class Service:
             rate=Rate(settings.requests_per_minute),
             bodies=Budget(settings.max_bodies_bytes),
             lanes=Lanes(),
+            submissions=Submissions(),
+            checkers=Checkers(settings),
             field_limits=Limits(
                 images=settings.max_images, prompts=settings.max_prompts, prompt_length=settings.max_prompt_length
             ),
@@ -76,13 +82,17 @@ class Service:
     def drain(self, seconds: float | None = None) -> None:
         """Take no new tasks, and wait for running ones: ``settings.drain_seconds`` at most, or ``seconds``.
 
+        Pictures that are being looked at are not waited for: their senders are told to come back.
+
         May be called again meanwhile, with less patience. Everything else goes on being answered.
         """
         self.draining = True
+        self.checkers.close()
         self.dispatcher.stop(seconds)
 
     def close(self) -> None:
         """Drain, then close the database."""
         self.drain()
+        self.submissions.close()
         self.lanes.close()
         self.db.dispose()
