@@ -50,6 +50,7 @@ async def endpoint(service: Service, request: Request) -> Response:
         error = _public(caught, exchange)
         code = error.code
         response = failure(error, exchange.body)
+        caught.__traceback__ = None  # its frames hold the pictures of the request, and themselves, until a collection
     seconds = time.perf_counter() - exchange.began
     service.metrics.requests.labels(exchange.action, str(int(code))).inc()
     service.metrics.seconds.labels(exchange.action).observe(seconds)

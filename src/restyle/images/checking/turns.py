@@ -33,6 +33,12 @@ class Turns:
         self._held: Counter[int] = Counter()
         self._lines: dict[int, deque[_Waiting]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        with self._changed:
+            return sum(len(line) for line in self._lines.values())
+
     @contextmanager
     def turn(self, account: int, *, large: bool) -> Iterator[None]:
         """Hold a place once it is the account's turn. Raises Closed."""

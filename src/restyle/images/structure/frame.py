@@ -48,7 +48,7 @@ class Metadata:
 def at_most(what: str, count: int, most: int) -> None:
     """Raises Unsound where ``count`` is over ``most``."""
     if count > most:
-        raise Unsound(f"has more than {most:,} {what}; send it without them, or saved anew")
+        raise Unsound(f"has more than {most:,} {what}; send it saved anew")
 
 
 def cut_off(kind: str) -> Unsound:
