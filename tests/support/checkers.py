@@ -1,6 +1,7 @@
 """A pool of checkers in the test's own process, and what it does to its processes."""
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ MIB = 1024 * 1024
 MEMORY = 400 * MIB
 """Bytes that no process may ever have had."""
 GOOD = pictures.encode(pictures.picture(40, 60), "PNG")
-ENDLESS = bombs.slow_bmp(100_000_000)
-"""A picture that no processor is done with while a test lasts."""
 A, B = 1, 2
+
+
+@cache
+def endless() -> bytes:
+    """A picture that no processor is done with while a test lasts."""
+    return bombs.slow_bmp(100_000_000)
 
 
 def pooled(folder: Path, **changes: Any) -> Checkers:

@@ -16,7 +16,7 @@ from restyle.images.checking.pool import Checkers, Overdue
 from restyle.images.checking.turns import Closed
 from restyle.wire.errors import RestyleError
 from tests.support import bombs
-from tests.support.checkers import ENDLESS, GOOD, MIB, B, Looking, look, pooled, processes, refusal
+from tests.support.checkers import GOOD, MIB, B, Looking, endless, look, pooled, processes, refusal
 from tests.support.command import PYTHONPATH
 from tests.support.house import wait_for
 
@@ -50,13 +50,13 @@ def test_large_pictures_pass_also_side_by_side(pool: Callable[..., Checkers], ki
 
 def test_processor_time_past_a_pictures_share_is_not_given(pool: Callable[..., Checkers]) -> None:
     one = pool(checkers=1, check_seconds=0.2)
-    assert "takes more than 0.2 s" in refusal(one, ENDLESS)
+    assert "takes more than 0.2 s" in refusal(one, endless())
     look(one, GOOD)
 
 
 def test_a_picture_that_takes_its_time_holds_up_no_other_account(pool: Callable[..., Checkers]) -> None:
     two = pool(check_seconds=1000)
-    first, second = Looking(two, ENDLESS), Looking(two, ENDLESS)
+    first, second = Looking(two, endless()), Looking(two, endless())
     first.checker()
     for _ in range(3):
         look(two, GOOD, B)
@@ -72,7 +72,7 @@ def test_a_picture_that_takes_its_time_holds_up_no_other_account(pool: Callable[
 
 def test_a_decoder_that_dies_takes_its_picture_and_nothing_else(pool: Callable[..., Checkers]) -> None:
     one = pool(checkers=1, check_seconds=1000)
-    dying = Looking(one, ENDLESS)
+    dying = Looking(one, endless())
     dying.checker().send_signal(signal.SIGSEGV)
     dying.join(20)
     assert isinstance(dying.ended, RestyleError)
