@@ -1,3 +1,4 @@
+import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from restyle.queue.claim import Claim
 from restyle.queue.claims import Claims
-from restyle.queue.spec import Claim
 from restyle.queue.store import Status
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -40,7 +41,7 @@ def test_a_claim_holds_what_was_submitted(house: House, claims: Claims) -> None:
     assert claims.waiting()
     claim = take(claims)
     assert (claim.uid, claim.seeds) == (uid, (3, 4))
-    assert claim.spec.to_json() == submission.spec
+    assert json.loads(claim.plan) == json.loads(json.dumps(submission.spec))
     assert not claims.waiting()
     task = house.task(uid)
     assert task.status == Status.RUNNING

@@ -37,7 +37,7 @@ def thread(house: House) -> Iterator[Retention]:
     try:
         yield retention
     finally:
-        retention.stop()
+        retention.stop(10)
 
 
 def finished(house: House) -> str:
@@ -122,7 +122,7 @@ def test_request_uuids_go_after_a_day(house: House, retention: Retention) -> Non
     uid, submission = house.submission(request_uuid="r-1")
     house.store.submit(uid, submission)
     retention.sweep()
-    assert house.store.find_repeat(house.account, "r-1", submission.body_digest) == uid
+    assert house.store.find_repeat(house.account, "r-1", submission.signature, submission.body_digest) == uid
     age(house, 24 * 3600 + 1)
     retention.sweep()
     with house.db.connect() as connection:

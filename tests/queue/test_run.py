@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -8,10 +9,11 @@ from PIL import Image
 
 from restyle.database import open_database
 from restyle.engines.base import Description
+from restyle.queue.claim import Claim
 from restyle.queue.engines import Engines
 from restyle.queue.parameters import parameters
 from restyle.queue.run import run
-from restyle.queue.spec import Claim, Spec
+from restyle.queue.spec import Spec
 from restyle.storage import result_key
 from tests.support.house import House
 from tests.support.pictures import picture
@@ -26,7 +28,7 @@ def house(tmp_path: Path) -> House:
 
 def claim_of(house: House, *orders: str, seeds: tuple[int, ...] = (5,)) -> Claim:
     uid, submission = house.submission(*orders)
-    return Claim(uid, "c1", seeds, Spec.from_json(submission.spec))
+    return Claim(uid, "c1", seeds, json.dumps(submission.spec))
 
 
 def test_each_image_is_stored_as_soon_as_it_is_drawn(house: House) -> None:

@@ -92,13 +92,13 @@ def test_limits_hold_for_submissions_at_the_same_moment(house: House) -> None:
 
 def test_the_same_request_again_is_the_same_task(house: House) -> None:
     uid, submission = house.submission(request_uuid="r-1")
-    assert house.store.find_repeat(house.account, "r-1", submission.body_digest) is None
+    assert house.store.find_repeat(house.account, "r-1", submission.signature, submission.body_digest) is None
     assert house.store.submit(uid, submission) == uid
-    assert house.store.find_repeat(house.account, "r-1", submission.body_digest) == uid
+    assert house.store.find_repeat(house.account, "r-1", submission.signature, submission.body_digest) == uid
     assert house.store.submit(house.submission()[0], submission) == uid
     assert house.used() == 1
-    assert house.store.find_repeat(house.account, None, submission.body_digest) is None
-    assert house.store.find_repeat(house.account, "", submission.body_digest) is None
+    for mark in (None, ""):
+        assert house.store.find_repeat(house.account, mark, "another", submission.body_digest) is None
 
 
 def test_the_same_request_uuid_with_another_body_is_refused(house: House) -> None:
@@ -106,7 +106,7 @@ def test_the_same_request_uuid_with_another_body_is_refused(house: House) -> Non
     house.store.submit(uid, submission)
     other = replace(submission, body_digest=b"other")
     with pytest.raises(RestyleError, match="r-1") as error:
-        house.store.find_repeat(house.account, "r-1", b"other")
+        house.store.find_repeat(house.account, "r-1", "another", b"other")
     assert (error.value.code, error.value.field) == (4010, "request_uuid")
     with pytest.raises(RestyleError, match="r-1"):
         house.store.submit(house.submission()[0], other)
@@ -124,7 +124,7 @@ def test_a_request_uuid_is_forgotten_after_a_day(house: House) -> None:
     house.store.submit(uid, submission)
     with writing(house.db) as connection:
         connection.execute(sa.update(requests).values(created=requests.c.created - 24 * 3600))
-    assert house.store.find_repeat(house.account, "r-1", b"other") is None
+    assert house.store.find_repeat(house.account, "r-1", "another", b"other") is None
     again = house.submit(request_uuid="r-1")
     assert again != uid
     assert house.used() == 2

@@ -3,8 +3,9 @@
 Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts
 are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5``
 keeps all cores busy, ``die`` kills the worker,
-``die once <file>`` only where the file is not there yet, ``raise``, ``memory``,
-``short`` (of memory, but all given back), ``wrong size``.
+``die once <file>`` only where the file is not there yet, ``touch <file>`` shows that it is at work, ``until <file>``
+reports until the file is there, ``raise``, ``memory``, ``short`` (of memory, but all given back), ``wrong size``, ``say
+<hex>`` sends the service these bytes as a message.
 
 The model ``Thorough`` of ``thorough_registry`` draws alike, says every parameter of the page that reaches it, and takes
 the sub-models ``ink`` (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding).
@@ -12,6 +13,8 @@ the sub-models ``ink`` (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding)
 
 import os
 import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +81,17 @@ def obey(order: str, report: Report) -> None:
             if not Path(file).exists():
                 Path(file).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        case ["touch", file]:
+            Path(file).touch()
+        case ["until", file]:
+            while not Path(file).exists():
+                report(0.5)
+                time.sleep(0.01)
+        case ["say", text]:
+            channel = socket.socket(fileno=os.dup(int(sys.argv[1])))
+            channel.sendall(bytes.fromhex(text))
+            channel.close()
+            time.sleep(3000)
         case ["raise"]:
             raise RuntimeError("the engine's own secret")
         case ["memory"]:

@@ -23,6 +23,9 @@ from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT
 from tests.support.pictures import picture
 
+PATIENCE = 90
+"""Seconds after which a test gives up: no measure of anything, since machines that are busy are slow."""
+
 
 class House:
     """One data folder and its database, with an account of 1,000 credits."""
@@ -56,6 +59,7 @@ class House:
             "account_id": account or self.account,
             "action": "ApplyReferenceStyle",
             "request_uuid": None,
+            "signature": hashlib.sha1(repr((changes.get("request_uuid") or uid, orders)).encode()).hexdigest(),
             "body_digest": hashlib.sha256(repr(orders).encode()).digest(),
             "cost": 1,
             "seed": 5,
@@ -71,11 +75,11 @@ class House:
     def task(self, uid: str, account: int | None = None) -> TaskRecord:
         return self.store.details(account or self.account, [uid])[0]
 
-    def wait(self, uids: Sequence[str], seconds: float = 30) -> list[TaskRecord]:
+    def wait(self, uids: Sequence[str], seconds: float = PATIENCE) -> list[TaskRecord]:
         """The tasks, once all have ended."""
         return list(self.wait_until(uids, lambda task: task.status not in UNFINISHED, seconds))
 
-    def wait_until(self, uids: Sequence[str], holds: Any, seconds: float = 10) -> list[TaskRecord]:
+    def wait_until(self, uids: Sequence[str], holds: Any, seconds: float = PATIENCE) -> list[TaskRecord]:
         """The tasks, once ``holds`` is true of each."""
         end = time.monotonic() + seconds
         while True:
@@ -92,20 +96,20 @@ class House:
         return credits.balance(self.db, self.account).used
 
     @contextmanager
-    def dispatcher(self, drain_seconds: float = 5) -> Iterator[Dispatcher]:
+    def dispatcher(self, drain_seconds: float = PATIENCE) -> Iterator[Dispatcher]:
         """A running dispatcher whose workers are ready."""
         dispatcher = Dispatcher(self.settings, self.db, self.storage)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", PYTHONPATH)  # where the workers find tests.support.engines
             dispatcher.start()
             try:
-                wait_for(dispatcher.ready, 20)
+                wait_for(dispatcher.ready)
                 yield dispatcher
             finally:
                 dispatcher.stop(drain_seconds)
 
 
-def wait_for(holds: Any, seconds: float = 10) -> None:
+def wait_for(holds: Any, seconds: float = PATIENCE) -> None:
     """Return once ``holds()`` is true; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not holds():

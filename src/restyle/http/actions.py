@@ -37,7 +37,7 @@ def apply_reference_style(
     """Check everything, store the two pictures, then accept the task in one transaction."""
     account_id = call.key.account_id
     digest = digest_body(call.body, request.Signature) if request.request_uuid else b""
-    repeated = service.tasks.find_repeat(account_id, request.request_uuid, digest)
+    repeated = service.tasks.find_repeat(account_id, request.request_uuid, request.Signature, digest)
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
     uid = new_uid()
@@ -55,6 +55,7 @@ def apply_reference_style(
         account_id=account_id,
         action=request.Action,
         request_uuid=request.request_uuid,
+        signature=request.Signature,
         body_digest=digest,
         cost=ordered.model.points(request.Width, request.Height, request.BatchSize, steps),
         seed=seeds[0],

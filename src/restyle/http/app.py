@@ -86,19 +86,18 @@ def _service(app: FastAPI) -> Service:
 
 
 async def _ready(service: Service) -> Response:
-    """Whether a task sent now would be drawn: the database answers, an engine is loaded, and nothing is ending."""
+    """Whether a task sent now would be drawn: database and storage work, an engine is loaded, and nothing is ending."""
 
     def database_answers() -> bool:
-        with reading(service.db) as connection:
+        with service.needed(), reading(service.db) as connection:
             return bool(connection.execute(sa.select(1)).scalar_one() == 1)
 
+    reason = service.dispatcher.trouble()
     if service.draining:
         reason = "the service is stopping"
-    elif not service.dispatcher.ready():
-        reason = "no worker has loaded its engine yet"
-    elif not await service.lanes.run(database_answers, heavy=False):
+    elif reason is None and not await service.lanes.run(database_answers, heavy=False):
         reason = "the database does not answer"
-    else:
+    if reason is None:
         return respond(Answer(Action=""))
     return respond(Answer(RetCode=Code.QUEUE_FULL, Action="", Message=reason), 503, {"Retry-After": "1"})
 

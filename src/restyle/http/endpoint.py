@@ -85,6 +85,8 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
                 "the service is stopping and takes no new tasks; try again soon",
                 DRAIN_RETRY_SECONDS,
             )
+        if submits:
+            service.check_storage()
         proof = None if header is None else Proof(header, raw)
         base_url = service.settings.public_url or str(request.base_url)
         work = partial(_act, service, exchange, action, proof, base_url.rstrip("/"))
@@ -101,10 +103,11 @@ def _parse(raw: bytearray, use_up: bool) -> dict[str, Json]:
 def _act(
     service: Service, exchange: Exchange, action: type[schema.Request], proof: Proof | None, base_url: str
 ) -> schema.Answer:
-    key = admit(exchange.body, service.keys, service.rate, proof)
-    exchange.public_key = key.public_key
-    request = action.read(exchange.body, service.field_limits)
-    answer = ACTIONS[action](service, Call(key, exchange.body, base_url), request)
+    with service.needed():
+        key = admit(exchange.body, service.keys, service.rate, proof)
+        exchange.public_key = key.public_key
+        request = action.read(exchange.body, service.field_limits)
+        answer = ACTIONS[action](service, Call(key, exchange.body, base_url), request)
     answer.request_uuid = request.request_uuid
     return answer
 

@@ -40,13 +40,14 @@ async def result(service: Service, request: Request, uid: str, index: int) -> Re
 
 
 def _load(service: Service, uid: str, index: int) -> bytes:
-    try:
-        key = service.tasks.result(uid, index)
-    except RestyleError as error:
-        raise Refused(404, Code.TASK_NOT_FOUND, error.message) from None
-    if key is None:
-        raise gone()
-    try:
-        return service.storage.get(key)
-    except FileNotFoundError:
-        raise gone() from None
+    with service.needed():
+        try:
+            key = service.tasks.result(uid, index)
+        except RestyleError as error:
+            raise Refused(404, Code.TASK_NOT_FOUND, error.message) from None
+        if key is None:
+            raise gone()
+        try:
+            return service.storage.get(key)
+        except FileNotFoundError:
+            raise gone() from None

@@ -1,12 +1,16 @@
 """Everything the actions work with, put together once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import sqlalchemy as sa
+import structlog
 
 from restyle.accounts.keys import KeyStore
-from restyle.database import open_database
+from restyle.database import UNAVAILABLE, open_database
+from restyle.http.envelope import Refused, later
 from restyle.http.limits import Budget, Lanes, Rate
 from restyle.http.links import Links
 from restyle.http.metrics import Metrics
@@ -15,8 +19,14 @@ from restyle.queue.dispatch import Dispatcher
 from restyle.queue.engines import resolve
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
-from restyle.storage import Storage, open_storage
+from restyle.storage import Storage, StorageError, open_storage
+from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
+
+RETRY_SECONDS = 5
+"""When clients are told to come back while storage or database are away."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -73,6 +83,25 @@ class Service:
             ),
         )
 
+    def check_storage(self) -> None:
+        """Raises Refused (503) while storage is known not to work: a task's images could not be stored."""
+        trouble = self.dispatcher.storage_trouble()
+        if trouble is not None:
+            raise _away(trouble)
+
+    @contextmanager
+    def needed(self) -> Iterator[None]:
+        """Around what needs storage or database: Refused (503) where they fail for a reason that passes."""
+        try:
+            yield
+        except StorageError as error:
+            log.error("storage failed", error=error.message)
+            self.dispatcher.storage_failed(error)
+            raise _away("storage cannot be read" if error.size is None else "storage cannot be written") from error
+        except UNAVAILABLE as error:
+            log.error("the database failed", exc_info=error)
+            raise _away("the database cannot be read or written") from error
+
     def drain(self, seconds: float | None = None) -> None:
         """Take no new tasks, and wait for running ones: ``settings.drain_seconds`` at most, or ``seconds``.
 
@@ -86,3 +115,7 @@ class Service:
         self.drain()
         self.lanes.close()
         self.db.dispose()
+
+
+def _away(what: str) -> Refused:
+    return later(503, Code.QUEUE_FULL, f"{what} at the moment; try again soon", RETRY_SECONDS)

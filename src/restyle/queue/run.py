@@ -1,15 +1,19 @@
 """One run of one task: from its stored images to its stored results."""
 
+import json
 from collections.abc import Callable
 
 from restyle.images.decode import decode
 from restyle.images.encode import encode_png
 from restyle.images.limits import Limits
+from restyle.queue.claim import Claim
 from restyle.queue.drawing import Drawing
 from restyle.queue.engines import Engines
-from restyle.queue.spec import Claim
+from restyle.queue.spec import Spec
 from restyle.settings import Settings
 from restyle.storage import Storage, result_key
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 PREPARED = 0.04
 """Progress once the images are decoded and fitted."""
@@ -24,14 +28,15 @@ def run(
     """Draw the task's images and store each, as it is done, under its :func:`restyle.storage.result_key`.
 
     Returns what is to be added to the task's notices. ``report`` takes the fraction done, 0..1, and raises to stop the
-    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004), and whatever the engine raises.
+    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004; 5000 for a task that cannot be read),
+    :class:`restyle.storage.StorageError`, and whatever the engine raises.
     """
-    spec, count = claim.spec, len(claim.seeds)
+    spec, count = _plan(claim), len(claim.seeds)
     report(0)
     limits = Limits.of(settings)
-    raw = decode(storage.get(spec.raw), limits, field="RawImageIndex")
+    raw = decode(_stored(storage, spec.raw), limits, field="RawImageIndex")
     report(PREPARED / 2)
-    style = decode(storage.get(spec.style), limits, field="StyleImageIndex")
+    style = decode(_stored(storage, spec.style), limits, field="StyleImageIndex")
     drawing = Drawing.of(spec, claim.seeds, raw, style, engines)
     del raw, style
     drawn, stored = 0.0, 0
@@ -50,3 +55,19 @@ def run(
         stored += 1
         tell()
     return drawing.notices
+
+
+def _plan(claim: Claim) -> Spec:
+    """What is to be drawn. Raises RestyleError (5000) for a text that this release does not understand."""
+    try:
+        return Spec.from_json(json.loads(claim.plan))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = f"the stored task cannot be read by this release: {error}"
+        raise RestyleError(Code.INTERNAL_ERROR, reason) from error
+
+
+def _stored(storage: Storage, key: str) -> bytes:
+    try:
+        return storage.get(key)
+    except FileNotFoundError:
+        raise RestyleError(Code.INTERNAL_ERROR, f"a stored image of the task is gone: {key}") from None

@@ -46,13 +46,3 @@ class Spec:
             for adapter in arguments.get("adapters", ())
         )
         return cls(**arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One run of a task. ``claim`` names it: what an earlier run of the same task still says is not listened to."""
-
-    uid: str
-    claim: str
-    seeds: tuple[int, ...]
-    spec: Spec
