@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
@@ -26,8 +27,6 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 BUSY_SECONDS = 30
-UNAVAILABLE = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
-"""What is raised where a database is away, full, locked or only to be read, and not where a statement is at fault."""
 MIGRATION_LOCK = 0x7265_7374
 """Number of the PostgreSQL advisory lock under which the schema is brought up to date ("rest")."""
 
@@ -184,6 +183,14 @@ def may_pass(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         return not isinstance(error, IntegrityError | DataError)
     return isinstance(error, PoolTimeoutError | OSError)
+
+
+def unavailable(error: Exception) -> bool:
+    """Whether ``error`` says that the database is away, full, locked or read-only, and not that a statement is wrong."""
+    if isinstance(error, OperationalError | InterfaceError | InternalError):
+        # SQLite's driver calls it an operational error, too, that there is no such table.
+        return getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR
+    return isinstance(error, PoolTimeoutError)
 
 
 def make_private(path: Path) -> Path:

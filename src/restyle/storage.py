@@ -32,13 +32,15 @@ Data = bytes | bytearray | memoryview
 class StorageError(RestyleError):
     """Storage failed at what it can do at other times: a full disk, a bucket that is away, a file that cannot be read.
 
-    ``key`` is the key or prefix it happened at, ``size`` the bytes that were to be stored, None where none were.
+    ``key`` is the key or prefix it happened at, ``size`` the bytes that were to be stored, None where none were;
+    ``trouble`` says it in words for everybody.
     """
 
     def __init__(self, doing: str, key: str, reason: object, size: int | None = None) -> None:
         super().__init__(Code.INTERNAL_ERROR, f"storage cannot {doing} {key}: {reason}")
         self.key = key
         self.size = size
+        self.trouble = "storage cannot be read" if doing in ("read", "list") else "storage cannot be written"
 
 
 class Storage(Protocol):

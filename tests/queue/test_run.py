@@ -15,6 +15,7 @@ from restyle.queue.parameters import parameters
 from restyle.queue.run import run
 from restyle.queue.spec import Spec
 from restyle.storage import result_key
+from restyle.wire.errors import RestyleError
 from tests.support.house import House
 from tests.support.pictures import picture
 
@@ -93,3 +94,14 @@ def test_parameters_do_not_name_what_was_not_used_and_quote_what_would_confuse()
     assert 'Model: "My \\"model\\": one, two", Style' in text
     assert "Steps" not in text
     assert "a, b" not in text
+
+
+@pytest.mark.parametrize(
+    "plan",
+    ["", "no JSON", "[]", "null", '"text"', "{}", '{"model_code": "x", "later": 1}', "[" * 100_000, '{"adapters": 5}'],
+)
+def test_a_plan_that_cannot_be_read_is_refused_with_a_sentence(house: House, plan: str) -> None:
+    claim = replace(claim_of(house), plan=plan)
+    with pytest.raises(RestyleError, match="the stored task cannot be read by this release: ") as error:
+        run(claim, Engines(house.settings), house.storage, house.settings, lambda _: None)
+    assert error.value.code == 5000

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from restyle.database import reading, requests, tasks, writing
 from restyle.queue.claims import Claims
-from restyle.queue.store import Status
+from restyle.queue.store import Status, Submission
 from restyle.wire.errors import RestyleError
 from tests.support.house import House
 
@@ -113,6 +113,46 @@ def test_the_same_request_uuid_with_another_body_is_refused(house: House) -> Non
     assert house.used() == 1
 
 
+def test_a_signed_text_cut_into_another_request_is_refused(house: House) -> None:
+    uid, submission = house.submission(request_uuid="r-1")
+    house.store.submit(uid, submission)
+    for mark in (None, "", "r-2"):
+        cut = replace(submission, request_uuid=mark, body_digest=b"" if not mark else b"other")
+        with pytest.raises(RestyleError, match="the same signed text came before, cut into other fields") as error:
+            house.store.find_repeat(house.account, mark, cut.signature, cut.body_digest)
+        assert (error.value.code, error.value.field) == (4010, "request_uuid")
+        with pytest.raises(RestyleError, match="r-1"):
+            house.store.submit(house.submission()[0], cut)
+    assert house.store.submit(house.submission()[0], submission) == uid
+    assert house.used() == 1
+    assert house.store.unfinished(house.account) == [uid]
+
+
+def test_a_request_without_request_uuid_may_repeat(house: House) -> None:
+    _, submission = house.submission()
+    uids = {house.store.submit(house.submission()[0], submission) for _ in range(3)}
+    assert len(uids) == 3
+    assert house.used() == 3
+
+
+def test_cut_and_uncut_at_once_run_once(house: House) -> None:
+    _, submission = house.submission(request_uuid="r-1")
+    house.store.submit(house.submission()[0], submission)
+    cuts = [replace(submission, request_uuid=f"r-{number % 3}" if number % 3 else None) for number in range(12)]
+
+    def submit(cut: Submission) -> str | int:
+        try:
+            return house.store.submit(house.submission()[0], cut)
+        except RestyleError as error:
+            return error.code
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(submit, cuts))
+    assert len(set(answers)) == 2
+    assert 4010 in answers
+    assert house.used() == 1
+
+
 def test_request_uuids_of_accounts_do_not_meet(house: House) -> None:
     first = house.submit(request_uuid="r-1")
     second = house.submit(request_uuid="r-1", account=house.keys.create(credits=5).account_id)
@@ -125,7 +165,7 @@ def test_a_request_uuid_is_forgotten_after_a_day(house: House) -> None:
     with writing(house.db) as connection:
         connection.execute(sa.update(requests).values(created=requests.c.created - 24 * 3600))
     assert house.store.find_repeat(house.account, "r-1", "another", b"other") is None
-    again = house.submit(request_uuid="r-1")
+    again = house.store.submit(house.submission()[0], submission)
     assert again != uid
     assert house.used() == 2
 

@@ -109,6 +109,19 @@ def load_never(settings: Settings) -> Obedient:
     raise RuntimeError(f"no weights for {settings.threads} threads")
 
 
+def load_later(settings: Settings) -> Obedient:
+    """Loading takes until a file is there."""
+    while not (settings.data_dir / "engine-may-load").exists():
+        time.sleep(0.01)
+    return Obedient()
+
+
+def patient_registry(settings: Settings) -> Registry:
+    """The obedient model, with an engine that takes long to load."""
+    family = EngineFamily("patient", "tests.support.engines:load_later", 1.0, frozenset({Feature.TEXT}))
+    return Registry(settings, main=[MainModel(OBEDIENT, OBEDIENT, family, is_official=True)])
+
+
 def registry(settings: Settings) -> Registry:
     """The shipped models without their engine (their tests are elsewhere), and the obedient one."""
     family = EngineFamily("obedient", "tests.support.engines:load", 1.0, frozenset({Feature.TEXT}))

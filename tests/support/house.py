@@ -52,6 +52,7 @@ class House:
             strength=0.5,
             resize_mode="CropAndResize",
             positive_prompts=orders,
+            translate_prompts=False,
         )
         for key in (spec.raw, spec.style):
             self.storage.put(key, self.png)

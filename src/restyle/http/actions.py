@@ -1,6 +1,7 @@
 """What each action does, one function each. They run in threads: the database and the storage are waited for here."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from restyle.queue.order import order
 from restyle.queue.store import Status, Submission, TaskRecord
 from restyle.queue.uid import created, new_uid
 from restyle.seeds import batch_seeds
-from restyle.storage import input_key, input_prefix
+from restyle.storage import StorageError, input_key, input_prefix
 from restyle.wire import schema
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -70,7 +71,8 @@ def apply_reference_style(
         accepted = service.tasks.submit(uid, submission)
     finally:
         if accepted != uid:  # refused, or another thread was first with the same request
-            service.storage.delete_prefix(input_prefix(uid))
+            with suppress(StorageError):  # the sweep deletes what stays; what went wrong before is what is told
+                service.storage.delete_prefix(input_prefix(uid))
     service.dispatcher.notify()
     return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accepted)
 

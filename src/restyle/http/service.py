@@ -7,9 +7,10 @@ from typing import Self
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from restyle.accounts.keys import KeyStore
-from restyle.database import UNAVAILABLE, open_database
+from restyle.database import open_database, unavailable
 from restyle.http.envelope import Refused, later
 from restyle.http.limits import Budget, Lanes, Rate
 from restyle.http.links import Links
@@ -97,8 +98,10 @@ class Service:
         except StorageError as error:
             log.error("storage failed", error=error.message)
             self.dispatcher.storage_failed(error)
-            raise _away("storage cannot be read" if error.size is None else "storage cannot be written") from error
-        except UNAVAILABLE as error:
+            raise _away(error.trouble) from error
+        except SQLAlchemyError as error:
+            if not unavailable(error):
+                raise
             log.error("the database failed", exc_info=error)
             raise _away("the database cannot be read or written") from error
 

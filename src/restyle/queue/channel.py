@@ -94,6 +94,10 @@ class WorkerChannel:
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size))
         return self._exactly(length)
 
+    def close(self) -> None:
+        self._reader.close()
+        self._socket.close()
+
     def _exactly(self, size: int) -> bytes:
         found = self._reader.read(size)
         if len(found) < size:

@@ -65,7 +65,7 @@ class Probe:
         """
         with self._changed:
             if self._trouble is None:
-                self._trouble = _words(size is None)
+                self._trouble = "storage cannot be read" if size is None else "storage cannot be written"
                 if time.monotonic() - self._well_since > SETTLED_SECONDS:
                     self._pause = 0.0
                 self._changed.notify()
@@ -94,7 +94,7 @@ class Probe:
                 self._try(size)
             except Exception as error:  # noqa: BLE001 - whatever it is, storage does not work, and is tried again
                 with self._changed:
-                    self._trouble = _words(isinstance(error, StorageError) and error.size is None)
+                    self._trouble = error.trouble if isinstance(error, StorageError) else "storage does not work"
                     self._pause = min(max(RETRY_SECONDS, self._pause * 2), MAX_RETRY_SECONDS)
                 log.warning("storage does not work", error=str(error), bytes=size)
             else:
@@ -142,7 +142,3 @@ class Probe:
             log.exception("an object cannot be read", key=key)
             return False
         return True
-
-
-def _words(reading: bool) -> str:
-    return "storage cannot be read" if reading else "storage cannot be written"
