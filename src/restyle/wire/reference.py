@@ -26,7 +26,7 @@ STATUSES = {
     413: "The body is too large (4002).",
     415: "Not uncompressed application/json in UTF-8 (4001).",
     429: "Too many requests of this key, or too many large bodies at once (4008); see `Retry-After`.",
-    503: "The service is stopping and takes no new tasks (4009); see `Retry-After`.",
+    503: "The service is stopping, or its storage or database is away for a moment (4009); see `Retry-After`.",
 }
 """HTTP statuses of answers where no action was reached. They carry the same JSON."""
 
