@@ -186,7 +186,7 @@ def may_pass(error: Exception) -> bool:
 
 
 def unavailable(error: Exception) -> bool:
-    """Whether ``error`` says that the database is away, full, locked or read-only, and that no statement is wrong."""
+    """Whether ``error`` says that the database is away, full, locked or read-only, not that a statement is wrong."""
     if isinstance(error, OperationalError | InterfaceError | InternalError):
         # SQLite's driver calls it an operational error, too, that there is no such table.
         return getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR

@@ -79,11 +79,14 @@ def test_a_sweep_finds_what_a_crash_left(house: House, retention: Retention) -> 
     unborn, _ = house.submission()  # stored just now; its task may follow
     house.storage.put(f"inputs/{OLD_UID}/0", b"its task never came")
     house.storage.put(f"results/{OLD_UID}/claim/0.png", b"its record is gone")
+    house.storage.put(f"probes/{OLD_UID}/0", b"was to be read and deleted")
     house.storage.put("inputs/notes-of-the-operator/0", b"not ours")
+    (house.settings.data_dir / "objects" / "inputs" / f"{OLD_UID[:-1]}g").mkdir()  # a kill before the first file
     assert created(OLD_UID) < time.time() - 3600
     retention.sweep()
     assert sorted(house.storage.names("inputs/")) == sorted([waiting, unborn, "notes-of-the-operator"])
     assert list(house.storage.names("results/")) == [done]
+    assert list(house.storage.names("probes/")) == []
 
 
 def test_results_go_after_their_time_and_the_record_stays(house: House, retention: Retention) -> None:
