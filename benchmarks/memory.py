@@ -32,12 +32,12 @@ def peak_of_engine(size: int) -> int:
 
 def main() -> None:
     """Draw once, print the peak in bytes."""
+    from benchmarks.machine import machine
     from benchmarks.speed import convert, noise
     from restyle.engines.painter.engine import load
-    from restyle.settings import Settings
 
     size = int(sys.argv[1])
-    convert(load(Settings()), noise(size), noise(512))()
+    convert(load(machine()), noise(size), noise(512))()
     print(peak())
 
 

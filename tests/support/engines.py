@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from restyle.engines.base import Description, Feature, Job, Pixels, Report
-from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
+from restyle.engines.base import Description, Family, Feature, Job, Machine, Report, Role
+from restyle.images.pixels import Pixels
+from restyle.models.registry import MainModel, Registry, SubModel
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -27,25 +28,19 @@ from restyle.wire.errors import RestyleError
 OBEDIENT = "Obedient"
 THOROUGH = "Thorough"
 SAMPLERS = ("Euler", "Euler a", "DDIM")
+HERE = "tests.support.engines"
+OBEDIENT_FAMILY = Family("obedient", f"{HERE}:load", 1.0, frozenset({Feature.TEXT}))
+THOROUGH_FAMILY = Family(
+    "thorough", f"{HERE}:load_thorough", 0.2, frozenset(Feature), samplers=dict.fromkeys(SAMPLERS, "")
+)
+BROKEN_FAMILY = Family("broken", f"{HERE}:load_never", 1.0)
 
 
 class Obedient:
     """Mixes the raw image with a colour drawn from the seed."""
 
     def describe(self, job: Job) -> Description:
-        positive, negative = ", ".join(job.positive_prompts), ", ".join(job.negative_prompts)
-        if job.model != THOROUGH:
-            return Description(positive, negative)
-        inference = job.inference
-        parameters = {
-            "Steps": inference.steps,
-            "Sampler": inference.sampler,
-            "CFG scale": inference.cfg_scale,
-            "Clip skip": inference.clip_skip,
-            "VAE": "own" if job.main_model_vae else "default",
-            **{adapter.code: f"{adapter.kind} {adapter.weight:g}" for adapter in job.adapters},
-        }
-        return Description(positive, negative, parameters, (f"drawn in {inference.steps} steps",))
+        return Description(", ".join(job.positive_prompts), ", ".join(job.negative_prompts))
 
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         for number, seed in enumerate(job.seeds):
@@ -86,28 +81,48 @@ def obey(order: str, report: Report) -> None:
             raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit")
 
 
-def load(settings: Settings) -> Obedient:
-    assert settings.threads >= 0
+class Thorough(Obedient):
+    """Draws alike, and says every parameter that reaches it."""
+
+    def describe(self, job: Job) -> Description:
+        inference, vae = job.inference, job.one_of(Role.VAE)
+        subs = [file for role in (Role.LORA, Role.EMBEDDING, Role.HYPERNETWORK) for file in job.all_of(role)]
+        parameters = {
+            "Steps": inference.steps,
+            "Sampler": inference.sampler,
+            "CFG scale": inference.cfg_scale,
+            "Clip skip": inference.clip_skip,
+            "VAE": vae.name if vae else "own",
+            **{file.name: f"{file.role} {file.weight:g}" for file in subs},
+        }
+        words = super().describe(job)
+        return Description(words.positive, words.negative, parameters, (f"drawn in {inference.steps} steps",))
+
+
+def load(machine: Machine) -> Obedient:
+    assert machine.threads >= 1
     return Obedient()
 
 
-def load_never(settings: Settings) -> Obedient:
-    raise RuntimeError(f"no weights for {settings.threads} threads")
+def load_thorough(machine: Machine) -> Thorough:
+    return Thorough()
+
+
+def load_never(machine: Machine) -> Obedient:
+    raise RuntimeError(f"no weights for {machine.threads} threads")
 
 
 def registry(settings: Settings) -> Registry:
     """The shipped models without their engine (their tests are elsewhere), and the obedient one."""
-    family = EngineFamily("obedient", "tests.support.engines:load", 1.0, frozenset({Feature.TEXT}))
     codes = (*Registry(settings).mains, OBEDIENT)
-    return Registry(settings, main=[MainModel(code, code, family, is_official=True) for code in codes])
+    return Registry(settings, main=[MainModel(code, code, OBEDIENT_FAMILY, is_official=True) for code in codes])
 
 
 def thorough_registry(settings: Settings) -> Registry:
     """One main model that honours everything, and a sub-model of each kind."""
-    family = EngineFamily("thorough", "tests.support.engines:load", 0.2, frozenset(Feature), SAMPLERS)
     return Registry(
         settings,
-        main=[MainModel(THOROUGH, THOROUGH, family, defaults={"Steps": 30, "Sampler": "DDIM"})],
+        main=[MainModel(THOROUGH, THOROUGH, THOROUGH_FAMILY, defaults={"Steps": 30, "Sampler": "DDIM"})],
         sub=[
             SubModel("ink", "Ink", Feature.LORA, defaults={"LoraWeight": 0.6}),
             SubModel("wash", "Wash", Feature.HYPERNETWORK),
@@ -118,7 +133,6 @@ def thorough_registry(settings: Settings) -> Registry:
 
 def broken_registry(settings: Settings) -> Registry:
     """Models whose engine cannot be loaded."""
-    family = EngineFamily("broken", "tests.support.engines:load_never", 1.0)
     return Registry(
-        settings, main=[MainModel(code, code, family, is_official=True) for code in Registry(settings).mains]
+        settings, main=[MainModel(code, code, BROKEN_FAMILY, is_official=True) for code in Registry(settings).mains]
     )

@@ -45,8 +45,8 @@ class File:
     """A model file on this machine, chosen for a job.
 
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
-    ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name`` is
-    what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
+    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
     """
 
     role: Role
@@ -113,6 +113,12 @@ class Job:
     def one_of(self, role: Role) -> File | None:
         """The file of that role; None where there is none."""
         return next(iter(self.all_of(role)), None)
+
+    def needed(self, role: Role) -> File:
+        """The file of that role. Raises RestyleError (5000) where there is none: a plan never leaves it out."""
+        if (file := self.one_of(role)) is None:
+            raise RestyleError(Code.INTERNAL_ERROR, f"the job has no file of the role {role}")
+        return file
 
     @property
     def style(self) -> Pixels:
@@ -194,8 +200,8 @@ class WeightFile:
 class Family:
     """What an engine says of itself, without being loaded.
 
-    ``load`` is ``module:function``, a function of a :class:`Machine` that returns an :class:`Engine`, imported only where
-    something is drawn. ``model`` is the ModelCode of the model that comes with the engine, empty where it draws
+    ``load`` is ``module:function``, a function of a :class:`Machine` that returns an :class:`Engine`, imported only
+    where something is drawn. ``model`` is the ModelCode of the model that comes with the engine, empty where it draws
     registered checkpoints only; those of which ``architectures`` it draws. ``price`` is in credits per megapixel
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its

