@@ -51,6 +51,7 @@ def test_latents_are_those_of_the_librarys_img2img(studio: Studio, base: str, na
 
 @pytest.mark.parametrize("form", ["ip", "ip-plus"])
 def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> None:
+    """Up to roundings: the library's weights lie elsewhere in memory, on which some processors' kernels depend."""
     device = Device.of(studio.machine)
     checkpoint = components.load(studio.file("sd15 folder"), device)
     library = copy.deepcopy(checkpoint.unet)
@@ -71,5 +72,5 @@ def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> No
             own = Guided(checkpoint.unet, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         expected = Guided(library, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         assert torch.equal(Guided(checkpoint.unet, found, against, 5.0)(seen, timestep), plain)
-    assert torch.equal(own, expected)
-    assert not torch.equal(own, plain)
+    assert torch.allclose(own, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(own, plain, rtol=1e-2, atol=1e-2)
