@@ -16,7 +16,7 @@ from benchmarks import metrics, pictures, sheet, vgg
 from benchmarks.metrics import Floats
 from benchmarks.pictures import Gallery, Pair
 from benchmarks.report import Bar, Section, table
-from restyle.engines.base import Engine, Inference, Job
+from restyle.engines.base import Engine, File, Inference, Job, Style
 from restyle.images.fit import fit
 from restyle.images.pixels import Pixels
 
@@ -63,7 +63,7 @@ def run(
     if count is not None and count < len(wanted):
         wanted = [wanted[round(i)] for i in np.linspace(0, len(wanted) - 1, count)]
     judge = _Judge(network, gallery)
-    drawers: dict[str, Draw] = {NEIGHBOUR: _engine(neighbour), PAINTER: _engine(painter), LITE: _lite()}
+    drawers: dict[str, Draw] = {NEIGHBOUR: _engine(neighbour, vgg.weights()), PAINTER: _engine(painter), LITE: _lite()}
     points: list[Point] = []
     shown: dict[str, list[Pixels]] = {}
 
@@ -177,9 +177,9 @@ class _Judge:
         return moments, content[0]
 
 
-def _engine(engine: Engine) -> Draw:
+def _engine(engine: Engine, *files: File) -> Draw:
     def draw(raw: Pixels, style: Pixels, strength: float) -> Pixels:
-        job = Job(raw, style, strength, (SEED,), inference=Inference(steps=STEPS))
+        job = Job(raw, (Style(style),), strength, (SEED,), inference=Inference(steps=STEPS), files=files)
         return next(iter(engine.convert(job, lambda fraction: None)))
 
     return draw

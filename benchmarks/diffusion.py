@@ -12,16 +12,20 @@ from typing import Any
 from benchmarks import memory
 from benchmarks.report import Bar, Section, table
 from benchmarks.speed import noise
-from restyle.engines.base import Inference, Job
+from restyle.conversion.draw import machine_of
+from restyle.engines.base import File, Inference, Job, Role, Style
 from restyle.engines.diffusion import injection
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.memory import Needs
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Kind
 from restyle.settings import Settings
 
 STEPS = 20
 SIDE = 64
 MOST_PERCENT = 10
 ROUNDS = 3
+SUB_MODELS = (Kind.LORA, Kind.EMBEDDING, Kind.HYPERNETWORK)
 
 
 class Clock:
@@ -54,12 +58,32 @@ class Clock:
             hook.remove()
 
 
-def overhead(engine: Diffusion, code: str, side: int = SIDE) -> tuple[float, dict[str, float]]:
+def file_of(entry: Entry, weight: float = 1.0) -> File:
+    """A registered model, as an engine gets it."""
+    return File(
+        role=Role(entry.kind.value),
+        path=entry.path,
+        sha256=entry.sha256,
+        name=entry.code if entry.kind in SUB_MODELS else entry.name,
+        format=entry.format,
+        architecture=entry.architecture or "",
+        facts=entry.facts,
+        trigger_words=entry.trigger_words,
+        weight=weight,
+    )
+
+
+def _job(main: File, side: int, style_side: int, seed: int, steps: int) -> Job:
+    styles = (Style(noise(style_side, seed=seed)),)
+    return Job(noise(side), styles, 0.5, (seed,), inference=Inference(steps), files=(main,))
+
+
+def overhead(engine: Diffusion, main: File, side: int = SIDE) -> tuple[float, dict[str, float]]:
     """Seconds of a whole 20-step job of a model that is loaded, and of its networks in it; the best of several."""
 
     def run(seed: int) -> tuple[float, dict[str, float]]:
         # a new reference each time, so that its half is not at hand
-        job = Job(noise(side), noise(side, seed=seed), 0.5, (seed,), model=code, inference=Inference(STEPS))
+        job = _job(main, side, side, seed, STEPS)
         clock = Clock({"UNet": found.unet, "VAE encoder": found.vae.encoder, "VAE decoder": found.vae.decoder})
         start = time.process_time()
         list(engine.convert(job, lambda fraction: None))
@@ -67,27 +91,27 @@ def overhead(engine: Diffusion, code: str, side: int = SIDE) -> tuple[float, dic
         clock.remove()
         return whole, clock.seconds
 
-    found: Any = engine.checkpoint(code)
+    found: Any = engine.checkpoint(main)
     run(0)
     return min((run(seed) for seed in range(1, 1 + ROUNDS)), key=lambda measured: measured[0])
 
 
-def run(engine: Diffusion, code: str, side: int = SIDE) -> Section:
+def run(engine: Diffusion, main: File, side: int = SIDE) -> Section:
     """The section of the report."""
-    whole, networks = overhead(engine, code, side)
+    whole, networks = overhead(engine, main, side)
     ours = whole - sum(networks.values())
     rows = [[name, f"{value:.3f} s", f"{value / whole:.1%}"] for name, value in networks.items()]
     rows += [["the rest", f"{ours:.3f} s", f"{ours / whole:.1%}"], ["whole job", f"{whole:.3f} s", ""]]
-    section = Section(f"Diffusion: {code} at {side} x {side}, {STEPS} steps, style injection")
+    section = Section(f"Diffusion: {main.name} at {side} x {side}, {STEPS} steps, style injection")
     section.text = [table(["part", "processor time", "share"], rows)]
     section.bars.append(Bar("outside UNet and VAE", 100 * ours / whole, MOST_PERCENT, unit=" %"))
     return section
 
 
-def peak(engine: Diffusion, code: str, side: int) -> str:
+def peak(engine: Diffusion, main: File, side: int) -> str:
     """One picture of ``side`` squared: peak of this process beside what the weights and the calculation say."""
-    job = Job(noise(side), noise(512), 0.5, (1,), model=code, inference=Inference(6))
-    checkpoint = engine.checkpoint(code)
+    job = _job(main, side, 512, 1, 6)
+    checkpoint = engine.checkpoint(main)
     before = memory.current()
     list(engine.convert(job, lambda fraction: None))
     number = next(checkpoint.unet.parameters()).element_size()
@@ -100,11 +124,12 @@ def peak(engine: Diffusion, code: str, side: int) -> str:
 def main() -> None:
     """Print the section; with a side, the peak memory of a picture of that size as well."""
     code, sides = sys.argv[1], [int(text) for text in sys.argv[2:]]
-    engine = load(Settings())
-    section = run(engine, code)
+    engine = load(machine_of(Settings(), own_process=True))
+    file = file_of(Catalogue.read(Settings().data_dir).main(code))
+    section = run(engine, file)
     print(section.title, *section.text, *("  ".join(bar.row()) for bar in section.bars), sep="\n")
     for side in sides:
-        print(f"{side} x {side}: {peak(engine, code, side)}")
+        print(f"{side} x {side}: {peak(engine, file, side)}")
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from skimage.color import rgb2lab
 from skimage.feature import canny
 from skimage.metrics import structural_similarity
 from skimage.morphology import dilation, disk
 
 from benchmarks import vgg
+from restyle.images.luma import LUMA
 from restyle.images.pixels import Pixels
+from restyle.images.resize import resized
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -57,9 +58,7 @@ def scaled(image: Pixels, size: int = SIZE, shape: tuple[int, int] | None = None
     if shape is None:
         scale = size / float(np.sqrt(image.shape[0] * image.shape[1]))
         shape = (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale)))
-    if image.shape[:2] == shape:
-        return image
-    return np.asarray(Image.fromarray(image).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))
+    return resized(image, shape[1], shape[0])
 
 
 def moment_distance(result: Mapping[str, Floats], style: Mapping[str, Floats]) -> float:
@@ -265,7 +264,7 @@ def _relative(found: Mapping[str, Floats], wanted: Mapping[str, Floats]) -> floa
 
 
 def _luma(image: Pixels) -> Doubles:
-    return image @ (np.array([0.299, 0.587, 0.114]) / 255)
+    return image @ (LUMA.astype(np.float64) / 255)
 
 
 def _save(path: Path, features: Features) -> None:

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -13,15 +12,17 @@ from benchmarks.memory import MB, peak
 from benchmarks.report import Bar, Section, table
 from benchmarks.speed import noise
 from benchmarks.timing import seconds
-from restyle.engines.base import Engine, Inference, Job
+from restyle.conversion.draw import machine_of
+from restyle.engines.base import Engine, Inference, Job, Style
 from restyle.engines.neighbour.engine import load
+from restyle.engines.neighbour.family import FAMILY
 from restyle.engines.neighbour.levels import levels
 from restyle.engines.neighbour.reference import MATCHED, MEASURED
 from restyle.engines.neighbour.vgg import VGG16
-from restyle.engines.neighbour.weights import CONVOLUTIONS, read_weights, weight_file
-from restyle.models.registry import NEIGHBOUR_STEPS
+from restyle.engines.neighbour.weights import CONVOLUTIONS, read_weights
 from restyle.settings import Settings
 
+USUAL_STEPS = int(FAMILY.defaults["Steps"])
 SIZES = (256, 512, 1024)
 STEPS = (10, 30, 100)
 MOST_PASSES = 6.0
@@ -40,7 +41,7 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
             taken = seconds(partial(_draw, engine, size, steps))
             log(f"neighbour at {size}, {steps} steps: {taken:.1f} s")
             cells.append(f"{taken:.1f} s")
-            if (size, steps) == (512, NEIGHBOUR_STEPS):
+            if (size, steps) == (512, USUAL_STEPS):
                 bare = bare_passes(size, steps)
                 log(f"bare passes of the network: {bare:.1f} s")
                 title = "neighbour at 512, beside the bare passes of VGG16 it needs"
@@ -48,9 +49,9 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
         rows.append(cells)
     used = {}
     for size, limit in MEMORY.items():
-        used[size] = peak_of_neighbour(size, NEIGHBOUR_STEPS)
-        log(f"peak memory at {size}, {NEIGHBOUR_STEPS} steps: {used[size] / MB:.0f} MB")
-        title = f"peak memory of the neighbour at {size}, {NEIGHBOUR_STEPS} steps"
+        used[size] = peak_of_neighbour(size, USUAL_STEPS)
+        log(f"peak memory at {size}, {USUAL_STEPS} steps: {used[size] / MB:.0f} MB")
+        title = f"peak memory of the neighbour at {size}, {USUAL_STEPS} steps"
         section.bars.append(Bar(title, used[size] / (1000 * MB), limit, unit=" GB"))
     text = "One picture at strength 1 with a reference of 512 x 512, once each, so loads beside it count.\n"
     peaks = ", ".join(f"{value / MB:.0f} MB at {size}" for size, value in used.items())
@@ -61,7 +62,7 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
 
 def bare_passes(size: int, steps: int) -> float:
     """Seconds of the network alone, forward and back, once for each update of a picture of ``size`` squared."""
-    network = VGG16(read_weights(weight_file(vgg.cache_dir()), CONVOLUTIONS.index("4_1") + 1), torch.device("cpu"))
+    network = VGG16(read_weights(vgg.weights().path, CONVOLUTIONS.index("4_1") + 1), torch.device("cpu"))
     total = 0.0
     for level in levels(size, size, steps):
         picture = torch.rand(1, 3, level.height, level.width).requires_grad_(True)
@@ -82,13 +83,14 @@ def peak_of_neighbour(size: int, steps: int) -> int:
 
 
 def _draw(engine: Engine, size: int, steps: int) -> None:
-    job = Job(noise(size), noise(512, seed=1), 1.0, (0,), inference=Inference(steps=steps))
+    styles = (Style(noise(512, seed=1)),)
+    job = Job(noise(size), styles, 1.0, (0,), inference=Inference(steps=steps), files=(vgg.weights(),))
     next(iter(engine.convert(job, lambda fraction: None)))
 
 
 def main() -> None:
     """Draw once, print the peak in bytes."""
-    _draw(load(Settings(data_dir=Path(vgg.cache_dir()))), int(sys.argv[1]), int(sys.argv[2]))
+    _draw(load(machine_of(Settings(), own_process=True)), int(sys.argv[1]), int(sys.argv[2]))
     print(peak())
 
 

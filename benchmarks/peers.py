@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 
 from benchmarks.metrics import lab_moments, matrix_root
-from restyle.engines.base import Engine, Job
+from restyle.engines.base import Engine, Job, Style
 from restyle.images.pixels import Pixels
 
 Floating = npt.NDArray[np.floating[Any]]
@@ -23,7 +23,7 @@ def painter(engine: Engine) -> Redraw:
     """This project's engine at strength 1."""
 
     def redraw(raw: Pixels, style: Pixels) -> Pixels:
-        job = Job(raw=raw, style=style, strength=1.0, seeds=(SEED,))
+        job = Job(raw=raw, styles=(Style(style),), strength=1.0, seeds=(SEED,))
         return next(iter(engine.convert(job, lambda fraction: None)))
 
     return redraw

@@ -12,7 +12,7 @@ from restyle.images.pixels import Pixels
 
 SHIPPED = ("astronaut", "coffee", "cat", "rocket")
 """Photographs inside the scikit-image package (public domain or CC0), by their names in ``skimage.data``."""
-STYLES = Path(__file__).parents[3] / "examples" / "styles"
+STYLES = Path(__file__).parents[1] / "examples" / "styles"
 """The style pictures of the repository."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 

@@ -31,7 +31,7 @@ COLUMNS = {
 LEGEND = """Style: distance of VGG16 channel moments and of Gram matrices on relu1_1..4_1, each relative to the
 reference; Frechet distance of the colours in Lab (Delta E); retrieval, the part of results nearer to their own
 reference than to every other. Content: relative distance on relu4_1, SSIM of luma, F1 of Canny edges within 0.6 % of
-the side. The formulas stand in `restyle/bench/metrics.py`. ↓ less is better, ↑ more is better.
+the side. The formulas stand in `benchmarks/metrics.py`. ↓ less is better, ↑ more is better.
 """
 
 

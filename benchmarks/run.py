@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import metrics, pictures, protocol, report, service, speed, vgg
+from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
 from restyle.engines.painter.engine import load
 from restyle.settings import Settings
@@ -48,7 +49,7 @@ def run(
     if {Part.QUALITY, Part.NEIGHBOUR} & set(parts):  # what may be missing is missed before minutes of measuring
         gallery = pictures.gallery(folder)
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
-    engine = load(Settings())
+    engine = load(machine_of(Settings(), own_process=True))
     sections = []
     if Part.SPEED in parts:
         sections.append(speed.run(engine, log))
@@ -75,5 +76,5 @@ def _neighbour(
     from restyle.engines.neighbour.engine import load as load_neighbour
 
     network = vgg.load()
-    engine = load_neighbour(Settings(data_dir=vgg.cache_dir()))
+    engine = load_neighbour(machine_of(Settings(), own_process=True))
     return [curves.run(gallery, engine, painter, network, out, count=pairs, log=log), neighbour.run(engine, log)]

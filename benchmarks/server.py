@@ -17,7 +17,7 @@ import psutil
 
 from restyle.accounts.keys import KeyPair, KeyStore
 from restyle.database import open_database
-from restyle.models.registry import PAINTER_CODE
+from restyle.engines.painter.family import FAMILY as PAINTER
 from restyle.settings import Settings
 from restyle.wire.signature import sign
 
@@ -55,7 +55,14 @@ class Served:
 
     def workers(self) -> list[int]:
         """Process ids of the workers."""
-        return [child.pid for child in psutil.Process(self.pid).children()]
+        return self._running("restyle.queue.worker")
+
+    def checkers(self) -> list[int]:
+        """Process ids of those that look at submitted pictures."""
+        return self._running("restyle.images.checking.checker")
+
+    def _running(self, module: str) -> list[int]:
+        return [child.pid for child in psutil.Process(self.pid).children() if module in child.cmdline()]
 
 
 @contextmanager
@@ -130,7 +137,7 @@ class Caller:
         """The signed body that asks for one picture of ``size`` squared; ``raw`` and ``style`` are Base64."""
         return self.body(
             "ApplyReferenceStyle",
-            MainModel={"ModelCode": PAINTER_CODE},
+            MainModel={"ModelCode": PAINTER.model},
             RawImageIndex=0,
             StyleImageIndex=1,
             StyleReferStrength=1,

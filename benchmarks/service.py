@@ -28,6 +28,8 @@ POLLS, POLL_PAUSE, QUEUED = 500, 0.005, 8
 MEMORY_BARS = {1024: 700, 2560: 2500}
 """Side of a task and the most MB its worker may ever have."""
 SERVER_MB = 300
+FRONT_MB = 450
+"""Of the server and its checkers together."""
 
 
 def run(engine: Engine, log: Callable[[str], None]) -> Section:
@@ -42,10 +44,14 @@ def run(engine: Engine, log: Callable[[str], None]) -> Section:
                 log(part[1].strip())
             caller.close()
             server = memory.peak(served.pid) / memory.MB
+            checkers = [memory.peak(pid) / memory.MB for pid in served.checkers()]
         section.bars.append(Bar("server process, peak", server, SERVER_MB, unit=" MB"))
+        front = server + sum(checkers)
+        section.bars.append(Bar("server and checkers together, peaks added", front, FRONT_MB, unit=" MB"))
         with serving(Path(temporary) / "second") as served:
             worker = _workers(served)
     rows = [["server, after all of the above", f"{server:.0f} MB"]]
+    rows += [["checker of pictures, likewise", f"{used:.0f} MB"] for used in checkers]
     for size, used in worker.items():
         rows.append([f"worker, after a task of {size}", f"{used:.0f} MB"])
         section.bars.append(Bar(f"worker at {size}, peak", used, MEMORY_BARS[size], unit=" MB"))

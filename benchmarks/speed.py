@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks import memory
 from benchmarks.report import Bar, Section, number, table
 from benchmarks.timing import Times, take_turns
-from restyle.engines.base import Engine, Job
+from restyle.engines.base import Engine, Job, Style
 from restyle.engines.painter.engine import Painter
 from restyle.images.pixels import Pixels
 
@@ -61,7 +61,7 @@ def convert(engine: Engine, raw: Pixels, style: Pixels) -> Callable[[], Pixels]:
     seeds = count(1)
 
     def call() -> Pixels:
-        job = Job(raw=raw, style=style, strength=1.0, seeds=(next(seeds),))
+        job = Job(raw=raw, styles=(Style(style),), strength=1.0, seeds=(next(seeds),))
         return next(iter(engine.convert(job, lambda fraction: None)))
 
     return call

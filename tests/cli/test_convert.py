@@ -82,12 +82,12 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
     options += ("--sub-model", "ink=-0.5", "--sub-model", "charm")
     ran = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "out.png", *options, folder=folder, **thorough)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.json()[0]["Notices"] == ["drawn in 9 steps"]
+    assert ran.json()[0]["Notices"] == ["use_main_model_vae is not used by Thorough", "drawn in 9 steps"]
     with Image.open(folder / "out.png") as image:
         prompt, negative, text = image.info["parameters"].split("\n")
     assert (prompt, negative) == ("a cat", "Negative prompt: rain")
     assert text.startswith(
-        "Steps: 9, Sampler: Euler a, CFG scale: 5.0, Clip skip: 3, VAE: own, ink: lora -0.5, charm: embedding 1, "
+        "Steps: 9, Sampler: Euler a, CFG scale: 5.0, Clip skip: 3, ink: lora -0.5 of ink, charm: embedding 1 of charm, "
     )
 
 
@@ -96,10 +96,10 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
     [
         (("in/a.jpg",), "--style"),
         (("nothing.jpg", "-s", "style.webp"), "nothing.jpg cannot be read: no such file or directory"),
-        (("in/a.jpg", "-s", "style.webp", "--strength", "1.5"), "StyleReferStrength not available: it is 1.5"),
-        (("in/a.jpg", "-s", "style.webp", "--width", "10"), "Width not available"),
+        (("in/a.jpg", "-s", "style.webp", "--strength", "1.5"), "strength not available: it is 1.5"),
+        (("in/a.jpg", "-s", "style.webp", "--width", "10"), "width not available"),
         (("in/a.jpg", "-s", "style.webp", "--model", "none"), "ModelCode"),
-        (("in/a.jpg", "-s", "style.webp", "--steps", "5"), "MainModel.InferenceParams.Steps not available"),
+        (("in/a.jpg", "-s", "style.webp", "--steps", "5"), "model.InferenceParams.Steps not available"),
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), '"much" is not a weight'),
         (("in/a.jpg", "-s", "style.webp", "-o", "out.jpg"), "PNG"),
         (("in", "-s", "style.webp", "-o", "out.png"), "2 pictures do not fit into out.png"),

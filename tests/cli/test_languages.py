@@ -8,14 +8,8 @@ from typer.testing import CliRunner
 
 from restyle.cli.app import app
 from restyle.wire.errors import RestyleError
-from tests.support.marian import make_marian
 
 pytestmark = pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses")
-
-
-@pytest.fixture(scope="module")
-def marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_marian(tmp_path_factory.mktemp("marian"))
 
 
 def run(folder: Path, *arguments: str) -> str:

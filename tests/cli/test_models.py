@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from benchmarks import vgg
-from restyle.engines.neighbour.install import install
 from tests.support import models
 from tests.support.command import Ran, restyle
 from tests.support.models import save
 from tests.support.service import running
 
-SHIPPED = "restyle.models.registry:Registry"
+SHIPPED = ""
 
 
 @pytest.fixture
@@ -143,6 +142,6 @@ def test_the_neighbour_is_installed_from_a_file_and_shown(folder: Path) -> None:
     unknown = run(folder, "install", "painter")
     assert unknown.code != 0
     assert "give one of neighbour" in unknown.err
-    done = run(folder, "install", "neighbour", "--from", str(install(vgg.cache_dir())))
+    done = run(folder, "install", "neighbour", "--from", str(vgg.weights().path))
     assert (done.code, done.err) == (0, "")
     assert listed(folder)["MainModels"]["Restyle Neighbour"]["State"] == "ok"

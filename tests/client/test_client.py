@@ -179,7 +179,7 @@ def test_what_is_wrong_here_is_said_here(connect: Connect, tmp_path: Path) -> No
     with pytest.raises(RestyleError, match=r"raw .*missing\.png cannot be read: no such file") as caught:
         connect().convert(tmp_path / "missing.png", STYLE)
     assert caught.value.code is Code.IMAGE_UNREADABLE
-    with pytest.raises(RestyleError, match=r"Height not available.*it would be 32"):
+    with pytest.raises(RestyleError, match=r"height not available.*it would be 32"):
         connect().convert(pictures.picture(32, 128), STYLE)
     with pytest.raises(RestyleError, match="float64"):
         connect().convert(RAW / 255, STYLE)

@@ -95,8 +95,8 @@ def test_the_same_submission_at_once_is_one_task(service: RunningService) -> Non
     assert len(uids) == 6
     assert len(set(uids)) == 1
     assert service.call("GetCreditBalance", key)["UsedCredits"] == 1
-    objects = service.settings.data_dir / "objects"
-    assert sum(uids[0] in str(path) for path in objects.rglob("*") if path.is_file()) <= 2
+    inputs = service.settings.data_dir / "objects" / "inputs"
+    assert sum(uids[0] in str(path) for path in inputs.rglob("*") if path.is_file()) <= 2
 
 
 def test_a_refused_submission_leaves_nothing_behind(service: RunningService) -> None:
@@ -175,7 +175,7 @@ def test_models_are_listed_by_code_and_may_be_passed_back_whole(service: Running
 @pytest.fixture(scope="module")
 def painter(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A service with the registry that ships. Its worker need not be ready: submissions wait."""
-    changes = {"registry": "restyle.models.registry:Registry", "drain_seconds": 0}
+    changes = {"registry": "", "drain_seconds": 0}
     with running(tmp_path_factory.mktemp("painter"), ready=False, **changes) as started:
         yield started
 

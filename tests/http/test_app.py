@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from restyle.http.openapi import document
+from restyle.http.table import ACTIONS
 from restyle.wire.codes import Code
-from restyle.wire.schema import REQUESTS
+from restyle.wire.fields import Limits
 from tests.support.service import RunningService, running
 
 
@@ -87,7 +88,7 @@ def test_the_document_is_openapi_3_1_whose_references_all_lead_somewhere(openapi
 def test_there_is_one_documented_body_per_action(openapi: dict[str, Any]) -> None:
     content = openapi["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
     mapping = content["schema"]["discriminator"]["mapping"]
-    assert set(mapping) == set(REQUESTS) == set(content["examples"])
+    assert set(mapping) == set(ACTIONS) == set(content["examples"])
     assert [each["$ref"] for each in content["schema"]["oneOf"]] == list(mapping.values())
     for action, reference in mapping.items():
         declared = openapi["components"]["schemas"][reference.rpartition("/")[2]]
@@ -134,7 +135,7 @@ def test_real_answers_have_the_documented_fields(service: RunningService, openap
 
 def test_the_document_names_the_address_it_is_served_at(service: RunningService, openapi: dict[str, Any]) -> None:
     assert openapi["servers"] == [{"url": service.url}]
-    assert json.loads(document("https://a.example/"))["servers"] == [{"url": "https://a.example"}]
+    assert json.loads(document("https://a.example/", Limits()))["servers"] == [{"url": "https://a.example"}]
 
 
 class Links(HTMLParser):
@@ -172,7 +173,7 @@ def test_the_page_stands_on_its_own(service: RunningService) -> None:
     assert links.open == []
     assert links.outside == ["openapi.json"]
     assert links.anchors <= links.ids
-    assert set(REQUESTS) <= links.ids
+    assert set(ACTIONS) <= links.ids
     assert "<script" not in response.text
     assert not re.search(r"https?://(?!127\.0\.0\.1:8484/results)", response.text)
     for code in Code:

@@ -1,18 +1,17 @@
-import asyncio
+import contextlib
 import http.client
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, cast
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from restyle.http import body
-from restyle.http.envelope import Refused
-from restyle.http.limits import Budget
+from tests.support.raw import connected, head, json_of, status_of, to_the_end
 from tests.support.service import RunningService, running
 
 CAP = 200_000
@@ -88,28 +87,32 @@ def test_a_sender_that_leaves_in_the_middle_harms_nobody(tight: RunningService) 
         time.sleep(0.02)
 
 
-def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "GRACE_SECONDS", 0.05)
+def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
+    with running(tmp_path, body_seconds=0.5) as service:
+        chunked = head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        for said, came in ((head(10) + b"{", 1), (chunked + b"1\r\n{\r\n", 1), (head(10**6) + b"{" * 66_000, 66_000)):
+            with connected(service) as raw:
+                raw.sendall(said)
+                answer = to_the_end(raw)
+            assert (status_of(answer), json_of(answer)["RetCode"]) == (408, 4001)
+            assert f"after {came:,} bytes" in json_of(answer)["Message"]
+        assert "restyle_bodies_held_bytes 0.0" in service.http.get("/metrics").text
 
-    class Slow:
-        """The part of a request that is read here."""
 
-        def __init__(self, headers: dict[str, str]) -> None:
-            self.headers = headers
-
-        async def stream(self) -> AsyncIterator[bytes]:
-            yield b"{"
-            await asyncio.sleep(60)
-
-    async def scene(headers: dict[str, str]) -> Refused:
-        budget = Budget(10**6)
-        with pytest.raises(Refused) as caught:
-            async with body.received(cast(Any, Slow(headers)), budget, 10**6):
-                raise AssertionError
-        assert budget.held == 0
-        return caught.value
-
-    for headers in ({}, {"content-length": "10"}, {"content-length": "500000"}):
-        refused = asyncio.run(scene(headers))
-        assert (refused.status, refused.code) == (408, 4001)
-        assert "after 1 bytes" in refused.message
+def test_strangers_that_hold_on_to_the_memory_of_bodies_give_way(tmp_path: Path) -> None:
+    """Four of them have sent all but the last byte of what there is room for, and say nothing more."""
+    with running(tmp_path, max_bodies_bytes=6_000_000, max_body_bytes=2_000_000, body_seconds=300) as service:
+        text = "A" * 900_000
+        first = padded(service, 900_000)
+        last = json.dumps({"x": text, **service.sign({"Action": "ListModels", "x": text})}).encode()  # key at the end
+        with contextlib.ExitStack() as stack:
+            strangers = [stack.enter_context(connected(service)) for _ in range(4)]
+            for raw in strangers:
+                raw.sendall(head(950_000))
+                raw.sendall(b" " * 949_999)
+            for body in (first, last):
+                answer = service.http.post("/", content=body, headers={"Content-Type": "application/json"})
+                assert (answer.status_code, answer.json()["RetCode"]) == (200, 0)
+            given_up = to_the_end(strangers[0]) or to_the_end(strangers[1])
+            assert status_of(given_up) == 408
+            assert "while others waited" in json_of(given_up)["Message"]

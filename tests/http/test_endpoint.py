@@ -92,11 +92,20 @@ def test_a_disabled_key_and_an_unknown_one_are_answered_alike(service: RunningSe
         ("POST", "/nothing", 404, 161),
         ("GET", "/results/", 404, 161),
         ("GET", "/results/a/b.png", 404, 161),
+        ("GET", f"/results/a/{'9' * 5000}.png", 404, 161),
+        ("GET", "/results/a/-1.png", 404, 161),
+        ("GET", "/results/a/00.png", 404, 161),
+        ("GET", "/results/a/%D9%A3.png", 404, 161),
+        ("GET", "/results/a/1_0.png", 404, 161),
+        ("GET", "/results/a/0.png/", 404, 161),
+        ("GET", "/healthz/", 404, 161),
+        ("GET", "/docs/", 404, 161),
     ],
 )
 def test_ways_that_do_not_exist(service: RunningService, method: str, path: str, status: int, code: int) -> None:
     response = service.http.request(method, path)
     assert (response.status_code, response.json()["RetCode"]) == (status, code)
+    assert "Location" not in response.headers
     assert (status == 405) == ("Allow" in response.headers)
 
 

@@ -1,10 +1,17 @@
 import asyncio
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
+from restyle.http import limits
 from restyle.http.envelope import Refused
-from restyle.http.limits import Budget, Rate
+from restyle.http.limits import Lanes, Rate, Turns, address_of
+from tests.support.command import PYTHONPATH
 from tests.support.service import running
 
 
@@ -45,58 +52,85 @@ def test_only_the_owner_uses_up_a_keys_turns(tmp_path: Path) -> None:
         assert service.call("ListModels", service.keys.create(credits=0))["RetCode"] == 0
 
 
-def test_bodies_wait_their_turn_for_memory() -> None:
-    async def scene() -> list[str]:
-        budget = Budget(100)
-        said: list[str] = []
-
-        async def body(name: str, size: int, hold: float) -> None:
-            async with budget.hold(size):
-                said.append(name)
-                assert budget.held <= 100
-                await asyncio.sleep(hold)
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(body("60", 60, 0.02))
-            await asyncio.sleep(0)
-            group.create_task(body("70", 70, 0.02))
-            group.create_task(body("20", 20, 0.02))  # would fit, but the large one waits longer
-            group.create_task(body("huge", 1000, 0.01))
-        assert budget.held == 0
-        return said
-
-    assert asyncio.run(scene()) == ["60", "70", "20", "huge"]
+def test_buckets_that_are_full_again_are_forgotten() -> None:
+    now = 0.0
+    rate = Rate(60, clock=lambda: now)
+    for number in range(limits.BUCKETS):
+        rate.take(f"key {number}")
+    for _ in range(60):
+        rate.take("busy")
+    now = 60.5
+    for _ in range(60):
+        rate.take("busy")
+    assert len(rate) == 1
+    with pytest.raises(Refused):
+        rate.take("busy")
 
 
-def test_a_body_that_waits_too_long_is_asked_to_come_back() -> None:
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        (None, ""),
+    ],
+)
+def test_clients_are_told_apart_by_what_one_of_them_can_have(host: str | None, address: str) -> None:
+    client = None if host is None else (host, 5000)
+    assert address_of(Request({"type": "http", "headers": [], "client": client})) == address
+
+
+def test_an_address_has_so_many_turns_and_others_have_theirs() -> None:
     async def scene() -> None:
-        budget = Budget(10)
-        async with budget.hold(10):
+        turns = Turns(1, 0.05)
+        async with turns.hold("a", "results"):
+            async with turns.hold("b", "results"):
+                pass
             with pytest.raises(Refused) as caught:
-                async with budget.hold(1, patience=0.01):
+                async with turns.hold("a", "results"):
                     raise AssertionError
             assert (caught.value.status, caught.value.code) == (429, 4008)
-        async with budget.hold(10, patience=0.01):
-            assert budget.held == 10
+            assert "results" in caught.value.message
+            waiting = asyncio.create_task(turns.hold("a", "results").__aenter__())
+            await asyncio.sleep(0)
+        await waiting
 
     asyncio.run(scene())
 
 
-def test_a_body_whose_sender_leaves_gives_its_place_up() -> None:
+def test_work_is_done_in_threads_and_its_faults_come_back() -> None:
+    def fail() -> None:
+        raise KeyError("x")
+
     async def scene() -> None:
-        budget = Budget(10)
-
-        async def body() -> None:
-            async with budget.hold(10):
-                await asyncio.sleep(0)
-
-        async with budget.hold(5):
-            left = asyncio.create_task(body())
-            stays = asyncio.create_task(body())
-            await asyncio.sleep(0)
-            left.cancel()
-            await asyncio.sleep(0)
-        await stays
-        assert budget.held == 0
+        lanes = Lanes()
+        assert await lanes.run(threading.current_thread, heavy=True) is not threading.current_thread()
+        with pytest.raises(KeyError):
+            await lanes.run(fail, heavy=False)
+        assert lanes.close(5) == 0
 
     asyncio.run(scene())
+
+
+def test_work_that_hangs_does_not_hold_up_the_end() -> None:
+    program = """
+import asyncio, threading
+from restyle.http.limits import Lanes
+async def main():
+    lanes = Lanes()
+    begun = threading.Event()
+    task = asyncio.create_task(lanes.run(lambda: begun.set() or threading.Event().wait(), heavy=True))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    print(await asyncio.to_thread(lanes.close, 0.1))
+    task.cancel()
+asyncio.run(main())
+"""
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=environment, check=True
+    )
+    assert done.stdout.strip() == "1"

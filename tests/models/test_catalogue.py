@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Architecture, Kind
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 

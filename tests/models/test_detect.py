@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from restyle.models.catalogue import Architecture, Kind
 from restyle.models.detect import detect
+from restyle.models.kinds import Architecture, Kind
 from restyle.wire.errors import RestyleError
 from tests.support import models
 from tests.support.models import Arrays, arrays, lora, save, under

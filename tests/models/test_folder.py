@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from restyle.models.catalogue import Architecture, Kind
 from restyle.models.detect import detect
 from restyle.models.folder import read_folder
+from restyle.models.kinds import Architecture, Kind
 from restyle.wire.errors import RestyleError
 from tests.support import models
 from tests.support.models import arrays, edit_json, save, write_json

@@ -5,14 +5,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restyle.models.catalogue import Architecture, Catalogue, Kind
-from restyle.models.install import Wish, checked_defaults, install, remove, verified
+from restyle.conversion.defaults import checked_defaults
+from restyle.models import install as installing
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.install import Wish, remove, verified
+from restyle.models.kinds import Architecture, Kind
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import models
 from tests.support.models import arrays, save
 
 LORA = models.lora({"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k": 768})
+
+
+def install(catalogue: Catalogue, path: Path, wish: Wish, **options: Any) -> Entry:
+    return installing.install(catalogue, path, wish, check_defaults=checked_defaults, **options)
 
 
 @pytest.fixture
@@ -85,7 +92,7 @@ def wish(**wishes: Any) -> Wish:
         (wish(code=" x"), "no space at either end"),
         (wish(code="a\nb"), "printable"),
         (wish(code="x" * 129), "1 to 128"),
-        (wish(defaults={"Steps": 20}), "Steps: it means nothing to a model of kind lora"),
+        (wish(defaults={"Steps": 20}), "parameter Steps not available: it means nothing to a model of kind lora"),
         (wish(defaults={"LoraWeight": 3}), "LoraWeight not available: it is 3; give a Float from -1 to 2"),
         (wish(control="canny"), "only a ControlNet"),
         (wish(prediction_type="epsilon"), "only a main model"),
@@ -107,7 +114,7 @@ def test_a_code_that_is_taken_is_refused_before_anything_is_read(catalogue: Cata
         return lambda count: None
 
     with pytest.raises(RestyleError, match="registered already"):
-        install(catalogue, lora, Wish("ink"), begin)
+        install(catalogue, lora, Wish("ink"), begin=begin)
     assert read == []
 
 
@@ -144,22 +151,6 @@ def test_a_file_too_large_for_its_kind(catalogue: Catalogue, tmp_path: Path) -> 
     wide = save(tmp_path / "y", arrays({"emb_params": (700, 50_000)}))
     with pytest.raises(RestyleError, match="a model of kind embedding has at most 67,108,864"):
         install(catalogue, wide, Wish("y", architecture=Architecture.SD15))
-
-
-def test_defaults_keep_the_wires_ranges() -> None:
-    given = {"Steps": 20, "ClipSkip": 2, "CFGScale": 7}
-    assert checked_defaults(Kind.MAIN, given) == given
-    assert checked_defaults(Kind.HYPERNETWORK, {"LoraWeight": 0.5}) == {"LoraWeight": 0.5}
-    for wrong in ({"Steps": 5}, {"ClipSkip": 13}, {"CFGScale": 0.5}):
-        with pytest.raises(RestyleError, match=next(iter(wrong))) as caught:
-            checked_defaults(Kind.MAIN, wrong)
-        assert caught.value.code is Code.PARAMETER_NOT_AVAILABLE
-
-
-def test_a_default_sampler_is_one_of_the_table() -> None:
-    assert checked_defaults(Kind.MAIN, {"Sampler": "Euler a"}) == {"Sampler": "Euler a"}
-    with pytest.raises(RestyleError, match=r'it is "Eule"; give one of Euler, '):
-        checked_defaults(Kind.MAIN, {"Sampler": "Eule"})
 
 
 def test_a_changed_file_is_noticed(catalogue: Catalogue, lora: Path) -> None:

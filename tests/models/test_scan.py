@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from restyle.models.scan import CHUNK_BYTES, finite, scan, size_of
+from restyle.models.files.verify import CHUNK_BYTES
+from restyle.models.scan import finite, scan, size_of
 from restyle.wire.errors import RestyleError
 from tests.support import models
 from tests.support.models import Arrays

@@ -1,3 +1,4 @@
+import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from restyle.database import tasks, writing
+from restyle.queue.claim import Claim
 from restyle.queue.claims import Claims
-from restyle.queue.spec import Claim
 from restyle.queue.store import Status
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -40,7 +42,7 @@ def test_a_claim_holds_what_was_submitted(house: House, claims: Claims) -> None:
     assert claims.waiting()
     claim = take(claims)
     assert (claim.uid, claim.seeds) == (uid, (3, 4))
-    assert claim.spec.to_json() == submission.spec
+    assert json.loads(claim.plan) == json.loads(json.dumps(submission.plan))
     assert not claims.waiting()
     task = house.task(uid)
     assert task.status == Status.RUNNING
@@ -164,3 +166,73 @@ def test_what_waits_between_two_runs_can_be_terminated(house: House, claims: Cla
     assert claims.next() is None
     assert house.task(uid).error_code == 5104
     assert house.used() == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "says"),
+    [
+        ("seeds", "{}", "its seeds are no list of numbers"),
+        ("seeds", "null", "its seeds are no list of numbers"),
+        ("seeds", "[]", "its seeds are no list of numbers"),
+        ("seeds", '[5, "6"]', "its seeds are no list of numbers"),
+        ("seeds", "[2147483648]", "its seeds are no list of numbers"),
+        ("seeds", f"[{'1,' * 1024}1]", "its seeds are no list of numbers"),
+        ("spec", f'"{"x" * 17_000_000}"', "its plan is of 17000002 characters"),
+        ("seeds", "no JSON", "its seeds are no list of numbers"),
+        ("seeds", "[" * 100_000, "its seeds are no list of numbers"),
+        ("seeds", b"\xff\xfe", "its seeds are no list of numbers"),
+    ],
+)
+def test_a_row_that_cannot_be_read_ends_its_task_and_no_other(
+    house: House, claims: Claims, column: str, text: str | bytes, says: str
+) -> None:
+    bad, good = house.submit(cost=3), house.submit()
+    damage(house, bad, column, text)
+    assert take(claims).uid == good
+    (task, other) = house.store.details(house.account, [bad, good])
+    assert (task.status, task.error_code) == (Status.ERROR, 5000)
+    assert task.error_message.startswith(f"the stored task cannot be read by this release: {says}")
+    assert other.status == Status.RUNNING
+    assert house.used() == 1
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{}", "no JSON", '{"model_code": 5}'])
+def test_a_plan_is_handed_on_unread(house: House, claims: Claims, text: str) -> None:
+    uid = house.submit()
+    damage(house, uid, "spec", text)
+    claim = take(claims)
+    assert (claim.uid, claim.plan) == (uid, text if house.db.dialect.name == "sqlite" or text != "no JSON" else "17")
+    assert claims.finish(claim, ["x"])
+    assert house.task(uid).images == ("x",)
+
+
+@pytest.mark.parametrize("text", ["{}", '"text"', "no JSON"])
+def test_notices_that_cannot_be_read_give_way_to_new_ones(house: House, claims: Claims, text: str) -> None:
+    uid = house.submit()
+    damage(house, uid, "notices", text)
+    assert house.task(uid).notices == ()
+    assert claims.finish(take(claims), ["x"], ["new"])
+    assert house.task(uid).notices == ("new",)
+
+
+def test_a_row_that_cannot_even_be_ended_is_left_alone(house: House, claims: Claims) -> None:
+    bad, good = house.submit(), house.submit()
+    damage(house, bad, "seeds", "{}")
+    with writing(house.db) as connection:  # its credits cannot be returned: more than was ever used
+        connection.execute(sa.update(tasks).where(tasks.c.uid == bad).values(cost=900))
+    assert take(claims).uid == good
+    assert claims.next() is None
+    assert not claims.waiting()
+    assert house.task(bad).status == Status.QUEUING
+
+
+def damage(house: House, uid: str, column: str, text: str | bytes) -> None:
+    """Write what no release writes, as far as the database takes it: PostgreSQL keeps nothing there but JSON."""
+    if house.db.dialect.name == "postgresql":
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            text = "17"
+    value = "CAST(:text AS json)" if house.db.dialect.name == "postgresql" else ":text"
+    with writing(house.db) as connection:
+        connection.execute(sa.text(f"UPDATE tasks SET {column} = {value} WHERE uid = :uid"), {"text": text, "uid": uid})

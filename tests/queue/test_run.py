@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -6,17 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from restyle.conversion.draw import Drawer
 from restyle.database import open_database
-from restyle.engines.base import Description
-from restyle.queue.engines import Engines
-from restyle.queue.parameters import parameters
+from restyle.queue.claim import Claim
 from restyle.queue.run import run
-from restyle.queue.spec import Claim, Spec
 from restyle.storage import result_key
+from restyle.wire.errors import RestyleError
 from tests.support.house import House
 from tests.support.pictures import picture
-
-SPEC = Spec("Obedient", "", "", 640, 480, 0.7, "CropAndResize", positive_prompts=("a, b", "c"), negative_prompts=("d",))
 
 
 @pytest.fixture
@@ -26,7 +24,8 @@ def house(tmp_path: Path) -> House:
 
 def claim_of(house: House, *orders: str, seeds: tuple[int, ...] = (5,)) -> Claim:
     uid, submission = house.submission(*orders)
-    return Claim(uid, "c1", seeds, Spec.from_json(submission.spec))
+    plan = {**submission.plan, "seeds": list(seeds)}
+    return Claim(uid, "c1", seeds, json.dumps(plan))
 
 
 def test_each_image_is_stored_as_soon_as_it_is_drawn(house: House) -> None:
@@ -37,7 +36,7 @@ def test_each_image_is_stored_as_soon_as_it_is_drawn(house: House) -> None:
         folder = house.settings.data_dir / "objects" / "results" / claim.uid / "c1"
         seen.append((fraction, len(list(folder.glob("*.png")))))
 
-    run(claim, Engines(house.settings), house.storage, house.settings, report)
+    run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, report)
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[0] == 0
@@ -48,19 +47,19 @@ def test_each_image_is_stored_as_soon_as_it_is_drawn(house: House) -> None:
 def test_image_i_of_a_batch_is_image_0_of_its_seed(house: House) -> None:
     batch, single = claim_of(house, seeds=(1, 2, 3)), claim_of(house, seeds=(3,))
     for claim in (batch, single):
-        run(claim, Engines(house.settings), house.storage, house.settings, lambda _: None)
+        run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
     drawn = [house.storage.get(result_key(claim.uid, "c1", i)) for claim, i in ((batch, 2), (single, 0))]
     assert drawn[0] == drawn[1]
 
 
 def test_the_picture_is_fitted_and_says_how_it_was_made(house: House) -> None:
     claim = claim_of(house)
-    run(claim, Engines(house.settings), house.storage, house.settings, lambda _: None)
+    run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
     image = Image.open(BytesIO(house.storage.get(result_key(claim.uid, "c1", 0))))
-    assert image.size == (32, 24)
-    assert "Seed: 5, Size: 32x24, Model: Obedient, Style strength: 0.5" in image.info["parameters"]
+    assert image.size == (80, 64)
+    assert "Seed: 5, Size: 80x64, Model: Obedient, Style strength: 0.5" in image.info["parameters"]
     colour = np.random.default_rng(5).integers(0, 256, 3)
-    assert np.array_equal(np.asarray(image), (picture(24, 32) * 0.5 + colour * 0.5).round().astype(np.uint8))
+    assert np.array_equal(np.asarray(image), (picture(64, 80) * 0.5 + colour * 0.5).round().astype(np.uint8))
 
 
 def test_what_report_raises_stops_the_run(house: House) -> None:
@@ -71,23 +70,11 @@ def test_what_report_raises_stops_the_run(house: House) -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        run(claim, Engines(house.settings), house.storage, house.settings, report)
+        run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, report)
 
 
-def test_parameters_name_what_the_engine_says_it_used() -> None:
-    text = parameters(SPEC, Description("a, b, c", "d", {"Steps": 20, "Sampler": "Euler a"}), 9)
-    first, second, last = text.split("\n")
-    assert (first, second) == ("a, b, c", "Negative prompt: d")
-    assert last.startswith(
-        "Steps: 20, Sampler: Euler a, Seed: 9, Size: 640x480, Model: Obedient, Style strength: 0.7, "
-        "Resize mode: CropAndResize, Version: "
-    )
-
-
-def test_parameters_do_not_name_what_was_not_used_and_quote_what_would_confuse() -> None:
-    code = 'My "model": one, two'
-    text = parameters(replace(SPEC, model_code=code), Description(), 9)
-    assert text.count("\n") == 0
-    assert 'Model: "My \\"model\\": one, two", Style' in text
-    assert "Steps" not in text
-    assert "a, b" not in text
+def test_a_plan_that_cannot_be_read_is_refused_with_a_sentence(house: House) -> None:
+    claim = replace(claim_of(house), plan='{"version": 99}')
+    with pytest.raises(RestyleError, match="the stored task cannot be read by this release: ") as error:
+        run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
+    assert error.value.code == 5000

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from restyle.database import reading, requests, tasks, writing
 from restyle.queue.claims import Claims
-from restyle.queue.store import Status
+from restyle.queue.store import Status, Submission
 from restyle.wire.errors import RestyleError
 from tests.support.house import House
 
@@ -92,13 +92,13 @@ def test_limits_hold_for_submissions_at_the_same_moment(house: House) -> None:
 
 def test_the_same_request_again_is_the_same_task(house: House) -> None:
     uid, submission = house.submission(request_uuid="r-1")
-    assert house.store.find_repeat(house.account, "r-1", submission.body_digest) is None
+    assert house.store.find_repeat(house.account, "r-1", submission.signature, submission.body_digest) is None
     assert house.store.submit(uid, submission) == uid
-    assert house.store.find_repeat(house.account, "r-1", submission.body_digest) == uid
+    assert house.store.find_repeat(house.account, "r-1", submission.signature, submission.body_digest) == uid
     assert house.store.submit(house.submission()[0], submission) == uid
     assert house.used() == 1
-    assert house.store.find_repeat(house.account, None, submission.body_digest) is None
-    assert house.store.find_repeat(house.account, "", submission.body_digest) is None
+    for mark in (None, ""):
+        assert house.store.find_repeat(house.account, mark, "another", submission.body_digest) is None
 
 
 def test_the_same_request_uuid_with_another_body_is_refused(house: House) -> None:
@@ -106,10 +106,50 @@ def test_the_same_request_uuid_with_another_body_is_refused(house: House) -> Non
     house.store.submit(uid, submission)
     other = replace(submission, body_digest=b"other")
     with pytest.raises(RestyleError, match="r-1") as error:
-        house.store.find_repeat(house.account, "r-1", b"other")
+        house.store.find_repeat(house.account, "r-1", "another", b"other")
     assert (error.value.code, error.value.field) == (4010, "request_uuid")
     with pytest.raises(RestyleError, match="r-1"):
         house.store.submit(house.submission()[0], other)
+    assert house.used() == 1
+
+
+def test_a_signed_text_cut_into_another_request_is_refused(house: House) -> None:
+    uid, submission = house.submission(request_uuid="r-1")
+    house.store.submit(uid, submission)
+    for mark in (None, "", "r-2"):
+        cut = replace(submission, request_uuid=mark, body_digest=b"" if not mark else b"other")
+        with pytest.raises(RestyleError, match="the same signed text came before, cut into other fields") as error:
+            house.store.find_repeat(house.account, mark, cut.signature, cut.body_digest)
+        assert (error.value.code, error.value.field) == (4010, "request_uuid")
+        with pytest.raises(RestyleError, match="r-1"):
+            house.store.submit(house.submission()[0], cut)
+    assert house.store.submit(house.submission()[0], submission) == uid
+    assert house.used() == 1
+    assert house.store.unfinished(house.account) == [uid]
+
+
+def test_a_request_without_request_uuid_may_repeat(house: House) -> None:
+    _, submission = house.submission()
+    uids = {house.store.submit(house.submission()[0], submission) for _ in range(3)}
+    assert len(uids) == 3
+    assert house.used() == 3
+
+
+def test_cut_and_uncut_at_once_run_once(house: House) -> None:
+    _, submission = house.submission(request_uuid="r-1")
+    house.store.submit(house.submission()[0], submission)
+    cuts = [replace(submission, request_uuid=f"r-{number % 3}" if number % 3 else None) for number in range(12)]
+
+    def submit(cut: Submission) -> str | int:
+        try:
+            return house.store.submit(house.submission()[0], cut)
+        except RestyleError as error:
+            return error.code
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(submit, cuts))
+    assert len(set(answers)) == 2
+    assert 4010 in answers
     assert house.used() == 1
 
 
@@ -124,8 +164,8 @@ def test_a_request_uuid_is_forgotten_after_a_day(house: House) -> None:
     house.store.submit(uid, submission)
     with writing(house.db) as connection:
         connection.execute(sa.update(requests).values(created=requests.c.created - 24 * 3600))
-    assert house.store.find_repeat(house.account, "r-1", b"other") is None
-    again = house.submit(request_uuid="r-1")
+    assert house.store.find_repeat(house.account, "r-1", "another", b"other") is None
+    again = house.store.submit(house.submission()[0], submission)
     assert again != uid
     assert house.used() == 2
 

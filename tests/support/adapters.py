@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from restyle.models.catalogue import Architecture
+from restyle.models.kinds import Architecture
 from tests.support.checkpoints import HIDDEN, PROJECTION, TEXT_ENCODERS, Tensors, seeded, text_encoder, unet
 
 RANK = 4

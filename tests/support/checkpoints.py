@@ -3,8 +3,6 @@
 They show that wiring, formats, determinism and state are right, and nothing of what a picture should look like.
 """
 
-import restyle.engines.diffusion.offline  # noqa: F401, I001 - before the libraries that read it
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +20,7 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from restyle.models.catalogue import Architecture
+from restyle.models.kinds import Architecture
 from tests.support import ldm
 from tests.support.ldm import Tensors as Tensors
 

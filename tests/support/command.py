@@ -1,5 +1,7 @@
-"""The command ``restyle`` as a user runs it: a process of its own."""
+"""The command ``restyle`` as a user runs it: in a process of its own, or, sooner, in this one."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,6 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from restyle.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 PYTHONPATH = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
@@ -36,7 +42,23 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def restyle(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
-    """Run the command in ``folder`` to its end."""
+    """Run the command in ``folder`` to its end, in this process: its own words, files and exit code."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.chdir(folder)
+        for name in [name for name in os.environ if name.startswith("RESTYLE_")]:
+            patch.delenv(name)
+        for name, value in {"RESTYLE_REGISTRY": "tests.support.engines:registry", **variables}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["restyle", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert isinstance(ended.value.code, int)
+    return Ran(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def restyle_process(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
+    """Run the command in ``folder`` to its end, as a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "restyle", *arguments],
         cwd=folder,

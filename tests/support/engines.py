@@ -3,49 +3,54 @@
 Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts
 are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5``
 keeps all cores busy, ``die`` kills the worker,
-``die once <file>`` only where the file is not there yet, ``raise``, ``memory``,
-``short`` (of memory, but all given back), ``wrong size``.
+``die once <file>`` only where the file is not there yet, ``touch <file>`` shows that it is at work, ``until <file>``
+reports until the file is there, ``raise``, ``memory``, ``short`` (of memory, but all given back), ``wrong size``, ``say
+<hex>`` sends the service these bytes as a message.
 
 The model ``Thorough`` of ``thorough_registry`` draws alike, says every parameter of the page that reaches it, and takes
 the sub-models ``ink`` (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding).
 """
 
+import hashlib
 import os
 import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from restyle.engines.base import Description, Feature, Job, Pixels, Report
-from restyle.models.registry import EngineFamily, MainModel, Registry, SubModel
+from restyle.conversion.models import MainModel, SubModel
+from restyle.conversion.registry import Registry
+from restyle.engines.base import Description, Family, Feature, Job, Machine, Report, Role
+from restyle.engines.families import FAMILIES
+from restyle.images.pixels import Pixels
+from restyle.models.catalogue import Entry
+from restyle.models.kinds import Kind
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from tests.support.toy import family as toy
 
 OBEDIENT = "Obedient"
 THOROUGH = "Thorough"
 SAMPLERS = ("Euler", "Euler a", "DDIM")
+HERE = "tests.support.engines"
+OBEDIENT_FAMILY = Family("obedient", f"{HERE}:load", 1.0, frozenset({Feature.TEXT}))
+THOROUGH_FAMILY = Family(
+    "thorough", f"{HERE}:load_thorough", 0.2, frozenset(Feature), samplers=dict.fromkeys(SAMPLERS, "")
+)
+PATIENT_FAMILY = Family("patient", f"{HERE}:load_later", 1.0, frozenset({Feature.TEXT}))
+BROKEN_FAMILY = Family("broken", f"{HERE}:load_never", 1.0)
 
 
 class Obedient:
     """Mixes the raw image with a colour drawn from the seed."""
 
     def describe(self, job: Job) -> Description:
-        positive, negative = ", ".join(job.positive_prompts), ", ".join(job.negative_prompts)
-        if job.model != THOROUGH:
-            return Description(positive, negative)
-        inference = job.inference
-        parameters = {
-            "Steps": inference.steps,
-            "Sampler": inference.sampler,
-            "CFG scale": inference.cfg_scale,
-            "Clip skip": inference.clip_skip,
-            "VAE": "own" if job.main_model_vae else "default",
-            **{adapter.code: f"{adapter.kind} {adapter.weight:g}" for adapter in job.adapters},
-        }
-        return Description(positive, negative, parameters, (f"drawn in {inference.steps} steps",))
+        return Description(", ".join(job.positive_prompts), ", ".join(job.negative_prompts))
 
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         for number, seed in enumerate(job.seeds):
@@ -56,6 +61,23 @@ class Obedient:
             report((number + 1) / len(job.seeds))
             wrong = "wrong size" in job.positive_prompts
             yield mixed.round().astype(np.uint8)[: -1 if wrong else None]
+
+
+class Thorough(Obedient):
+    """Says every parameter that reaches it."""
+
+    def describe(self, job: Job) -> Description:
+        inference = job.inference
+        subs = [file for file in job.files if file.role in (Role.LORA, Role.HYPERNETWORK, Role.EMBEDDING)]
+        parameters = {
+            "Steps": inference.steps,
+            "Sampler": inference.sampler,
+            "CFG scale": inference.cfg_scale,
+            "Clip skip": inference.clip_skip,
+            **{file.name: f"{file.role} {file.weight:g} of {file.path.read_text()}" for file in subs},
+        }
+        told = super().describe(job)
+        return Description(told.positive, told.negative, parameters, (f"drawn in {inference.steps} steps",))
 
 
 def obey(order: str, report: Report) -> None:
@@ -78,6 +100,17 @@ def obey(order: str, report: Report) -> None:
             if not Path(file).exists():
                 Path(file).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        case ["touch", file]:
+            Path(file).touch()
+        case ["until", file]:
+            while not Path(file).exists():
+                report(0.5)
+                time.sleep(0.01)
+        case ["say", text]:
+            channel = socket.socket(fileno=os.dup(int(sys.argv[1])))
+            channel.sendall(bytes.fromhex(text))
+            channel.close()
+            time.sleep(3000)
         case ["raise"]:
             raise RuntimeError("the engine's own secret")
         case ["memory"]:
@@ -86,39 +119,66 @@ def obey(order: str, report: Report) -> None:
             raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit")
 
 
-def load(settings: Settings) -> Obedient:
-    assert settings.threads >= 0
+def load(machine: Machine) -> Obedient:
+    assert machine.threads >= 1
     return Obedient()
 
 
-def load_never(settings: Settings) -> Obedient:
-    raise RuntimeError(f"no weights for {settings.threads} threads")
+def load_thorough(machine: Machine) -> Thorough:
+    return Thorough()
+
+
+def load_never(machine: Machine) -> Obedient:
+    raise RuntimeError(f"no weights for {machine.threads} threads")
+
+
+def load_later(machine: Machine) -> Obedient:
+    """Loading takes until a file is there."""
+    while not (Path(os.environ["RESTYLE_DATA_DIR"]) / "engine-may-load").exists():
+        time.sleep(0.01)
+    return Obedient()
+
+
+def patient_registry(settings: Settings) -> Registry:
+    """The obedient model, with an engine that takes long to load."""
+    return Registry(settings, main=[MainModel(OBEDIENT, OBEDIENT, PATIENT_FAMILY, is_official=True)])
 
 
 def registry(settings: Settings) -> Registry:
     """The shipped models without their engine (their tests are elsewhere), and the obedient one."""
-    family = EngineFamily("obedient", "tests.support.engines:load", 1.0, frozenset({Feature.TEXT}))
     codes = (*Registry(settings).mains, OBEDIENT)
-    return Registry(settings, main=[MainModel(code, code, family, is_official=True) for code in codes])
+    return Registry(settings, main=[MainModel(code, code, OBEDIENT_FAMILY, is_official=True) for code in codes])
 
 
 def thorough_registry(settings: Settings) -> Registry:
     """One main model that honours everything, and a sub-model of each kind."""
-    family = EngineFamily("thorough", "tests.support.engines:load", 0.2, frozenset(Feature), SAMPLERS)
     return Registry(
         settings,
-        main=[MainModel(THOROUGH, THOROUGH, family, defaults={"Steps": 30, "Sampler": "DDIM"})],
+        main=[MainModel(THOROUGH, THOROUGH, THOROUGH_FAMILY, defaults={"Steps": 30, "Sampler": "DDIM"})],
         sub=[
-            SubModel("ink", "Ink", Feature.LORA, defaults={"LoraWeight": 0.6}),
-            SubModel("wash", "Wash", Feature.HYPERNETWORK),
-            SubModel("charm", "Charm", Feature.EMBEDDING),
+            SubModel(entry(settings, "ink", Kind.LORA, LoraWeight=0.6)),
+            SubModel(entry(settings, "wash", Kind.HYPERNETWORK)),
+            SubModel(entry(settings, "charm", Kind.EMBEDDING)),
         ],
     )
 
 
+def entry(settings: Settings, code: str, kind: Kind, **defaults: float) -> Entry:
+    """A registered file that holds its own code."""
+    path = settings.data_dir / f"{code}.file"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(code)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Entry(code, code.title(), kind, None, path, "pt", digest, path.stat().st_size, defaults=defaults)
+
+
 def broken_registry(settings: Settings) -> Registry:
     """Models whose engine cannot be loaded."""
-    family = EngineFamily("broken", "tests.support.engines:load_never", 1.0)
     return Registry(
-        settings, main=[MainModel(code, code, family, is_official=True) for code in Registry(settings).mains]
+        settings, main=[MainModel(code, code, BROKEN_FAMILY, is_official=True) for code in Registry(settings).mains]
     )
+
+
+def registry_with_toy(settings: Settings) -> Registry:
+    """The families that ship, and one line more."""
+    return Registry(settings, families=(*FAMILIES, toy.FAMILY))

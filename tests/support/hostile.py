@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from restyle.wire.signature import sign
+from tests.support import bombs
 from tests.support.pictures import (
     bomb,
     encode,
@@ -361,6 +362,13 @@ def pictures() -> Iterator[Case]:
         "PNG with a damaged chunk": PNG[:scan] + bytes([PNG[scan] ^ 1]) + PNG[scan + 1 :],
         "PNG without data": png_header(10, 10) + png_chunk(b"IEND", b""),
         "WebP damaged inside": damaged_webp(),
+        "PNG without its palette": bombs.without_palette(),
+        "PNG of 50,000 chunks": bombs.chunks(50_000),
+        "JPEG of empty segments": bombs.empty_segments(900_000),
+        "JPEG of Exif in pieces": bombs.exif_in_pieces(900_000),
+        "JPEG of 50,000 scans": bombs.scans(50_000),
+        "TIFF of 100,000 strips": bombs.strips(100_000),
+        "TIFF with a wide dictionary": bombs.wide_dictionary(),
         "floating point TIFF": encode(Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)), "TIFF"),
         "GIF that ends after its header": encode(PIXELS, "GIF")[:13],
         "BMP that promises more than it holds": encode(PIXELS, "BMP")[:-100],
@@ -390,6 +398,7 @@ def pictures() -> Iterator[Case]:
         "with alpha": encode(Image.fromarray(alpha), "PNG"),
         "wide gamut": encode(PIXELS, "PNG", icc_profile=matrix_profile()),
         "broken profile": encode(PIXELS, "PNG", icc_profile=b"no profile at all"),
+        "profile of an unreadable space": encode(PIXELS, "WEBP", icc_profile=bombs.profile(b"\x80RGB")),
         "polyglot with a ZIP behind it": encode(PIXELS, "JPEG") + b"PK\x03\x04" + bytes(500),
         "polyglot with a script in a comment": encode(PIXELS, "GIF", comment=b"*/=1;alert(1);/*"),
         "progressive": encode(PIXELS, "JPEG", progressive=True),

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 
 from restyle.accounts import credits
 from restyle.accounts.keys import KeyStore
+from restyle.conversion.draw import open_registry
+from restyle.conversion.plan import Pictures, plan
+from restyle.conversion.request import Conversion
+from restyle.conversion.stored import to_json
 from restyle.images.encode import encode_png
 from restyle.queue.dispatch import Dispatcher
-from restyle.queue.spec import Spec
 from restyle.queue.store import UNFINISHED, Submission, TaskRecord, TaskStore
 from restyle.queue.uid import new_uid
 from restyle.settings import Settings
@@ -22,6 +25,9 @@ from restyle.storage import input_key, open_storage
 from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT
 from tests.support.pictures import picture
+
+PATIENCE = 90
+"""Seconds after which a test gives up: no measure of anything, since machines that are busy are slow."""
 
 
 class House:
@@ -35,32 +41,28 @@ class House:
         self.keys = KeyStore(db, folder / "key")
         self.store = TaskStore(db, self.settings)
         self.account = self.keys.create(credits=1000).account_id
-        self.png = encode_png(picture(24, 32))
+        self.png = encode_png(picture(64, 80))
+        self.registry = open_registry(self.settings)
 
     def submission(self, *orders: str, account: int | None = None, **changes: Any) -> tuple[str, Submission]:
         """A uid, its images stored, and what to submit under it."""
         uid = new_uid()
-        spec = Spec(
-            model_code=OBEDIENT,
-            raw=input_key(uid, 0),
-            style=input_key(uid, 1),
-            width=32,
-            height=24,
-            strength=0.5,
-            resize_mode="CropAndResize",
-            positive_prompts=orders,
-        )
-        for key in (spec.raw, spec.style):
+        pictures = Pictures(input_key(uid, 0), input_key(uid, 1))
+        asked: dict[str, Any] = {"model": {"code": OBEDIENT}, "width": 80, "height": 64}
+        asked |= {"positive_prompts": list(orders), "translate_prompts": False}
+        planned = plan(Conversion.read(asked), self.registry, pictures)
+        for key in (pictures.raw, pictures.style):
             self.storage.put(key, self.png)
         values: dict[str, Any] = {
             "account_id": account or self.account,
             "action": "ApplyReferenceStyle",
             "request_uuid": None,
+            "signature": hashlib.sha1(repr((changes.get("request_uuid") or uid, orders)).encode()).hexdigest(),
             "body_digest": hashlib.sha256(repr(orders).encode()).digest(),
             "cost": 1,
             "seed": 5,
             "seeds": (5,),
-            "spec": spec.to_json(),
+            "plan": to_json(planned),
         }
         return uid, Submission(**{**values, **changes})
 
@@ -71,11 +73,11 @@ class House:
     def task(self, uid: str, account: int | None = None) -> TaskRecord:
         return self.store.details(account or self.account, [uid])[0]
 
-    def wait(self, uids: Sequence[str], seconds: float = 30) -> list[TaskRecord]:
+    def wait(self, uids: Sequence[str], seconds: float = PATIENCE) -> list[TaskRecord]:
         """The tasks, once all have ended."""
         return list(self.wait_until(uids, lambda task: task.status not in UNFINISHED, seconds))
 
-    def wait_until(self, uids: Sequence[str], holds: Any, seconds: float = 10) -> list[TaskRecord]:
+    def wait_until(self, uids: Sequence[str], holds: Any, seconds: float = PATIENCE) -> list[TaskRecord]:
         """The tasks, once ``holds`` is true of each."""
         end = time.monotonic() + seconds
         while True:
@@ -92,20 +94,20 @@ class House:
         return credits.balance(self.db, self.account).used
 
     @contextmanager
-    def dispatcher(self, drain_seconds: float = 5) -> Iterator[Dispatcher]:
+    def dispatcher(self, drain_seconds: float = PATIENCE) -> Iterator[Dispatcher]:
         """A running dispatcher whose workers are ready."""
         dispatcher = Dispatcher(self.settings, self.db, self.storage)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", PYTHONPATH)  # where the workers find tests.support.engines
             dispatcher.start()
             try:
-                wait_for(dispatcher.ready, 20)
+                wait_for(dispatcher.ready)
                 yield dispatcher
             finally:
                 dispatcher.stop(drain_seconds)
 
 
-def wait_for(holds: Any, seconds: float = 10) -> None:
+def wait_for(holds: Any, seconds: float = PATIENCE) -> None:
     """Return once ``holds()`` is true; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not holds():

@@ -5,9 +5,9 @@ from typing import Any
 
 from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.tokens import tokenizer
-from restyle.models.catalogue import Architecture
 from tests.support.checkpoints import SCHEDULER
 
 

@@ -64,7 +64,7 @@ class MortalService:
         """Start, and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < end, self._log.read_text()
@@ -130,7 +130,7 @@ class MortalService:
     def details(self, uids: list[str]) -> list[dict[str, Any]]:
         return list(self.post("ListTasksDetails", TaskUIDList=uids)["TaskDetailList"])
 
-    def wait(self, uids: list[str], seconds: float = 60) -> list[dict[str, Any]]:
+    def wait(self, uids: list[str], seconds: float = 90) -> list[dict[str, Any]]:
         """The tasks, once all have ended."""
         end = time.monotonic() + seconds
         while True:

@@ -71,7 +71,7 @@ class RunningService:
         detail: dict[str, Any] = answer["TaskDetailList"][0]
         return detail
 
-    def wait(self, uid: str, *statuses: str, seconds: float = 20) -> dict[str, Any]:
+    def wait(self, uid: str, *statuses: str, seconds: float = 90) -> dict[str, Any]:
         """The task once it has one of ``statuses``, or has ended."""
         end = time.monotonic() + seconds
         while True:
@@ -142,7 +142,7 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
     assert url, log.read_text()
     service = RunningService(process, url, Settings(**values), log)
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90
         while ready and service.http.get("/readyz").status_code != 200:
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.02)

@@ -1,16 +1,24 @@
-"""A diffusion engine over tiny checkpoints that were registered as an operator registers them."""
+"""A diffusion engine over tiny checkpoints that were registered as an operator registers them.
+
+What a job draws with is asked for by name here, and looked up: the engine gets files.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from restyle.engines.base import Adapter, Description, Feature, Inference, Job, Pixels, Report
+from benchmarks.diffusion import file_of
+from restyle.conversion.defaults import checked_defaults
+from restyle.engines.base import Description, File, Inference, Job, Machine, Report, Style
 from restyle.engines.diffusion.engine import Diffusion, load
-from restyle.models.catalogue import Architecture, Catalogue, Entry
+from restyle.images.pixels import Pixels
+from restyle.models.catalogue import Catalogue
 from restyle.models.install import Wish, install
+from restyle.models.kinds import Architecture, Kind
 from restyle.settings import Settings
 from tests.support import adapters, checkpoints
 from tests.support.pictures import picture
@@ -18,7 +26,8 @@ from tests.support.pictures import picture
 SD15, SDXL = Architecture.SD15, Architecture.SDXL
 RAW = np.asarray(picture(64, 64))
 STYLE = np.asarray(picture(48, 96))[:, ::-1].copy()
-STEPS = 6
+STEPS = 3
+"""Fewer than a request may ask for, since a tiny drawing shows as much in three steps as in six."""
 
 
 class Studio:
@@ -27,27 +36,54 @@ class Studio:
     (woken by ``zorp``) and, for sd15, the hypernetwork ``sd15 hyper``.
     """
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, **machine: Any) -> None:
         self.files = folder / "files"
+        self.machine = Machine(**{"precision": "float32", "device": "cpu", **machine})
         self.settings = Settings(
-            data_dir=folder / "data", threads=1, diffusion_precision="float32", diffusion_device="cpu", **settings
+            data_dir=folder / "data", threads=1, diffusion_precision="float32", diffusion_device="cpu"
         )
         self.catalogue = Catalogue.read(self.settings.data_dir)
         if not self.files.exists():
             build(self.files)
             for path, wish in standard(self.files):
-                install(self.catalogue, path, wish)
-        self.engine: Diffusion = load(self.settings)
+                install(self.catalogue, path, wish, check_defaults=checked_defaults)
+        self.engine: Diffusion = load(self.machine)
         self._plain: dict[str, Pixels] = {}
 
-    def job(self, model: str, **changes: Any) -> Job:
-        """A job at 64 x 64 of six steps; ``steps``, ``sampler``, ``clip_skip``, ``cfg_scale`` go to its inference."""
+    def job(
+        self,
+        model: str,
+        subs: tuple["Sub", ...] = (),
+        *,
+        raw: Pixels = RAW,
+        style: Pixels = STYLE,
+        own_vae: bool = False,
+        **changes: Any,
+    ) -> Job:
+        """A job at 64 x 64 of few steps; ``steps``, ``sampler``, ``clip_skip``, ``cfg_scale`` go to its inference.
+
+        It draws with what is registered: the first IP-Adapter with an encoder for it, ControlNet and VAE, unless
+        ``own_vae``.
+        """
         names = ("steps", "sampler", "clip_skip", "cfg_scale")
         inference = Inference(**{"steps": STEPS, **{name: changes.pop(name) for name in names if name in changes}})
         values = {"strength": 0.5, "seeds": (7,), "positive_prompts": ("a red fox, watercolour",), **changes}
-        return Job(
-            raw=values.pop("raw", RAW), style=values.pop("style", STYLE), model=model, inference=inference, **values
-        )
+        files = (self.file(model), *(self.file(sub.code, sub.weight) for sub in subs), *self._beside(model, own_vae))
+        return Job(raw=raw, styles=(Style(style),), inference=inference, files=files, **values)
+
+    def file(self, code: str, weight: float = 1.0) -> File:
+        """A registered model, as the engine gets it."""
+        return file_of(self.catalogue.get(code), weight)
+
+    def _beside(self, model: str, own_vae: bool) -> Iterator[File]:
+        architecture = self.catalogue.get(model).architecture
+        adapter = self.catalogue.default(Kind.IP_ADAPTER, architecture)
+        encoder = self.catalogue.image_encoder(adapter) if adapter else None
+        vae = None if own_vae else self.catalogue.default(Kind.VAE, architecture)
+        control = self.catalogue.default(Kind.CONTROLNET, architecture)
+        for entry in (adapter if encoder else None, encoder, control, vae):
+            if entry is not None:
+                yield file_of(entry)
 
     def draw(self, model: str, report: Report = lambda fraction: None, **changes: Any) -> Pixels:
         """The first picture of a job."""
@@ -67,25 +103,23 @@ class Studio:
         return self.engine.describe(self.job(model, **changes))
 
     @contextmanager
-    def registered(self, name: str, **wish: Any) -> Iterator[Entry]:
+    def registered(self, name: str, **wish: Any) -> Iterator[File]:
         """One more of the files, by its name, registered inside the block under that name."""
-        entry = install(self.catalogue, self.files / name, Wish(**{"code": name, **wish}))
+        entry = install(
+            self.catalogue, self.files / name, Wish(**{"code": name, **wish}), check_defaults=checked_defaults
+        )
         try:
-            yield entry
+            yield file_of(entry)
         finally:
             self.catalogue.remove(entry.code)
 
 
-def lora(code: str, weight: float = 1.0) -> Adapter:
-    return Adapter(code, Feature.LORA, weight)
+@dataclass(frozen=True, slots=True)
+class Sub:
+    """A sub-model by its code."""
 
-
-def word(code: str) -> Adapter:
-    return Adapter(code, Feature.EMBEDDING)
-
-
-def hyper(code: str, strength: float = 1.0) -> Adapter:
-    return Adapter(code, Feature.HYPERNETWORK, strength)
+    code: str
+    weight: float = 1.0
 
 
 def build(files: Path) -> None:

@@ -1,4 +1,6 @@
+import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -38,6 +40,27 @@ def test_a_picture_is_lifted_and_nothing_else() -> None:
     lifted = lift(json.dumps({"a": LONG_TEXT, "b": "short", "c": LONG_TEXT + "é", "d": LONG_TEXT + "\t"}).encode())
     assert list(lifted.texts.values()) == [LONG_TEXT]
     assert b"short" in lifted.rest
+
+
+def test_a_picture_is_lifted_from_behind_strings_with_escapes() -> None:
+    body = {"a": 'say "x" \\', "b\n": "\\" * 50, "c": LONG_TEXT, "d": '\\"' * 200_000, "e": LONG_TEXT}
+    assert list(lift(json.dumps(body).encode()).texts.values()) == [LONG_TEXT, LONG_TEXT]
+
+
+@pytest.mark.parametrize("piece", [b"\\\\", b'\\"', b'\\"A', b'","', b"\\u0041", b"[", b'{"":'])
+def test_no_body_costs_much_more_than_another_of_its_size(piece: bytes) -> None:
+    """Time of the processor, beside that of a text in another script."""
+
+    def cost(raw: bytes) -> float:
+        began = time.process_time()
+        with contextlib.suppress(NotAnObjectError):
+            parse(raw)
+        return time.process_time() - began
+
+    size = 6_000_000
+    usual = min(cost(b'{"x":"' + "é".encode() * (size // 2) + b'"}') for _ in range(3))
+    for before, after in ((b'{"x":"', b'"}'), (b'{"x":"', b""), (b'{"x":', b"}"), (b"", b"")):
+        assert min(cost(before + piece * (size // len(piece)) + after) for _ in range(2)) < 10 * usual + 0.05
 
 
 @pytest.mark.parametrize(

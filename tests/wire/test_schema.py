@@ -4,8 +4,10 @@ import pytest
 
 from restyle.images.fit import ResizeMode
 from restyle.wire.codes import Code
-from restyle.wire.fields import FieldFault, Limits
-from restyle.wire.schema import ANSWERS, REQUESTS, RESIZE_MODES, Answer, ApplyReferenceStyle, ListTasksDetails
+from restyle.wire.errors import RestyleError
+from restyle.wire.fields import Limits
+from restyle.wire.ranges import RESIZE_MODES
+from restyle.wire.schema import Answer, ApplyReferenceStyle, ListTasksDetails
 
 LEAST: dict[str, Any] = {
     "Action": "ApplyReferenceStyle",
@@ -18,8 +20,8 @@ LEAST: dict[str, Any] = {
 }
 
 
-def fault(changes: dict[str, Any], limits: Limits | None = None) -> FieldFault:
-    with pytest.raises(FieldFault) as caught:
+def fault(changes: dict[str, Any], limits: Limits | None = None) -> RestyleError:
+    with pytest.raises(RestyleError) as caught:
         ApplyReferenceStyle.read({**LEAST, **changes}, limits)
     return caught.value
 
@@ -49,7 +51,7 @@ def test_null_is_not_given() -> None:
 @pytest.mark.parametrize("field", ["MainModel", "RawImageIndex", "StyleImageIndex", "ImageList"])
 def test_a_required_field_is_missing_when_it_is_null_too(field: str) -> None:
     for body in ({name: value for name, value in LEAST.items() if name != field}, {**LEAST, field: None}):
-        with pytest.raises(FieldFault) as caught:
+        with pytest.raises(RestyleError) as caught:
             ApplyReferenceStyle.read(body)
         assert caught.value.code is Code.MISSING_PARAMETER
         assert caught.value.field == field
@@ -147,14 +149,13 @@ def test_unknown_fields_are_ignored() -> None:
 
 @pytest.mark.parametrize("uids", [[], ["a"] * 101, "a", [1], [None]])
 def test_the_list_of_tasks_has_1_to_100_strings(uids: Any) -> None:
-    with pytest.raises(FieldFault) as caught:
+    with pytest.raises(RestyleError) as caught:
         ListTasksDetails.read({"Action": "ListTasksDetails", "PublicKey": "p", "Signature": "s", "TaskUIDList": uids})
     assert caught.value.code is Code.PARAMETER_NOT_AVAILABLE
-    assert caught.value.field.startswith("TaskUIDList")
+    assert (caught.value.field or "").startswith("TaskUIDList")
 
 
-def test_every_action_has_an_answer_and_resize_modes_are_those_of_the_pictures() -> None:
-    assert set(REQUESTS) == set(ANSWERS)
+def test_resize_modes_are_those_of_the_pictures() -> None:
     assert set(RESIZE_MODES) == {mode.value for mode in ResizeMode}
 
 

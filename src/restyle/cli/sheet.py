@@ -22,7 +22,7 @@ def sheet(
     if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter(f"{output.name} is neither PNG nor JPEG; name it {output.stem}.png")
 
-    from restyle.sheet import strips
+    from restyle.images.sheet import strips
 
     rows = [pictures[at : at + 3] for at in range(0, len(pictures), 3)]
     image = strips(rows, height)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
-from restyle.client.request import Options
 from restyle.client.sync import RETRIES, TIMEOUT, lost, reply
 from restyle.client.task import Task
+from restyle.conversion.options import Options
 from restyle.images.source import Source
 
 T = TypeVar("T")

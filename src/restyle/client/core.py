@@ -13,8 +13,9 @@ from PIL import Image
 
 from restyle.client.errors import NoAnswer, ServiceError, TaskFailed
 from restyle.client.flow import Compute, Deadline, Exchange, Flow, Pause, Reply, exchange
-from restyle.client.request import Options, fields
+from restyle.client.request import fields
 from restyle.client.task import Task
+from restyle.conversion.options import Options
 from restyle.images.decode import FORMATS
 from restyle.images.source import Source
 from restyle.wire.codes import Code

@@ -61,7 +61,7 @@ class Lost:
 Effect = Exchange | Pause | Compute
 Flow = Generator[Effect, Any, T]
 
-PASSING = frozenset({429, 502, 503, 504})
+PASSING = frozenset({408, 429, 502, 503, 504})
 """HTTP statuses that pass: too many requests, a proxy without its server, a service that is restarting."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0

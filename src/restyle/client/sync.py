@@ -10,8 +10,8 @@ from PIL import Image
 
 from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
-from restyle.client.request import Options
 from restyle.client.task import Task
+from restyle.conversion.options import Options
 from restyle.images.source import Source
 
 T = TypeVar("T")
@@ -27,9 +27,9 @@ class Client:
     :class:`~restyle.client.errors.ServiceError` (the service said no), :class:`~restyle.client.errors.NoAnswer`
     (nobody answered in time) or another :class:`~restyle.wire.errors.RestyleError`.
 
-    ``timeout`` bounds each call in seconds, waiting and repeating included. Network errors and HTTP 429, 502, 503, 504
-    are repeated up to ``retries`` times, a submission always with the same ``request_uuid``. ``timed`` adds the header
-    that keys with timestamps require. Safe to share between threads.
+    ``timeout`` bounds each call in seconds, waiting and repeating included. Network errors and HTTP 408, 429, 502, 503
+    and 504 are repeated up to ``retries`` times, a submission always with the same ``request_uuid``. ``timed`` adds the
+    header that keys with timestamps require. Safe to share between threads.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Client:
     ) -> list[Image.Image]:
         """``raw`` redrawn in the style of ``style``: submit, wait, download. One image per ``batch_size``.
 
-        Pictures are paths, bytes, PIL images or uint8 arrays. See :class:`~restyle.client.request.Options`.
+        Pictures are paths, bytes, PIL images or uint8 arrays. See :class:`~restyle.conversion.options.Options`.
         """
         pictures: list[Image.Image] = self._run(self._core.convert(raw, style, options, on_progress))
         return pictures

@@ -45,8 +45,8 @@ class File:
     """A model file on this machine, chosen for a job.
 
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
-    ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name`` is
-    what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
+    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
     """
 
     role: Role
@@ -114,6 +114,12 @@ class Job:
         """The file of that role; None where there is none."""
         return next(iter(self.all_of(role)), None)
 
+    def needed(self, role: Role) -> File:
+        """The file of that role. Raises RestyleError (5000) where there is none: a plan never leaves it out."""
+        if (file := self.one_of(role)) is None:
+            raise RestyleError(Code.INTERNAL_ERROR, f"the job has no file of the role {role}")
+        return file
+
     @property
     def style(self) -> Pixels:
         """The whole of the one style reference, for engines that draw from one.
@@ -134,12 +140,14 @@ class Description:
     ``positive`` and ``negative`` are the prompts as the engine reads them, empty where it reads none. ``parameters``
     (name -> value) stand in the metadata of the picture: what had a part in it beyond the model, the seed, the size and
     the strength. ``notices`` are sentences for the client that could not be told before, from the prompts in English.
+    ``native`` is the side in pixels that the model was trained at, 0 where it draws every size alike.
     """
 
     positive: str = ""
     negative: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    native: int = 0
 
 
 class Engine(Protocol):
@@ -194,8 +202,8 @@ class WeightFile:
 class Family:
     """What an engine says of itself, without being loaded.
 
-    ``load`` is ``module:function``, a function of a :class:`Machine` that returns an :class:`Engine`, imported only where
-    something is drawn. ``model`` is the ModelCode of the model that comes with the engine, empty where it draws
+    ``load`` is ``module:function``, a function of a :class:`Machine` that returns an :class:`Engine`, imported only
+    where something is drawn. ``model`` is the ModelCode of the model that comes with the engine, empty where it draws
     registered checkpoints only; those of which ``architectures`` it draws. ``price`` is in credits per megapixel
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its

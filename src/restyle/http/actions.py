@@ -1,21 +1,21 @@
 """What each action does, one function each. They run in threads: the database and the storage are waited for here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from restyle.accounts import credits
 from restyle.accounts.keys import Key
+from restyle.conversion.models import MainModel, SubModel
+from restyle.conversion.plan import Pictures, plan
+from restyle.conversion.stored import to_json
 from restyle.engines.base import Feature
+from restyle.http.conversion import asked, wire_name
 from restyle.http.pictures import read_pictures
 from restyle.http.service import Service
-from restyle.images.limits import Limits
-from restyle.models.registry import MainModel, SubModel
-from restyle.queue.order import order
 from restyle.queue.store import Status, Submission, TaskRecord
 from restyle.queue.uid import created, new_uid
-from restyle.seeds import batch_seeds
-from restyle.storage import input_key, input_prefix
+from restyle.storage import StorageError, input_key, input_prefix
 from restyle.wire import schema
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -37,30 +37,29 @@ def apply_reference_style(
     """Check everything, store the two pictures, then accept the task in one transaction."""
     account_id = call.key.account_id
     digest = digest_body(call.body, request.Signature) if request.request_uuid else b""
-    repeated = service.tasks.find_repeat(account_id, request.request_uuid, digest)
+    repeated = service.tasks.find_repeat(account_id, request.request_uuid, request.Signature, digest)
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
     uid = new_uid()
-    ordered = order(
-        request,
+    planned = plan(
+        asked(request),
         service.registry,
-        raw=input_key(uid, request.RawImageIndex),
-        style=input_key(uid, request.StyleImageIndex),
+        Pictures(input_key(uid, request.RawImageIndex), input_key(uid, request.StyleImageIndex)),
+        named=wire_name,
     )
     used = {request.RawImageIndex, request.StyleImageIndex}
-    pictures = read_pictures(request.ImageList, sorted(used), Limits.of(service.settings))
-    seeds = batch_seeds(request.Seed, request.BatchSize)
-    steps = ordered.spec.inference.steps
+    pictures = read_pictures(request.ImageList, sorted(used), service.checkers, account_id)
     submission = Submission(
         account_id=account_id,
         action=request.Action,
         request_uuid=request.request_uuid,
+        signature=request.Signature,
         body_digest=digest,
-        cost=ordered.model.points(request.Width, request.Height, request.BatchSize, steps),
-        seed=seeds[0],
-        seeds=seeds,
-        spec=ordered.spec.to_json(),
-        notices=ordered.notices,
+        cost=planned.cost,
+        seed=planned.seeds[0],
+        seeds=planned.seeds,
+        plan=to_json(planned),
+        notices=planned.notices,
     )
     accepted = ""
     try:
@@ -69,7 +68,8 @@ def apply_reference_style(
         accepted = service.tasks.submit(uid, submission)
     finally:
         if accepted != uid:  # refused, or another thread was first with the same request
-            service.storage.delete_prefix(input_prefix(uid))
+            with suppress(StorageError):  # the sweep deletes what stays; what went wrong before is what is told
+                service.storage.delete_prefix(input_prefix(uid))
     service.dispatcher.notify()
     return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accepted)
 
@@ -118,16 +118,6 @@ def get_credit_balance(service: Service, call: Call, request: schema.GetCreditBa
     """What the account was given and has used."""
     balance = credits.balance(service.db, call.key.account_id)
     return schema.GetCreditBalanceAnswer(Action=request.Action, TotalCredits=balance.total, UsedCredits=balance.used)
-
-
-ACTIONS: dict[type[schema.Request], Callable[[Service, Call, Any], schema.Answer]] = {
-    schema.ApplyReferenceStyle: apply_reference_style,
-    schema.ListTasksDetails: list_tasks_details,
-    schema.ListModels: list_models,
-    schema.ListRunningTasks: list_running_tasks,
-    schema.TerminateTask: terminate_task,
-    schema.GetCreditBalance: get_credit_balance,
-}
 
 
 def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDetail:

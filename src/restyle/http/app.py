@@ -14,10 +14,11 @@ from restyle.database import reading
 from restyle.http import metrics
 from restyle.http.endpoint import endpoint
 from restyle.http.envelope import HEADERS, Refused, failure, respond
+from restyle.http.links import base_of
 from restyle.http.openapi import document
 from restyle.http.page import POLICY, page
 from restyle.http.results import result
-from restyle.http.service import Service
+from restyle.http.service import Service, field_limits
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -41,7 +42,9 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
         finally:
             await asyncio.to_thread(service.close)
 
-    app = FastAPI(title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.add_exception_handler(HTTPException, _no_such_way)
     app.add_exception_handler(RestyleError, _refused)
     app.add_exception_handler(Exception, _broken)
@@ -50,8 +53,8 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
     async def _(request: Request) -> Response:
         return await endpoint(_service(app), request)
 
-    @app.api_route("/results/{uid}/{index:int}.png", methods=["GET", "HEAD"])
-    async def _(request: Request, uid: str, index: int) -> Response:
+    @app.api_route("/results/{uid}/{index}.png", methods=["GET", "HEAD"])
+    async def _(request: Request, uid: str, index: str) -> Response:
         return await result(_service(app), request, uid, index)
 
     @app.get("/healthz")
@@ -71,11 +74,14 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
 
     @app.get("/openapi.json")
     async def _(request: Request) -> Response:
-        return Response(document(settings.public_url or str(request.base_url)), media_type="application/json")
+        text = document(base_of(request, settings.public_url), field_limits(settings))
+        return Response(text, media_type="application/json", headers=HEADERS)
 
     @app.get("/docs")
     async def _() -> Response:
-        return Response(page(), media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY})
+        return Response(
+            page(field_limits(settings)), media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY}
+        )
 
     return app
 
@@ -86,19 +92,18 @@ def _service(app: FastAPI) -> Service:
 
 
 async def _ready(service: Service) -> Response:
-    """Whether a task sent now would be drawn: the database answers, an engine is loaded, and nothing is ending."""
+    """Whether a task sent now would be drawn: database and storage work, an engine is loaded, and nothing is ending."""
 
     def database_answers() -> bool:
-        with reading(service.db) as connection:
+        with service.needed(), reading(service.db) as connection:
             return bool(connection.execute(sa.select(1)).scalar_one() == 1)
 
+    reason = service.dispatcher.trouble()
     if service.draining:
         reason = "the service is stopping"
-    elif not service.dispatcher.ready():
-        reason = "no worker has loaded its engine yet"
-    elif not await service.lanes.run(database_answers, heavy=False):
+    elif reason is None and not await service.lanes.run(database_answers, heavy=False):
         reason = "the database does not answer"
-    else:
+    if reason is None:
         return respond(Answer(Action=""))
     return respond(Answer(RetCode=Code.QUEUE_FULL, Action="", Message=reason), 503, {"Retry-After": "1"})
 

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,19 +10,19 @@ import structlog
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from restyle.http.actions import ACTIONS, Call
+from restyle.accounts.keys import Key
+from restyle.http.actions import Call
 from restyle.http.body import SMALL, check_headers, received
-from restyle.http.envelope import Refused, failure, later, respond
-from restyle.http.gate import Proof, action_of, admit
+from restyle.http.envelope import Refused, failure, respond, stopping
+from restyle.http.gate import Proof, action_of, admit, names_key
+from restyle.http.links import base_of
 from restyle.http.service import Service
+from restyle.http.table import Action
 from restyle.wire import schema
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.fields import FieldFault
 from restyle.wire.parse import NotAnObjectError, parse
 from restyle.wire.signature import HEADER, Json
-
-DRAIN_RETRY_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ async def endpoint(service: Service, request: Request) -> Response:
         error = _public(caught, exchange)
         code = error.code
         response = failure(error, exchange.body)
+        caught.__traceback__ = None  # its frames hold the pictures of the request, and themselves, until a collection
     seconds = time.perf_counter() - exchange.began
     service.metrics.requests.labels(exchange.action, str(int(code))).inc()
     service.metrics.seconds.labels(exchange.action).observe(seconds)
@@ -70,25 +72,32 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
     """Run the action. The event loop only moves bytes: what takes longer than a millisecond happens in threads."""
     check_headers(request.headers)
     header = request.headers.get(HEADER)
-    async with received(request, service.bodies, service.settings.max_body_bytes) as raw:
+    limits = service.settings
+    base_url = base_of(request, limits.public_url)
+
+    async def names_known_key(head: bytes) -> bool:
+        return await service.lanes.run(partial(names_key, head, service.keys), heavy=False)
+
+    async with received(request, service.bodies, limits.max_body_bytes, limits.body_seconds, names_known_key) as raw:
         exchange.size = len(raw)
         large = exchange.size > SMALL
         read = partial(_parse, raw, header is None)
         exchange.body = await service.lanes.run(read, heavy=True) if large else read()
         action = action_of(exchange.body)
-        exchange.action = action.__name__
-        submits = action is schema.ApplyReferenceStyle
+        exchange.action = action.name
+        submits = action.request is schema.ApplyReferenceStyle
         if submits and service.draining:
-            raise later(
-                503,
-                Code.QUEUE_FULL,
-                "the service is stopping and takes no new tasks; try again soon",
-                DRAIN_RETRY_SECONDS,
-            )
+            raise stopping()
+        if submits:
+            service.check_storage()
         proof = None if header is None else Proof(header, raw)
-        base_url = service.settings.public_url or str(request.base_url)
-        work = partial(_act, service, exchange, action, proof, base_url.rstrip("/"))
-        return await service.lanes.run(work, heavy=large or submits)
+        enter = partial(_enter, service, exchange, action, proof)
+        call = partial(Call, body=exchange.body, base_url=base_url)
+        if not submits:
+            return await service.lanes.run(lambda: _act(service, action, call, *enter()), heavy=large)
+        key, asked = await service.lanes.run(enter, heavy=True)
+        work = partial(_act, service, action, call, key, asked)
+        return await service.submissions.run(key.account_id, work)
 
 
 def _parse(raw: bytearray, use_up: bool) -> dict[str, Json]:
@@ -98,21 +107,25 @@ def _parse(raw: bytearray, use_up: bool) -> dict[str, Json]:
         raise Refused(400, Code.BODY_NOT_OBJECT, str(error)) from None
 
 
-def _act(
-    service: Service, exchange: Exchange, action: type[schema.Request], proof: Proof | None, base_url: str
-) -> schema.Answer:
-    key = admit(exchange.body, service.keys, service.rate, proof)
+def _enter(service: Service, exchange: Exchange, action: Action, proof: Proof | None) -> tuple[Key, schema.Request]:
+    """Who asks, and for what."""
+    with service.needed():
+        key = admit(exchange.body, service.keys, service.rate, proof)
     exchange.public_key = key.public_key
-    request = action.read(exchange.body, service.field_limits)
-    answer = ACTIONS[action](service, Call(key, exchange.body, base_url), request)
+    return key, action.request.read(exchange.body, service.field_limits)
+
+
+def _act(
+    service: Service, action: Action, call: Callable[[Key], Call], key: Key, request: schema.Request
+) -> schema.Answer:
+    with service.needed():
+        answer = action.perform(service, call(key), request)
     answer.request_uuid = request.request_uuid
     return answer
 
 
 def _public(error: Exception, exchange: Exchange) -> RestyleError:
     """``error`` as a stranger may see it."""
-    if isinstance(error, FieldFault):
-        return RestyleError(error.code, error.message, field=error.field)
     if isinstance(error, RestyleError) and error.code is not Code.INTERNAL_ERROR:
         return error
     incident = secrets.token_hex(6)

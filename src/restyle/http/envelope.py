@@ -12,6 +12,8 @@ from restyle.wire.signature import Json
 MAX_ECHO = 128
 """Characters of an Action that an answer repeats. Longer ones are nobody's action, and an echo must not be a lever."""
 
+DRAIN_RETRY_SECONDS = 5
+
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -35,6 +37,16 @@ class Refused(RestyleError):
 def later(status: int, code: Code, message: str, seconds: float) -> Refused:
     """A refusal that passes: the client may come back after ``seconds``, rounded up to a whole second."""
     return Refused(status, code, message, headers={"Retry-After": str(max(1, -int(-seconds // 1)))})
+
+
+def stopping() -> Refused:
+    """What a submission is answered while the service stops."""
+    return later(
+        503,
+        Code.QUEUE_FULL,
+        "the service is stopping and takes no new tasks; try again soon",
+        DRAIN_RETRY_SECONDS,
+    )
 
 
 def echoes(body: Mapping[str, Json]) -> tuple[str, str | None]:

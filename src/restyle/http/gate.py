@@ -1,16 +1,19 @@
 """Who sends this request, and may they? Every check between a parsed body and the fields of its action."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from restyle.accounts.keys import Key, KeyStore
 from restyle.http.limits import Rate
+from restyle.http.table import ACTIONS, Action
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.fields import FieldFault, shown
-from restyle.wire.schema import REQUESTS, Request
+from restyle.wire.fields import shown, unavailable
 from restyle.wire.signature import HEADER, HEADER_SECONDS, Json, header_time, matches, same_text, sign_header
+
+NAMED = re.compile(rb'"PublicKey"\s*:\s*"([A-Za-z0-9]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +24,25 @@ class Proof:
     raw_body: bytes | bytearray
 
 
-def action_of(body: Mapping[str, Json]) -> type[Request]:
-    """The declaration of the action that ``body`` names. Raises RestyleError: 220, 230, 161."""
+def action_of(body: Mapping[str, Json]) -> Action:
+    """The action that ``body`` names. Raises RestyleError: 220, 230, 161."""
     name = _text(body, "Action")
-    if name not in REQUESTS:
-        known = ", ".join(REQUESTS)
+    if name not in ACTIONS:
+        known = ", ".join(ACTIONS)
         raise RestyleError(
             Code.ACTION_NOT_FOUND, f"no action is called {shown(name)}; there are {known}", field="Action"
         )
-    return REQUESTS[name]
+    return ACTIONS[name]
+
+
+def names_key(head: bytes, keys: KeyStore) -> bool:
+    """Whether the beginning of a body seems to name a key that is in use.
+
+    That decides who waits longer and nothing else: fields come in any order, and a public key is no secret.
+    """
+    named = NAMED.search(head)
+    key = keys.find(named[1].decode()) if named is not None else None
+    return key is not None and not key.disabled
 
 
 def admit(body: Mapping[str, Json], keys: KeyStore, rate: Rate, proof: Proof | None) -> Key:
@@ -85,8 +98,7 @@ def _text(body: Mapping[str, Json], name: str) -> str:
     """A required String. Missing, null and empty are one: they sign alike."""
     value = body.get(name)
     if value is None or value == "":
-        raise FieldFault(Code.MISSING_PARAMETER, name, f"missing parameter {name}: give a String")
+        raise RestyleError(Code.MISSING_PARAMETER, f"missing parameter {name}: give a String", field=name)
     if not isinstance(value, str):
-        reason = f"parameter {name} not available: it is {shown(value)}; give a String"
-        raise FieldFault(Code.PARAMETER_NOT_AVAILABLE, name, reason)
+        raise unavailable(name, f"it is {shown(value)}; give a String")
     return value

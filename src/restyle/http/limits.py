@@ -1,32 +1,51 @@
-"""What keeps one client from taking what belongs to all: memory, threads and turns."""
+"""What keeps one client from taking what belongs to all: turns and threads. The memory of bodies is in ``budget``."""
 
 import asyncio
+import contextlib
+import ipaddress
+import queue
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from fastapi import Request
 
 from restyle.http.envelope import later
 from restyle.wire.codes import Code
 
 T = TypeVar("T")
 
-WAIT_SECONDS = 20.0
-"""How long a body waits for memory before its sender is asked to come back."""
 LIGHT_THREADS = 8
 HEAVY_THREADS = 2
 """Threads for requests that carry pictures. More would not be faster on the cores that the workers leave, and each
 holds a body several times over."""
+BUCKETS = 10_000
+"""Buckets from which on those that are full again are forgotten, once a minute at most."""
+
+
+def address_of(request: Request) -> str:
+    """Whom the limits per address count ``request`` to: an IPv4 address, or the network (/64) of an IPv6 address, since
+    who has one of these has all of them."""
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))
 
 
 class Rate:
     """A token bucket per key: ``per_minute`` tokens at most, refilled evenly. For threads.
 
-    Only keys whose signature was right get a bucket, so there are no more buckets than keys, and nobody can use up the
-    turns of another.
+    Only keys whose signature was right get a bucket, so nobody can use up the turns of another. A bucket that is full
+    again is as good as none.
     """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,11 +54,18 @@ class Rate:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._swept = clock()
+
+    def __len__(self) -> int:
+        """Buckets that are remembered."""
+        return len(self._buckets)
 
     def take(self, key: str) -> None:
         """Use one turn of ``key``. Raises Refused (429, 4008) when there is none."""
         with self._lock:
             now = self._clock()
+            if len(self._buckets) >= BUCKETS and now - self._swept >= 60:
+                self._sweep(now)
             tokens, since = self._buckets.get(key, (self._capacity, now))
             tokens = min(self._capacity, tokens + (now - since) * self._per_second)
             if tokens < 1:
@@ -53,68 +79,108 @@ class Rate:
                 )
             self._buckets[key] = (tokens - 1, now)
 
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        self._buckets = {
+            key: (tokens, since)
+            for key, (tokens, since) in self._buckets.items()
+            if tokens + (now - since) * self._per_second < self._capacity
+        }
 
-class Budget:
-    """Bytes that the bodies in flight may take together, first come, first served. For one event loop."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._held = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+class Turns:
+    """At most ``most`` at once for each address; more wait, first come, first served. For one event loop."""
 
-    @property
-    def held(self) -> int:
-        """Bytes held now."""
-        return self._held
+    def __init__(self, most: int, patience: float) -> None:
+        self._most = most
+        self._patience = patience
+        self._used: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
 
     @asynccontextmanager
-    async def hold(self, count: int, patience: float = WAIT_SECONDS) -> AsyncIterator[None]:
-        """Hold ``count`` bytes, all of the budget at most. Raises Refused (429, 4008) after ``patience`` seconds."""
-        count = min(count, self._size)
-        await self._acquire(count, patience)
+    async def hold(self, address: str, what: str) -> AsyncIterator[None]:
+        """Hold one of the turns of ``address``. Raises Refused (429, 4008), naming ``what``, after the patience."""
+        turns, users = self._used.setdefault(address, (asyncio.Semaphore(self._most), []))
+        users.append(None)
         try:
-            yield
+            try:
+                async with asyncio.timeout(self._patience):
+                    await turns.acquire()
+            except TimeoutError:
+                raise later(
+                    429, Code.RATE_LIMITED, f"more than {self._most} {what} of one address at once; come back", 1
+                ) from None
+            try:
+                yield
+            finally:
+                turns.release()
         finally:
-            self._held -= count
-            self._admit()
-
-    async def _acquire(self, count: int, patience: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        place = (count, turn)
-        self._waiting.append(place)
-        self._admit()
-        try:
-            async with asyncio.timeout(patience):
-                await turn
-        except TimeoutError:
-            raise later(
-                429, Code.RATE_LIMITED, "too many large bodies at once; send this one again in a few seconds", 2
-            ) from None
-        finally:
-            if place in self._waiting:
-                self._waiting.remove(place)
-                self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self._held + self._waiting[0][0] <= self._size:
-            count, turn = self._waiting.popleft()
-            if not turn.done():
-                self._held += count
-                turn.set_result(None)
+            users.pop()
+            if not users:
+                del self._used[address]
 
 
 class Lanes:
-    """Two sets of threads, so that requests about tasks never stand behind requests with pictures."""
+    """Two sets of threads, so that requests about tasks never stand behind requests with pictures.
+
+    The threads are daemons and not an executor's, since Python waits for those at its end, however long.
+    """
 
     def __init__(self) -> None:
-        self._light = ThreadPoolExecutor(LIGHT_THREADS, "light")
-        self._heavy = ThreadPoolExecutor(HEAVY_THREADS, "heavy")
+        self._light = Lane(LIGHT_THREADS, "light")
+        self._heavy = Lane(HEAVY_THREADS, "heavy")
 
     async def run(self, work: Callable[[], T], *, heavy: bool) -> T:
         """What ``work`` returns or raises, done in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._heavy if heavy else self._light, work)
+        result: T = await asyncio.wrap_future((self._heavy if heavy else self._light).put(work))
+        return result
 
-    def close(self) -> None:
-        """Wait for the work under way."""
-        self._light.shutdown()
-        self._heavy.shutdown()
+    def close(self, seconds: float) -> int:
+        """Begin nothing more, and wait ``seconds`` at most for the work under way. Returns the threads still at it."""
+        end = time.monotonic() + seconds
+        return self._light.close(end) + self._heavy.close(end)
+
+
+class Lane:
+    """Daemon threads, and the work that waits for one."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._threads = [threading.Thread(target=self._run, name=f"{name}_{n}", daemon=True) for n in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, work: Callable[[], T]) -> Future[T]:
+        """Have ``work`` done by the next thread that is free."""
+        future: Future[T] = Future()
+        self._work.put((future, work))
+        return future
+
+    def close(self, end: float) -> int:
+        """Begin nothing more, wait until ``end`` (monotonic seconds) at most, and return the threads still at work."""
+        with contextlib.suppress(queue.Empty):
+            while (waiting := self._work.get_nowait()) is not None:
+                waiting[0].cancel()
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return sum(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """A method of its own, so that a thread that waits for work keeps nothing of the last alive."""
+        item = self._work.get()
+        if item is None:
+            return False
+        future, work = item
+        if future.set_running_or_notify_cancel():
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+        return True

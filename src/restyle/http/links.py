@@ -2,12 +2,31 @@
 
 import hashlib
 import hmac
+import re
 import time
 from dataclasses import dataclass
+
+from fastapi import Request
 
 from restyle.http.envelope import Refused
 from restyle.wire.codes import Code
 from restyle.wire.signature import same_text
+
+HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+
+
+def base_of(request: Request, public_url: str) -> str:
+    """The base of URLs for whoever sent ``request``, without a slash at its end: ``public_url``, or the Host asked for.
+
+    A Host header is the client's word. It goes into the answer to that client and nowhere else, and only as a host name
+    or address with or without a port. Raises Refused (400, 4001) for any other.
+    """
+    if public_url:
+        return public_url.rstrip("/")
+    hosts = request.headers.getlist("host")
+    if hosts and (len(hosts) > 1 or HOST.fullmatch(hosts[0]) is None):
+        raise Refused(400, Code.BODY_NOT_OBJECT, "Host is not one host name or address; send it as HTTP/1.1 asks")
+    return str(request.base_url).rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from restyle.http.reference import INTRODUCTION, STATUSES, examples
+from restyle.http.table import ACTIONS
 from restyle.wire.codes import Code
-from restyle.wire.fields import Plain
-from restyle.wire.reference import INTRODUCTION, STATUSES, examples
-from restyle.wire.schema import ANSWERS, REQUESTS, Answer
+from restyle.wire.fields import Limits, Plain
+from restyle.wire.schema import Answer
 from restyle.wire.signature import HEADER
 
 COMPONENTS = "#/components/schemas/"
@@ -20,19 +21,24 @@ Declared = tuple[type[BaseModel], Literal["validation", "serialization"]]
 
 
 @lru_cache(maxsize=8)
-def document(server: str) -> bytes:
-    """The document as JSON, for a service that clients reach at the URL ``server``."""
-    return json.dumps(_document(server), ensure_ascii=False).encode()
+def document(server: str, limits: Limits) -> bytes:
+    """The document as JSON, for a service of these ``limits`` that clients reach at the URL ``server``."""
+    return json.dumps(_document(server, limits), ensure_ascii=False).encode()
 
 
-def _document(server: str) -> dict[str, Any]:
-    requests: list[Declared] = [(model, "validation") for model in REQUESTS.values()]
+def _document(server: str, limits: Limits) -> dict[str, Any]:
+    requests: list[Declared] = [(action.request, "validation") for action in ACTIONS.values()]
     answers: list[Declared] = [(model, "serialization") for model in _answer_models()]
     _, definitions = models_json_schema(
         [*requests, *answers],
         schema_generator=Plain,
         ref_template=COMPONENTS + "{model}",
     )
+    submission = definitions["$defs"]["ApplyReferenceStyle"]["properties"]
+    submission["ImageList"]["maxItems"] = limits.images
+    for name in ("PositivePrompts", "NegativePrompts"):
+        submission[name]["maxItems"] = limits.prompts
+        submission[name]["items"]["maxLength"] = limits.prompt_length
     return {
         "openapi": "3.1.0",
         "info": {"title": "Restyle", "version": version("restyle"), "description": INTRODUCTION},
@@ -61,7 +67,7 @@ def _document(server: str) -> dict[str, Any]:
 
 
 def _actions() -> dict[str, Any]:
-    bodies = [{"$ref": COMPONENTS + model.__name__} for model in REQUESTS.values()]
+    bodies = [{"$ref": COMPONENTS + name} for name in ACTIONS]
     answers = [{"$ref": COMPONENTS + model.__name__} for model in _answer_models()]
     codes = "\n".join(f"- {int(code)}: {code.meaning}" for code in Code)
     return {
@@ -85,11 +91,11 @@ def _actions() -> dict[str, Any]:
                         "oneOf": bodies,
                         "discriminator": {
                             "propertyName": "Action",
-                            "mapping": {name: COMPONENTS + model.__name__ for name, model in REQUESTS.items()},
+                            "mapping": {name: COMPONENTS + name for name in ACTIONS},
                         },
                     },
                     "examples": {
-                        name: {"summary": (REQUESTS[name].__doc__ or "").split(".")[0], "value": body}
+                        name: {"summary": ACTIONS[name].meaning.split(".")[0], "value": body}
                         for name, (body, _) in examples().items()
                     },
                 }
@@ -111,7 +117,7 @@ def _actions() -> dict[str, Any]:
 
 
 def _answer_models() -> list[type[BaseModel]]:
-    return [*ANSWERS.values(), Answer]
+    return [*(action.answer for action in ACTIONS.values()), Answer]
 
 
 def _results() -> dict[str, Any]:
@@ -132,6 +138,7 @@ def _results() -> dict[str, Any]:
             "403": _envelope("The URL was not made by this service."),
             "404": _envelope("There is no such picture."),
             "410": _envelope("The picture has expired."),
+            "429": _envelope("Too many pictures at once for one address."),
         },
     }
 

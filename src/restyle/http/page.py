@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from functools import cache
 from html import escape
 
+from restyle.http.reference import INTRODUCTION, STATUSES, Row, examples, own_rows, rows
+from restyle.http.table import ACTIONS
 from restyle.wire import schema
 from restyle.wire.codes import Code
-from restyle.wire.reference import INTRODUCTION, STATUSES, Row, examples, own_rows, rows
+from restyle.wire.fields import Limits
 from restyle.wire.signature import HEADER, HEADER_SECONDS
 
 STYLE = """
@@ -50,14 +52,14 @@ ANSWER_TYPES = ("TaskDetail", "ModelEntry")
 
 
 @cache
-def page() -> bytes:
-    """The page, as UTF-8 HTML."""
+def page(limits: Limits) -> bytes:
+    """The page of a service of these ``limits``, as UTF-8 HTML."""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Restyle: the API</title><style>{STYLE}</style></head>
 <body><nav>{_navigation()}</nav><main>
 <h1>Restyle</h1><p>{_text(INTRODUCTION)} As a machine reads it: <a href="openapi.json">openapi.json</a>.</p>
-{_signing()}{"".join(_action(name) for name in schema.REQUESTS)}{_types()}{_codes()}
+{_signing()}{"".join(_action(name, limits) for name in ACTIONS)}{_types()}{_codes()}
 </main></body></html>
 """.encode()
 
@@ -69,7 +71,7 @@ def _navigation() -> str:
     start = '<a href="#signature">Requests and answers</a>'
     end = '<a href="#codes">Codes</a><a href="#statuses">HTTP statuses</a>'
     return (
-        f"<b>Start</b>{start}<b>Actions</b>{links(tuple(schema.REQUESTS))}"
+        f"<b>Start</b>{start}<b>Actions</b>{links(tuple(ACTIONS))}"
         f"<b>Types</b>{links(TYPES + ANSWER_TYPES)}<b>Errors</b>{end}"
     )
 
@@ -93,13 +95,14 @@ def _signing() -> str:
     )
 
 
-def _action(name: str) -> str:
-    request, answer = schema.REQUESTS[name], schema.ANSWERS[name]
+def _action(name: str, limits: Limits) -> str:
+    action = ACTIONS[name]
     asked, answered = examples()[name]
+    answers = _answer_fields(own_rows(action.answer, schema.Answer, answer=True))
     return (
-        f'<h2 id="{name}">{name}</h2><p>{_text(request.__doc__ or "")}</p>'
-        f"<h3>Request, besides what every one carries</h3>{_fields(own_rows(request, schema.Request))}"
-        f"<h3>Answer, besides what every one carries</h3>{_answer_fields(own_rows(answer, schema.Answer, answer=True))}"
+        f'<h2 id="{name}">{name}</h2><p>{_text(action.request.__doc__ or "")}</p>'
+        f"<h3>Request, besides what every one carries</h3>{_fields(own_rows(action.request, schema.Request, limits))}"
+        f"<h3>Answer, besides what every one carries</h3>{answers}"
         f"<h3>For example</h3>{_json(asked)}{_json(answered)}"
     )
 

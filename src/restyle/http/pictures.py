@@ -5,34 +5,34 @@ from collections.abc import Sequence
 
 import pybase64
 
-from restyle.images.decode import check_header, decode
-from restyle.images.limits import Limits
+from restyle.http.envelope import later, stopping
+from restyle.images.checking.pool import Checkers, Overdue
+from restyle.images.checking.turns import Closed
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 DATA_URL = re.compile(r"\s*data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 WHITE_SPACE = str.maketrans("", "", " \t\r\n\f\v")
-SEALED = frozenset({"JPEG", "PNG"})
-"""Formats whose damage shows without decoding: PNG has checksums, and a JPEG decoder draws whatever it is given as long
-as the end is there."""
-SMALL_PIXELS = 4_000_000
-"""Files of other formats up to this size are decoded at submission. Larger ones cost too much time and memory here:
-should one be damaged inside, its task ends as Error 4003."""
+RETRY_SECONDS = 5
 
 
-def read_pictures(texts: Sequence[str], used: Sequence[int], limits: Limits) -> dict[int, bytes]:
+def read_pictures(texts: Sequence[str], used: Sequence[int], checkers: Checkers, account: int) -> dict[int, bytes]:
     """The files at the indexes ``used``, as they came, after every one of ``texts`` has been looked at.
 
-    Raises RestyleError (4003) naming ``ImageList[i]``.
+    Raises RestyleError (4003) naming ``ImageList[i]``, and Refused (503, 4009) when there is no time to look.
     """
     kept: dict[int, bytes] = {}
     for index, text in enumerate(texts):
         field = f"ImageList[{index}]"
         data = from_base64(text, field)
-        info = check_header(data, limits, field=field)
+        try:
+            checkers.look(account, data, field=field, decode=index in used)
+        except Closed:
+            raise stopping() from None
+        except Overdue:
+            message = f"the machine is too busy to look at {field}; try again in a few seconds"
+            raise later(503, Code.QUEUE_FULL, message, RETRY_SECONDS) from None
         if index in used:
-            if info.format not in SEALED and info.width * info.height <= SMALL_PIXELS:
-                decode(data, limits, field=field)
             kept[index] = data
     return kept
 

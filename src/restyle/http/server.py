@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ import structlog
 import uvicorn
 
 from restyle.http.app import create_app
+from restyle.http.connection import connections
+from restyle.http.crowd import Crowd
 from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
@@ -21,6 +24,10 @@ from restyle.wire.errors import RestyleError
 BACKLOG = 512
 LINGER_SECONDS = 3
 """How long connections may stay open once everything has ended."""
+MOST_HANDLES = 65_536
+"""Nobody needs more, and some systems set no limit at all."""
+OTHER_HANDLES = 256
+"""Kept for what is no connection: the database, storage, workers."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +42,8 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     """
     configure(settings)
     give_large_blocks_back()
+    handles = _raise_handles()
+    crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:
         service = Service.open(settings)
         config = uvicorn.Config(
@@ -44,6 +53,10 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
             server_header=False,
             lifespan="on",
             backlog=BACKLOG,
+            http=connections(crowd, settings.head_seconds, settings.write_seconds),  # type: ignore[arg-type]
+            ws="none",
+            timeout_keep_alive=settings.idle_seconds,  # type: ignore[arg-type]
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=LINGER_SECONDS,
         )
         _Server(config, service, _address(listener), bound).run(sockets=[listener])
@@ -76,6 +89,18 @@ class _Server(uvicorn.Server):
         log.info("stopping", patience=self._service.settings.drain_seconds if patience is None else patience)
         self._service.drain(patience)
         self.should_exit = True
+
+
+def _raise_handles() -> int:
+    """Allow as many open handles as the system lets this process have; returns how many connections these allow.
+
+    A connection that downloads a result has two: its own, and the file's.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_HANDLES if hard == resource.RLIM_INFINITY else min(hard, MOST_HANDLES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(8, (most - OTHER_HANDLES) // 2)
 
 
 @contextlib.contextmanager

@@ -1,22 +1,42 @@
 """Everything the actions work with, put together once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from restyle.accounts.keys import KeyStore
-from restyle.database import open_database
-from restyle.http.limits import Budget, Lanes, Rate
+from restyle.conversion.draw import open_registry
+from restyle.conversion.registry import Registry
+from restyle.database import open_database, unavailable
+from restyle.http.budget import Budget
+from restyle.http.envelope import Refused, later
+from restyle.http.limits import Lanes, Rate, Turns
 from restyle.http.links import Links
 from restyle.http.metrics import Metrics
-from restyle.models.registry import Registry
+from restyle.http.submissions import Submissions
+from restyle.images.checking.pool import Checkers
 from restyle.queue.dispatch import Dispatcher
-from restyle.queue.engines import resolve
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
-from restyle.storage import Storage, open_storage
+from restyle.storage import Storage, StorageError, open_storage
+from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
+
+CLOSE_SECONDS = 5.0
+RETRY_SECONDS = 5
+"""When clients are told to come back while storage or database are away."""
+
+log = structlog.get_logger(__name__)
+
+
+def field_limits(settings: Settings) -> Limits:
+    """The bounds of lists and prompts that the operator has set."""
+    return Limits(images=settings.max_images, prompts=settings.max_prompts, prompt_length=settings.max_prompt_length)
 
 
 @dataclass(slots=True)
@@ -34,7 +54,10 @@ class Service:
     metrics: Metrics
     rate: Rate
     bodies: Budget
+    downloads: Turns
     lanes: Lanes
+    submissions: Submissions
+    checkers: Checkers
     field_limits: Limits
     draining: bool = False
 
@@ -49,7 +72,7 @@ class Service:
             storage = open_storage(settings)
             keys = KeyStore(db, settings.data_dir / "key")
             tasks = TaskStore(db, settings)
-            registry: Registry = resolve(settings.registry)(settings)
+            registry = open_registry(settings)
             dispatcher = Dispatcher(settings, db, storage)
             dispatcher.start()
         except BaseException:
@@ -66,23 +89,54 @@ class Service:
             links=Links(keys.derive(b"result links")),
             metrics=Metrics(db, tasks),
             rate=Rate(settings.requests_per_minute),
-            bodies=Budget(settings.max_bodies_bytes),
+            bodies=Budget(settings.max_bodies_bytes, settings.max_bodies_per_address),
+            downloads=Turns(settings.max_results_per_address, settings.write_seconds),
             lanes=Lanes(),
-            field_limits=Limits(
-                images=settings.max_images, prompts=settings.max_prompts, prompt_length=settings.max_prompt_length
-            ),
+            submissions=Submissions(),
+            checkers=Checkers(settings),
+            field_limits=field_limits(settings),
         )
+
+    def check_storage(self) -> None:
+        """Raises Refused (503) while storage is known not to work: a task's images could not be stored."""
+        trouble = self.dispatcher.storage_trouble()
+        if trouble is not None:
+            raise _away(trouble)
+
+    @contextmanager
+    def needed(self) -> Iterator[None]:
+        """Around what needs storage or database: Refused (503) where they fail for a reason that passes."""
+        try:
+            yield
+        except StorageError as error:
+            log.error("storage failed", error=error.message)
+            self.dispatcher.storage_failed(error)
+            raise _away(error.trouble) from error
+        except SQLAlchemyError as error:
+            if not unavailable(error):
+                raise
+            log.error("the database failed", exc_info=error)
+            raise _away("the database cannot be read or written") from error
 
     def drain(self, seconds: float | None = None) -> None:
         """Take no new tasks, and wait for running ones: ``settings.drain_seconds`` at most, or ``seconds``.
 
+        Pictures that are being looked at are not waited for: their senders are told to come back.
+
         May be called again meanwhile, with less patience. Everything else goes on being answered.
         """
         self.draining = True
+        self.checkers.close()
         self.dispatcher.stop(seconds)
 
     def close(self) -> None:
-        """Drain, then close the database."""
+        """Drain, then close the database. Waits ``CLOSE_SECONDS`` at most for requests that are being answered."""
         self.drain()
-        self.lanes.close()
+        left = self.submissions.close(CLOSE_SECONDS) + self.lanes.close(CLOSE_SECONDS)
+        if left:
+            log.warning("requests were still under way at the end", threads=left)
         self.db.dispose()
+
+
+def _away(what: str) -> Refused:
+    return later(503, Code.QUEUE_FULL, f"{what} at the moment; try again soon", RETRY_SECONDS)

@@ -88,13 +88,17 @@ def _sixteen_to_eight(image: Image.Image) -> npt.NDArray[np.uint8]:
     return 255 - grey if inverted else grey
 
 
-def _follow_profile(image: Image.Image, icc: bytes | None) -> Image.Image | None:
-    """``image`` through its ICC profile to sRGB; None where no usable profile says how."""
+def _follow_profile(image: Image.Image, icc: object) -> Image.Image | None:
+    """``image`` through its ICC profile to sRGB; None where no usable profile says how.
+
+    ``icc`` is whatever Pillow found: texts of PNG and odd entries of TIFF may stand under that name, too.
+    """
+    given = icc if isinstance(icc, bytes) else b""
     if icc is None and image.mode != "LAB":
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(icc) if icc else ImageCms.createProfile("LAB"))
-        if icc and MODES_OF_SPACE.get(profile.profile.xcolor_space) != image.mode:
+        profile = ImageCms.ImageCmsProfile(BytesIO(given) if given else ImageCms.createProfile("LAB"))
+        if given and MODES_OF_SPACE.get(profile.profile.xcolor_space) != image.mode:
             return None
         transform = ImageCms.buildTransform(
             profile,
@@ -104,7 +108,7 @@ def _follow_profile(image: Image.Image, icc: bytes | None) -> Image.Image | None
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    except (OSError, ImageCms.PyCMSError):
+    except (OSError, ValueError, ImageCms.PyCMSError):  # ValueError: names in the profile that are no ASCII
         return None
     if image.mode == "RGB" and _changes_nothing(transform):
         return image

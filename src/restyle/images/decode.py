@@ -1,11 +1,9 @@
 """From an encoded file, possibly a hostile one, to pixels."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from threading import RLock
 
 import numpy as np
 from PIL import (
@@ -23,7 +21,10 @@ from PIL import (
 from restyle.images.colour import UnsupportedColour, to_srgb
 from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
-from restyle.images.whole import is_whole, png_chunks
+from restyle.images.quiet import quiet
+from restyle.images.structure.frame import Frame, Unsound
+from restyle.images.structure.png import chunks
+from restyle.images.structure.read import READABLE, read
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -41,7 +42,6 @@ PLUGINS = (
 )
 """Imported by name, so that Pillow need not import all its plugins to find these."""
 
-READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 ORIENTATION = 0x0112
 TURNED = frozenset((5, 6, 7, 8))
 TURNS = {
@@ -55,31 +55,11 @@ TURNS = {
 }
 """EXIF orientation -> what sets the picture upright."""
 
-Beginnings = tuple[tuple[int, tuple[bytes, ...], str], ...]
-"""(position, what stands there, name of what it is)."""
-
-OWN: Beginnings = (
-    (0, (b"\xff\xd8\xff",), "JPEG"),
-    (0, (b"\x89PNG\r\n\x1a\n",), "PNG"),
-    (8, (b"WEBP",), "WebP"),
-    (4, (b"ftypavif", b"ftypavis"), "AVIF"),
-    (0, (b"GIF87a", b"GIF89a"), "GIF"),
-    (0, (b"II*\0", b"MM\0*"), "TIFF"),
-)
-"""The readable formats."""
-
-STRANGERS: Beginnings = (
-    (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"), "a HEIC photograph"),
-    (0, (b"%PDF",), "a PDF document"),
-    (0, (b"PK\x03\x04",), "a ZIP archive"),
-    (0, (b"<svg", b"<?xml"), "an SVG or XML text"),
-    (0, (b"8BPS",), "a Photoshop document"),
-    (0, (b"\xff\x0a", b"\x00\x00\x00\x0cJXL "), "a JPEG XL picture"),
-    (0, (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
-)
-"""Other files that people do send."""
-
-_warnings = RLock()
+SHRUNK = 8
+"""By how much a JPEG is shrunk while it is only checked: its data are read whole, and its pixels take a 64th."""
+SAMPLE = 8
+"""Side in pixels of what is converted to sRGB to see whether the whole can be."""
+REASON_CHARACTERS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +71,47 @@ class ImageInfo:
     height: int
 
 
-def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
-    """Look at an encoded image without decoding its pixels: cheap enough for every image of every request.
+def read_frame(data: bytes, limits: Limits, *, field: str) -> Frame:
+    """What the structure of an encoded image says, without any decoder: bounded in time and memory whatever it is.
 
     ``field`` is the request field to blame, such as ``ImageList[1]``.
 
     Raises:
         RestyleError: ``IMAGE_UNREADABLE`` when the file is empty, of no readable format, cut off, damaged as far as
-            checksums tell, or over the limits.
+            checksums tell, or over the limits, also those of metadata, segments, chunks, strips and scans.
     """
-    with _quiet(), _open(data, limits, field) as image:
-        width, height = image.size
-        if _orientation(image, data if image.format == "PNG" else b"") in TURNED and not _turns_itself(image):
-            width, height = height, width
-        return ImageInfo(_format(image), width, height)
+    if not data:
+        raise _unreadable(field, f"is empty; send a {READABLE} file")
+    if len(data) > limits.max_bytes:
+        raise _unreadable(field, f"has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted")
+    try:
+        frame = read(data)
+    except Unsound as error:
+        raise _unreadable(field, str(error)) from None
+    pixels = frame.width * frame.height
+    if pixels > limits.max_pixels:
+        found = f"{frame.width} x {frame.height} = {pixels:,} pixels"
+        raise _unreadable(field, f"has {found}; at most {limits.max_pixels:,} are accepted")
+    return frame
+
+
+def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
+    """Look at an encoded image without decoding its pixels. Raises RestyleError as :func:`read_frame`."""
+    with quiet(), _open(data, read_frame(data, limits, field=field), field) as image:
+        return _info(image, data)
+
+
+def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
+    """Decode an encoded image of that frame for real, in the least memory, and keep nothing.
+
+    What passes here, :func:`decode` can decode. Raises RestyleError as it.
+    """
+    with quiet(), _open(data, frame, field) as image:
+        info = _info(image, data)
+        image.draft(None, (max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)))
+        _load(image, field)
+        _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field)
+        return info
 
 
 def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
@@ -113,16 +120,11 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
     Whatever else the file holds (metadata, further frames, bytes behind its end) is left behind.
 
     Raises:
-        RestyleError: ``IMAGE_UNREADABLE``, as ``check_header``; also when pixels are damaged or have no defined range.
+        RestyleError: ``IMAGE_UNREADABLE``, as :func:`read_frame`; also when pixels are damaged or have no defined
+            range.
     """
-    with _quiet(), _open(data, limits, field) as image:
-        try:
-            image.load()
-        except MemoryError:
-            raise
-        except Exception as error:  # a decoder may fail in any way on hostile bytes
-            found = f"is a damaged {_format(image)} file ({_reason(error)})"
-            raise _unreadable(field, f"{found}; send it again, whole") from error
+    with quiet(), _open(data, read_frame(data, limits, field=field), field) as image:
+        _load(image, field)
         return _upright(image, field)
 
 
@@ -132,12 +134,21 @@ def from_image(image: Image.Image, *, field: str) -> Pixels:
     Raises:
         RestyleError: ``IMAGE_UNREADABLE`` when its file is damaged or its pixels have no defined range.
     """
-    with _quiet():
+    with quiet():
         try:
             image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise _unreadable(field, f"is an image whose file cannot be read ({_reason(error)})") from error
         return _upright(image, field)
+
+
+def _load(image: Image.Image, field: str) -> None:
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # a decoder may fail in any way on hostile bytes
+        raise _damaged(field, _format(image), error) from error
 
 
 def _upright(image: Image.Image, field: str) -> Pixels:
@@ -146,41 +157,33 @@ def _upright(image: Image.Image, field: str) -> Pixels:
         rgb = to_srgb(image)
     except UnsupportedColour as error:
         raise _unreadable(field, f"cannot be shown: {error}; send 8 or 16 bits per channel") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow takes what a file says of its colours as it is
+        raise _damaged(field, _format(image), error) from error
     return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
 @contextmanager
-def _open(data: bytes, limits: Limits, field: str) -> Iterator[ImageFile.ImageFile]:
-    """A lazily opened image that is within the limits and all there."""
-    if not data:
-        raise _unreadable(field, f"is empty; send a {READABLE} file")
-    if len(data) > limits.max_bytes:
-        raise _unreadable(field, f"has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted")
+def _open(data: bytes, frame: Frame, field: str) -> Iterator[ImageFile.ImageFile]:
+    """A lazily opened image, no larger than its frame."""
     try:
-        opened = Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise _unreadable(field, f"has too many pixels; at most {limits.max_pixels:,} are accepted") from error
+        opened = Image.open(BytesIO(data), formats=(frame.format,))
+    except MemoryError:
+        raise
     except Exception as error:  # a parser may fail in any way on hostile bytes
-        raise _unreadable(field, _identify(data)) from error
+        raise _unreadable(field, f"begins as {frame.format} but is damaged; send it again, whole") from error
     with opened as image:
-        width, height = image.size
-        if width * height > limits.max_pixels:
-            found = f"{width} x {height} = {width * height:,} pixels"
-            raise _unreadable(field, f"has {found}; at most {limits.max_pixels:,} are accepted")
-        if not is_whole(data, image):
-            raise _unreadable(field, f"is not a whole {_format(image)} file: it is cut off or damaged; send it again")
+        if image.width * image.height > frame.width * frame.height:
+            raise _unreadable(field, f"is a damaged {frame.format} file: its sizes contradict each other")
         yield image
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep decoders' warnings (odd metadata, mostly) from the user; what is wrong with pixels arrives as an error.
-
-    The warning filters belong to the process, hence one thread at a time.
-    """
-    with _warnings, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _info(image: Image.Image, data: bytes) -> ImageInfo:
+    width, height = image.size
+    if _orientation(image, data if image.format == "PNG" else b"") in TURNED and not _turns_itself(image):
+        width, height = height, width
+    return ImageInfo(_format(image), width, height)
 
 
 def _orientation(image: Image.Image, png: bytes = b"") -> int:
@@ -200,7 +203,7 @@ def _png_exif(image: Image.Image, png: bytes) -> Image.Exif:
     if "exif" in image.info or "Raw profile type exif" in image.info:
         return Image.Image.getexif(image)
     exif = Image.Exif()
-    for name, start, end in png_chunks(png):
+    for name, start, end in chunks(png):
         if name == b"eXIf":
             exif.load(png[start + 4 : end])
     return exif
@@ -216,19 +219,12 @@ def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
-def _identify(data: bytes) -> str:
-    """Why a file could not be opened, from its first bytes."""
-    for at, beginnings, name in OWN:
-        if data.startswith(beginnings, at):
-            return f"begins as {name} but is damaged or breaks off; send it again, whole"
-    for at, beginnings, name in STRANGERS:
-        if data.startswith(beginnings, at):
-            return f"is {name}; send a {READABLE} file"
-    return f"is not a readable picture; send a {READABLE} file"
+def _damaged(field: str, kind: str, error: Exception) -> RestyleError:
+    return _unreadable(field, f"is a damaged {kind} file ({_reason(error)}); send it again, whole")
 
 
 def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (str(error).splitlines() or [type(error).__name__])[0][:REASON_CHARACTERS]
 
 
 def _unreadable(field: str, what: str) -> RestyleError:

@@ -1,7 +1,10 @@
-"""What a decoded picture is."""
+"""What pictures are, as arrays."""
 
 import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), sRGB."""
+
+Floats = npt.NDArray[np.float32]
+"""float32 (H, W, C) or a plane (H, W); colours are sRGB, 0..1 where nothing else is said."""

@@ -1,0 +1,4 @@
+"""The database's history."""
+
+HEAD = "r0002"
+"""The revision that this release works with: the last one under ``versions/``."""

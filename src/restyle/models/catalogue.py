@@ -10,46 +10,16 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 import tomli_w
 
+from restyle.models.kinds import Architecture, Kind
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 MAX_CODE = 128
-
-
-class Kind(StrEnum):
-    """What a file is for."""
-
-    MAIN = "main"
-    LORA = "lora"
-    EMBEDDING = "embedding"
-    HYPERNETWORK = "hypernetwork"
-    VAE = "vae"
-    IP_ADAPTER = "ip-adapter"
-    IMAGE_ENCODER = "image-encoder"
-    CONTROLNET = "controlnet"
-
-
-class Architecture(StrEnum):
-    """The base model that a file is, or is made for."""
-
-    SD15 = "sd15"
-    SDXL = "sdxl"
-
-    @property
-    def label(self) -> str:
-        """The name people use."""
-        return {"sd15": "SD 1.5", "sdxl": "SDXL"}[self.value]
-
-    @property
-    def context(self) -> int:
-        """Width of the text that its cross-attention reads."""
-        return {"sd15": 768, "sdxl": 2048}[self.value]
 
 
 @dataclass(frozen=True, slots=True)

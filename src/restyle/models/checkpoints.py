@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from restyle.models.catalogue import Architecture, Kind
 from restyle.models.detected import Detected, agreed
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.tensors import Tensors, refusal
 
 UNET = "model.diffusion_model."

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from restyle.models import adapters, checkpoints
+from restyle.models import checkpoints, submodels
 from restyle.models.detected import Detected
 from restyle.models.folder import read_folder
 from restyle.models.header import looks_like_safetensors, read_header
@@ -16,9 +16,9 @@ TELLERS: tuple[Callable[[Path, Tensors], Detected | None], ...] = (
     checkpoints.main,
     checkpoints.vae,
     checkpoints.image_encoder,
-    adapters.lora,
-    adapters.hypernetwork,
-    adapters.embedding,
+    submodels.lora,
+    submodels.hypernetwork,
+    submodels.embedding,
 )
 MISTAKES = {
     b"GGUF": "a GGUF file; take the model as safetensors",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restyle.models.catalogue import Architecture, Kind
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.tensors import refusal
 
 CONTEXT = {768: Architecture.SD15, 2048: Architecture.SDXL}

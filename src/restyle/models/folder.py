@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from restyle.models import checkpoints
-from restyle.models.catalogue import Architecture, Kind
 from restyle.models.detected import Detected, agreed
 from restyle.models.header import Header, read_header
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.tensors import Shape, Tensors, refusal
 
 MAX_FILES = 2000

@@ -3,19 +3,20 @@
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-from pkgutil import resolve_name
+from pathlib import Path
 from typing import Any
 
-from restyle.models.catalogue import MAX_CODE, Architecture, Catalogue, Entry, Kind
+from restyle.models.catalogue import MAX_CODE, Catalogue, Entry
 from restyle.models.detect import detect
 from restyle.models.detected import Detected
-from restyle.models.scan import Advance, Scanned, files_of, scan
+from restyle.models.files.adopt import adopt
+from restyle.models.files.part import check_space, held
+from restyle.models.files.verify import Advance
+from restyle.models.kinds import Architecture, Kind
+from restyle.models.scan import Scanned, files_of, scan
 from restyle.models.tensors import refusal
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.fields import FieldFault
-from restyle.wire.schema import InferenceParams
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -30,17 +31,12 @@ MOST_BYTES = {
     Kind.CONTROLNET: 16 * GIB,
 }
 """The largest file of each kind: several times the largest in use."""
-WEIGHED = {
-    Kind.MAIN: frozenset({"Steps", "Sampler", "ClipSkip", "CFGScale"}),
-    Kind.LORA: frozenset({"LoraWeight"}),
-    Kind.HYPERNETWORK: frozenset({"LoraWeight"}),
-}
-"""The InferenceParams that mean something to each kind; to the others none does."""
-SAMPLERS = "restyle.engines.diffusion.samplers:NAMES"
 CONTROLS = ("canny", "tile")
 """What a ControlNet can be shown without a further network: the raw image's edges, or the raw image itself."""
 WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
+CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
+"""Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,12 @@ class Wish:
 
 
 def install(
-    catalogue: Catalogue, path: Path, wish: Wish, begin: Callable[[int], Advance] = lambda total: lambda count: None
+    catalogue: Catalogue,
+    path: Path,
+    wish: Wish,
+    *,
+    check_defaults: CheckDefaults,
+    begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """Check ``path`` in every way and register it. ``begin`` is told how many bytes are read and returns their counter.
 
@@ -72,7 +73,7 @@ def install(
     _check_code(catalogue, wish.code)
     found = settled(path, detect(path), wish)
     _check_size(path, found.kind)
-    defaults = checked_defaults(found.kind, wish.defaults)
+    defaults = check_defaults(found.kind, wish.defaults)
     if wish.trigger_words and found.kind not in WORDED:
         raise _unfit("trigger", f"a model of kind {found.kind} has no trigger words")
     entry = Entry(
@@ -125,22 +126,6 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     elif wish.control:
         raise _unfit("control", "only a ControlNet has one")
     return replace(found, architecture=architecture, facts=facts)
-
-
-def checked_defaults(kind: Kind, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """``defaults`` as the wire reads them. Raises RestyleError (230) for what is out of range or means nothing."""
-    for name in defaults:
-        if name not in WEIGHED.get(kind, ()):
-            raise _unfit(name, f"it means nothing to a model of kind {kind}")
-    try:
-        params = InferenceParams.read(defaults)
-    except FieldFault as fault:
-        raise RestyleError(fault.code, fault.message, field=fault.field) from None
-    if "Sampler" in defaults:
-        names: tuple[str, ...] = resolve_name(SAMPLERS)
-        if params.Sampler not in names:
-            raise _unfit("Sampler", f'it is "{params.Sampler[:48]}"; give one of {", ".join(names)}')
-    return {name: getattr(params, name) for name in params.given()}
 
 
 def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
@@ -219,22 +204,22 @@ def _bytes(path: Path) -> int:
 def _copied(catalogue: Catalogue, entry: Entry, begin: Callable[[int], Advance]) -> Entry:
     """Copy first, then check the copy, which nobody else writes to."""
     store = catalogue.folder / "files"
-    store.mkdir(parents=True, exist_ok=True)
     incoming = store / f"incoming-{entry.path.name}"
-    _delete(incoming)
-    try:
-        _copy(entry.path, incoming)
-        if detect(incoming).kind is not entry.kind:
-            raise refusal(entry.path, "it changed while it was copied")
-        scanned: Scanned = scan(incoming, begin(_bytes(incoming)))
-        place = store / f"{scanned.sha256[:12]}-{entry.path.name}"
-        if place.exists():
-            raise refusal(entry.path, f"the same file is there already, as {place.name}")
-        entry = replace(entry, path=place, sha256=scanned.sha256, size=scanned.size)
-        incoming.rename(place)
-    except BaseException:
-        _delete(incoming)
-        raise
+    with held(store / entry.path.name):
+        _delete(incoming)  # of a run that was ended
+        try:
+            _copy(entry.path, incoming)
+            if detect(incoming).kind is not entry.kind:
+                raise refusal(entry.path, "it changed while it was copied")
+            scanned: Scanned = scan(incoming, begin(_bytes(incoming)))
+            place = store / f"{scanned.sha256[:12]}-{entry.path.name}"
+            if place.exists():
+                raise refusal(entry.path, f"the same file is there already, as {place.name}")
+            entry = replace(entry, path=place, sha256=scanned.sha256, size=scanned.size)
+            incoming.rename(place)
+        except BaseException:
+            _delete(incoming)
+            raise
     try:
         catalogue.add(entry)
     except RestyleError:
@@ -245,12 +230,11 @@ def _copied(catalogue: Catalogue, entry: Entry, begin: Callable[[int], Advance])
 
 def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
-        shutil.copyfile(source, target)
+        adopt(source, target)
         return
+    check_space(target, _bytes(source))
     for file in files_of(source):
-        place = target / PurePosixPath(file.relative_to(source))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, place)
+        adopt(file, target / file.relative_to(source))
 
 
 def _delete(path: Path) -> None:

@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from restyle.models.files.verify import CHUNK_BYTES, Advance, digest
 from restyle.models.folder import read_folder
 from restyle.models.header import Header, Placed, looks_like_safetensors, read_header
 from restyle.models.tensors import refusal
 from restyle.models.torchfile import looks_like_torch, read_tensors
-
-CHUNK_BYTES = 8 * 1024 * 1024
-Advance = Callable[[int], None]
-"""Takes the number of bytes just read."""
 
 SPECIAL: dict[str, tuple[type[np.unsignedinteger[Any]], int]] = {
     "F64": (np.uint64, 0x7FF0_0000_0000_0000),
@@ -68,26 +65,21 @@ def _scan_file(path: Path, advance: Advance) -> str:
         return _scan_safetensors(path, read_header(path), advance)
     if looks_like_torch(start):
         _check_torch(path)
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(CHUNK_BYTES), b""):
-            digest.update(chunk)
-            advance(len(chunk))
-    return digest.hexdigest()
+    return digest(path, advance)
 
 
 def _scan_safetensors(path: Path, header: Header, advance: Advance) -> str:
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     with path.open("rb") as file:
-        digest.update(file.read(header.data))
+        hashed.update(file.read(header.data))
         advance(header.data)
         for name, placed in header.placed.items():
             for chunk in _chunks(path, file.read, placed):
-                digest.update(chunk)
+                hashed.update(chunk)
                 advance(len(chunk))
                 if not finite(chunk, placed.dtype):
                     raise refusal(path, f"{name[:80]!r} holds a number that is infinite or none (NaN)")
-    return digest.hexdigest()
+    return hashed.hexdigest()
 
 
 def _chunks(path: Path, read: Callable[[int], bytes], placed: Placed) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """Prompts of a request into English."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 from restyle.prompts.backend import Backend
@@ -42,8 +42,7 @@ class Translator:
 
     def __init__(self, data_dir: Path, *, threads: int = 1) -> None:
         self._data_dir = data_dir
-        self._threads = threads
-        self._models: OrderedDict[str, Neural] = OrderedDict()
+        self._loaded = lru_cache(MOST_MODELS)(partial(Neural, threads=threads))
         self._broken: dict[str, str] = {}
 
     def translate(self, prompts: Sequence[str], protected: Sequence[str] = ()) -> Translation:
@@ -73,23 +72,15 @@ class Translator:
                 return _rendered(parts, neural), ""
         except BackendError as error:
             trouble = self._broken[language] = str(error)
-            self._models.pop(language, None)
+            self._loaded.cache_clear()
         return _rendered(parts, Glossary(language)), trouble
 
     def _neural(self, language: str) -> Neural | None:
         """The installed model, None where there is none. Raises BackendError; a failed model is not tried again."""
         if language in self._broken:
             raise BackendError(self._broken[language])
-        if language in self._models:
-            self._models.move_to_end(language)
-            return self._models[language]
         folder = installed_folder(self._data_dir, language)
-        if folder is None:
-            return None
-        self._models[language] = Neural(folder, threads=self._threads)
-        while len(self._models) > MOST_MODELS:
-            self._models.popitem(last=False)
-        return self._models[language]
+        return None if folder is None else self._loaded(folder)
 
 
 def _rendered(parts: Sequence[Piece], backend: Backend) -> _Outcome:

@@ -6,12 +6,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
-from restyle.database import accounts, reading, tasks, writing
-from restyle.queue.spec import Claim, Spec
+from restyle.database import Raw, accounts, may_pass, reading, tasks, writing
+from restyle.queue.claim import Claim, stored_list
 from restyle.queue.store import Status, end_in_error
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+
+log = structlog.get_logger(__name__)
 
 
 class Claims:
@@ -20,46 +23,85 @@ class Claims:
     def __init__(self, db: sa.Engine, settings: Settings) -> None:
         self._db = db
         self._settings = settings
+        # Rows that could be neither claimed nor ended, by their id: without them the queue goes on.
+        self._spoilt: set[int] = set()
 
     def waiting(self) -> bool:
         """Whether there is a task to claim; asks without holding up a writer."""
         with reading(self._db) as connection:
-            return connection.execute(sa.select(sa.exists().where(_interrupted() | _queued()))).scalar_one()
+            return connection.execute(sa.select(sa.exists().where(self._interrupted() | self._queued()))).scalar_one()
 
     def next(self) -> Claim | None:
         """Claim the task whose turn it is, None if there is none.
 
         First come tasks whose run was interrupted, so that to their owner they go on running; then the oldest task of
-        the account that was served longest ago.
+        the account that was served longest ago. A task whose row cannot be read ends as Error 5000 on the way.
         """
-        with writing(self._db) as connection:
-            again = sa.select(tasks.c.id, tasks.c.account_id).where(_interrupted()).order_by(tasks.c.id).limit(1)
-            row = connection.execute(again).one_or_none()
-            if row is None:
-                heads = (
-                    sa.select(tasks.c.account_id, sa.func.min(tasks.c.id).label("id"))
-                    .where(_queued())
-                    .group_by(tasks.c.account_id)
-                    .subquery()
-                )
-                turn = sa.select(heads.c.id, heads.c.account_id).join(accounts, accounts.c.id == heads.c.account_id)
-                row = connection.execute(turn.order_by(accounts.c.served, accounts.c.id).limit(1)).one_or_none()
-                if row is None:
-                    return None
-            claim = secrets.token_hex(8)
-            take = (
-                sa.update(tasks)
-                .where(tasks.c.id == row.id, _interrupted() | _queued())
-                .values(status=Status.RUNNING, claim=claim, started=sa.func.coalesce(tasks.c.started, time.time()))
-                .returning(tasks.c.uid, tasks.c.seeds, tasks.c.spec)
+        while True:
+            id: int | None = None
+            try:
+                with writing(self._db) as connection:
+                    turn = self._turn(connection)
+                    if turn is None:
+                        return None
+                    id, account_id = turn
+                    claim = self._take(connection, id, account_id)
+                if claim is not None:
+                    return claim
+            except Exception as error:
+                if id is None or may_pass(error):
+                    raise
+                self._spoilt.add(id)
+                log.exception("a task cannot be worked with, and is left alone until the next start", id=id)
+
+    def _turn(self, connection: sa.Connection) -> tuple[int, int] | None:
+        """The id and account of the task whose turn it is."""
+        again = sa.select(tasks.c.id, tasks.c.account_id).where(self._interrupted()).order_by(tasks.c.id).limit(1)
+        row = connection.execute(again).one_or_none()
+        if row is not None:
+            return row.id, row.account_id
+        heads = (
+            sa.select(tasks.c.account_id, sa.func.min(tasks.c.id).label("id"))
+            .where(self._queued())
+            .group_by(tasks.c.account_id)
+            .subquery()
+        )
+        turn = sa.select(heads.c.id, heads.c.account_id).join(accounts, accounts.c.id == heads.c.account_id)
+        row = connection.execute(turn.order_by(accounts.c.served, accounts.c.id).limit(1)).one_or_none()
+        return None if row is None else (row.id, row.account_id)
+
+    def _take(self, connection: sa.Connection, id: int, account_id: int) -> Claim | None:
+        """None where the task has ended: terminated at this moment, or because its row cannot be read."""
+        claim = secrets.token_hex(8)
+        take = (
+            sa.update(tasks)
+            .where(tasks.c.id == id, self._interrupted() | self._queued())
+            .values(status=Status.RUNNING, claim=claim, started=sa.func.coalesce(tasks.c.started, time.time()))
+            .returning(
+                tasks.c.uid, sa.cast(tasks.c.seeds, Raw).label("seeds"), sa.cast(tasks.c.spec, Raw).label("plan")
             )
-            taken = connection.execute(take).one_or_none()
-            if taken is None:  # terminated at this moment (on PostgreSQL, where writers do not queue)
-                return None
-            last = sa.select(sa.func.max(accounts.c.served)).scalar_subquery()
-            serve = sa.update(accounts).where(accounts.c.id == row.account_id)
-            connection.execute(serve.values(served=last + 1))
-        return Claim(taken.uid, claim, tuple(taken.seeds), Spec.from_json(taken.spec))
+        )
+        taken = connection.execute(take).one_or_none()
+        if taken is None:  # on PostgreSQL, where writers do not queue
+            return None
+        last = sa.select(sa.func.max(accounts.c.served)).scalar_subquery()
+        connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(served=last + 1))
+        try:
+            return Claim.of(taken.uid, claim, taken.seeds, taken.plan)
+        except ValueError as error:
+            message = f"the stored task cannot be read by this release: {error}"
+            end_in_error(connection, tasks.c.id == id, Code.INTERNAL_ERROR, message)
+            log.error("a task cannot be read", task=taken.uid, reason=str(error))
+            return None
+
+    def _queued(self) -> sa.ColumnElement[bool]:
+        return self._sound(tasks.c.status == Status.QUEUING)
+
+    def _interrupted(self) -> sa.ColumnElement[bool]:
+        return self._sound((tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None))
+
+    def _sound(self, which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        return which & tasks.c.id.not_in(self._spoilt) if self._spoilt else which
 
     def progress(self, claim: Claim, fraction: float) -> bool:
         """Record progress, which never falls, also when a task runs again. False if the run is no longer wanted."""
@@ -83,8 +125,8 @@ class Claims:
         }
         with writing(self._db) as connection:
             if notices:
-                before = connection.execute(sa.select(tasks.c.notices).where(_under(claim))).scalar_one_or_none()
-                end["notices"] = [*(before or ()), *notices]
+                before = sa.select(sa.cast(tasks.c.notices, Raw)).where(_under(claim))
+                end["notices"] = [*stored_list(connection.execute(before).scalar_one_or_none() or "[]"), *notices]
             return connection.execute(sa.update(tasks).where(_under(claim)).values(end)).rowcount == 1
 
     def fail(self, claim: Claim, code: Code, message: str) -> bool:
@@ -128,14 +170,6 @@ class Claims:
         with writing(self._db) as connection:
             again = sa.update(tasks).where(left).values(claim=None).returning(tasks.c.uid)
             return list(connection.scalars(again))
-
-
-def _queued() -> sa.ColumnElement[bool]:
-    return tasks.c.status == Status.QUEUING
-
-
-def _interrupted() -> sa.ColumnElement[bool]:
-    return (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)
 
 
 def _under(claim: Claim) -> sa.ColumnElement[bool]:

@@ -8,6 +8,7 @@ from typing import IO
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from restyle.database import make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -63,7 +64,7 @@ class SupervisorLock:
     def _acquire_file(self) -> bool:
         assert self._db.url.database is not None
         database = Path(self._db.url.database)
-        file = database.with_name(database.name + ".service").open("w")
+        file = make_private(database.with_name(database.name + ".service")).open("a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

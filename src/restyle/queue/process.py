@@ -5,10 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Iterator
 
-from restyle.queue.messages import Hello, ToWorker, receive, send
+from pydantic import BaseModel
+
+from restyle.queue.channel import Channel
+from restyle.queue.messages import Hello
 
 
 class Phase(enum.Enum):
@@ -24,41 +26,48 @@ class WorkerProcess:
     """Started on construction. Its socket tells of its death at once: the kernel closes the other end with the process.
 
     Started as a program of its own and not through :mod:`multiprocessing`, whose children first run the parent's main
-    module again, and whose queues hang when a process is killed while it holds their lock.
+    module again, and whose queues hang when a process is killed while it holds their lock. Nothing here waits.
     """
 
     def __init__(self, hello: Hello) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                # -P: the folder the service happens to be started in must not lend the worker its modules
-                [sys.executable, "-P", "-m", "restyle.queue.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        self.connection = Connection(ours.detach())
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    # -P: the folder the service happens to be started in must not lend the worker its modules
+                    [sys.executable, "-P", "-m", "restyle.queue.worker", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        self.channel = Channel(ours)
         self.pid = self._process.pid
         self.send(hello)
 
-    def send(self, message: ToWorker) -> bool:
+    def send(self, message: BaseModel) -> bool:
         """Say something to the worker. False if it is dead."""
         try:
-            send(self.connection, message)
+            self.channel.send(message)
         except OSError:
             return False
         return True
 
-    def receive(self) -> Any:
-        """What the worker says next, None where it is dead, or talks as none of ours does."""
-        try:
-            return receive(self.connection)
-        except (EOFError, OSError, ValueError):
-            return None
+    def receive(self) -> Iterator[bytes]:
+        """What the worker said since, as :meth:`restyle.queue.channel.Channel.receive`."""
+        return self.channel.receive()
 
-    def end(self) -> str:
-        """Kill the process if it still lives, and return how it ended, in words."""
+    def kill(self) -> None:
+        """End the process, also one that stands still, and close its socket."""
         self._process.kill()
-        status = self._process.wait()
-        self.connection.close()
+        self.channel.close()
+
+    def ended(self, seconds: float = 0) -> str | None:
+        """How the process ended, in words. None where the kernel has not let go of it after ``seconds``."""
+        try:
+            status = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
         return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

@@ -8,14 +8,12 @@ from queue import Empty, SimpleQueue
 
 import sqlalchemy as sa
 import structlog
-from obstore.exceptions import BaseError
-from sqlalchemy.exc import SQLAlchemyError
 
 from restyle.database import reading, requests, tasks, writing
 from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
 from restyle.queue.uid import created
 from restyle.settings import Settings
-from restyle.storage import INPUTS, RESULTS, Storage, input_prefix, result_prefix
+from restyle.storage import INPUTS, PROBES, RESULTS, Storage, input_prefix, result_prefix
 
 BATCH = 500
 SUBMISSION_SECONDS = 900
@@ -38,10 +36,10 @@ class Retention:
         """Sweep now, and again and again."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish what is asked for already; the rest is found by the next start's sweep."""
+    def stop(self, seconds: float) -> None:
+        """Finish what is asked for already, in ``seconds`` at most; the rest is found by the next start's sweep."""
         self._todo.put(None)
-        self._thread.join()
+        self._thread.join(seconds)
 
     def ended(self, uid: str) -> None:
         """The task may have ended: if so, its inputs go now, and with an Error what it drew until then."""
@@ -71,7 +69,7 @@ class Retention:
                 else:
                     next_sweep = time.monotonic() + self._settings.sweep_seconds
                     self.sweep()
-            except (SQLAlchemyError, BaseError, OSError):
+            except Exception:
                 log.exception("retention failed; the next sweep tries again", uid=uid or None)
 
     def _expire_results(self, now: float) -> None:
@@ -94,7 +92,7 @@ class Retention:
 
     def _delete_orphans(self, now: float) -> None:
         """What a crash left behind between two steps: every folder in the storage is asked whose it is."""
-        for place, needed in ((INPUTS, UNFINISHED), (RESULTS, (*UNFINISHED, Status.FINISHED))):
+        for place, needed in ((INPUTS, UNFINISHED), (RESULTS, (*UNFINISHED, Status.FINISHED)), (PROBES, ())):
             names = _xids(self._storage.names(place))
             while uids := list(islice(names, BATCH)):
                 status = self._status(uids)

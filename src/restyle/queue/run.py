@@ -1,15 +1,17 @@
-"""One run of one task: from its stored images to its stored results."""
+"""One run of one task: from its stored plan and images to its stored results."""
 
 from collections.abc import Callable
 
+from restyle.conversion.draw import Drawer
+from restyle.conversion.stored import from_json
 from restyle.images.decode import decode
 from restyle.images.encode import encode_png
 from restyle.images.limits import Limits
-from restyle.queue.drawing import Drawing
-from restyle.queue.engines import Engines
-from restyle.queue.spec import Claim
+from restyle.queue.claim import Claim
 from restyle.settings import Settings
 from restyle.storage import Storage, result_key
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 PREPARED = 0.04
 """Progress once the images are decoded and fitted."""
@@ -19,21 +21,22 @@ DRAWN = 0.9
 
 
 def run(
-    claim: Claim, engines: Engines, storage: Storage, settings: Settings, report: Callable[[float], None]
+    claim: Claim, drawer: Drawer, storage: Storage, settings: Settings, report: Callable[[float], None]
 ) -> tuple[str, ...]:
     """Draw the task's images and store each, as it is done, under its :func:`restyle.storage.result_key`.
 
     Returns what is to be added to the task's notices. ``report`` takes the fraction done, 0..1, and raises to stop the
-    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004), and whatever the engine raises.
+    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004; 5000 for a plan that cannot be read),
+    :class:`restyle.storage.StorageError`, and whatever the engine raises.
     """
-    spec, count = claim.spec, len(claim.seeds)
+    plan, count = from_json(claim.plan, drawer.registry, claim.seeds), len(claim.seeds)
     report(0)
     limits = Limits.of(settings)
-    raw = decode(storage.get(spec.raw), limits, field="RawImageIndex")
+    raw = decode(_stored(storage, plan.raw), limits, field="RawImageIndex")
     report(PREPARED / 2)
-    style = decode(storage.get(spec.style), limits, field="StyleImageIndex")
-    drawing = Drawing.of(spec, claim.seeds, raw, style, engines)
-    del raw, style
+    styles = [decode(_stored(storage, style.picture), limits, field="StyleImageIndex") for style in plan.styles]
+    drawing = drawer.drawing(plan, raw, styles)
+    del raw, styles
     drawn, stored = 0.0, 0
 
     def tell() -> None:
@@ -50,3 +53,10 @@ def run(
         stored += 1
         tell()
     return drawing.notices
+
+
+def _stored(storage: Storage, key: str) -> bytes:
+    try:
+        return storage.get(key)
+    except FileNotFoundError:
+        raise RestyleError(Code.INTERNAL_ERROR, f"a stored image of the task is gone: {key}") from None

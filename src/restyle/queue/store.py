@@ -5,18 +5,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from restyle.accounts import credits
-from restyle.database import accounts, reading, requests, tasks, writing
+from restyle.database import Raw, accounts, reading, requests, tasks, writing
+from restyle.queue.claim import stored_list
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 REPEAT_SECONDS = 24 * 3600
 """How long a ``request_uuid`` is remembered."""
+
+
+T = TypeVar("T")
 
 
 class Status(StrEnum):
@@ -35,18 +39,20 @@ UNFINISHED = (Status.QUEUING, Status.RUNNING)
 class Submission:
     """A task to be. Its images are stored already, under the uid's input keys.
 
-    ``body_digest`` is a digest of the request body that two bodies never share (SHA-256); ``seed`` the seed drawn or
-    sent, ``seeds`` one per image; ``spec`` is :meth:`restyle.queue.spec.Spec.to_json`.
+    ``signature`` is the request's, proven to be its account's; ``body_digest`` a digest of the request body that two
+    bodies never share (SHA-256), needed with a ``request_uuid`` only; ``seed`` the seed drawn or sent, ``seeds`` one
+    per image; ``plan`` is :func:`restyle.conversion.stored.to_json`.
     """
 
     account_id: int
     action: str
     request_uuid: str | None
+    signature: str
     body_digest: bytes
     cost: int
     seed: int
     seeds: tuple[int, ...]
-    spec: Mapping[str, Any]
+    plan: Mapping[str, Any]
     notices: tuple[str, ...] = ()
 
 
@@ -75,6 +81,14 @@ class TaskRecord:
     expires: float | None
 
 
+_LISTS = ("seeds", "images", "notices")
+_RECORD = (
+    *(column for column in tasks.c if column.name not in (*_LISTS, "spec")),
+    *(sa.cast(tasks.c[name], Raw).label(name) for name in _LISTS),
+)
+"""What a record shows. A row whose lists cannot be read is shown without them, and spoils no other's answer."""
+
+
 class TaskStore:
     """The clients' side of the task table; :class:`restyle.queue.claims.Claims` is the workers'."""
 
@@ -82,15 +96,14 @@ class TaskStore:
         self._db = db
         self._settings = settings
 
-    def find_repeat(self, account_id: int, request_uuid: str | None, body_digest: bytes) -> str | None:
+    def find_repeat(self, account_id: int, request_uuid: str | None, signature: str, body_digest: bytes) -> str | None:
         """The uid that an earlier submission with this ``request_uuid`` got; None if there is none in the last 24 h.
 
-        Raises :class:`RestyleError` (4010) where that one had another body.
+        Raises :class:`RestyleError` (4010) where that one had another body, and where one with a ``request_uuid`` of
+        its own had this ``signature``: the same signed text cut into other fields, such as no ``request_uuid``.
         """
-        if not request_uuid:
-            return None
         with reading(self._db) as connection:
-            return _repeat(connection, account_id, request_uuid, body_digest)
+            return _repeat(connection, account_id, request_uuid, signature, body_digest)
 
     def submit(self, uid: str, submission: Submission) -> str:
         """Accept the task: its row, its credits and its ``request_uuid`` in one transaction.
@@ -103,10 +116,10 @@ class TaskStore:
             # Submissions of one account follow each other from here on, so what is counted below stays true.
             lock = sa.select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
             connection.execute(lock).scalar_one()
-            if submission.request_uuid:
-                repeat = _repeat(connection, account_id, submission.request_uuid, submission.body_digest)
-                if repeat is not None:
-                    return repeat
+            mark, signature = submission.request_uuid, submission.signature
+            repeat = _repeat(connection, account_id, mark, signature, submission.body_digest)
+            if repeat is not None:
+                return repeat
             self._check_room(connection, account_id)
             credits.charge(connection, account_id, submission.cost)
             row = {
@@ -117,19 +130,20 @@ class TaskStore:
                 "seed": submission.seed,
                 "seeds": list(submission.seeds),
                 "cost": submission.cost,
-                "spec": dict(submission.spec),
+                "spec": dict(submission.plan),
                 "notices": list(submission.notices),
                 "images": [],
                 "created": now,
             }
             connection.execute(sa.insert(tasks).values(row))
-            if submission.request_uuid:
-                same = (requests.c.account_id == account_id) & (requests.c.request_uuid == submission.request_uuid)
+            if mark:
+                same = (requests.c.account_id == account_id) & (requests.c.request_uuid == mark)
                 connection.execute(sa.delete(requests).where(same))  # one of more than 24 h ago
                 request = {
                     "account_id": account_id,
-                    "request_uuid": submission.request_uuid,
+                    "request_uuid": mark,
                     "body_digest": submission.body_digest,
+                    "signature": signature,
                     "uid": uid,
                     "created": now,
                 }
@@ -138,7 +152,7 @@ class TaskStore:
 
     def details(self, account_id: int, uids: Sequence[str]) -> list[TaskRecord]:
         """The tasks in the order asked. Raises :class:`RestyleError` (4006) naming one that is not the account's."""
-        query = sa.select(tasks).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
+        query = sa.select(*_RECORD).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
         with reading(self._db) as connection:
             rows = {row.uid: row for row in connection.execute(query)}
             positions: dict[str, int] = {}
@@ -219,22 +233,26 @@ def end_in_error(connection: sa.Connection, which: sa.ColumnElement[bool], code:
     return True
 
 
-def _repeat(connection: sa.Connection, account_id: int, request_uuid: str, body_digest: bytes) -> str | None:
-    query = sa.select(requests.c.uid, requests.c.body_digest).where(
+def _repeat(
+    connection: sa.Connection, account_id: int, request_uuid: str | None, signature: str, body_digest: bytes
+) -> str | None:
+    same = requests.c.signature == signature
+    query = sa.select(requests.c.request_uuid, requests.c.uid, requests.c.body_digest).where(
         requests.c.account_id == account_id,
-        requests.c.request_uuid == request_uuid,
+        same | (requests.c.request_uuid == request_uuid) if request_uuid else same,
         requests.c.created > time.time() - REPEAT_SECONDS,
     )
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    rows = {row.request_uuid: row for row in connection.execute(query)}
+    row = rows.get(request_uuid)
+    if row is not None and row.body_digest == body_digest:
+        return str(row.uid)
+    if row is not None:
+        reason = f"request_uuid {request_uuid} came with another body before"
+    elif rows:
+        reason = f"the same signed text came before, cut into other fields, with request_uuid {next(iter(rows))}"
+    else:
         return None
-    if row.body_digest != body_digest:
-        raise RestyleError(
-            Code.REQUEST_REUSED,
-            f"request_uuid {request_uuid} came with another body before; a new request needs a new one",
-            field="request_uuid",
-        )
-    return str(row.uid)
+    raise RestyleError(Code.REQUEST_REUSED, f"{reason}; a new request needs a new one", field="request_uuid")
 
 
 def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
@@ -273,16 +291,20 @@ def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
         action=row.action,
         status=Status(row.status),
         seed=row.seed,
-        seeds=tuple(row.seeds),
+        seeds=tuple(_only(int, row.seeds)),
         cost=row.cost,
         progress=row.progress,
         queue_position=position,
-        images=() if expired else tuple(row.images),
+        images=() if expired else tuple(_only(str, row.images)),
         error_code=row.error_code,
         error_message=row.error_message,
-        notices=tuple(row.notices),
+        notices=tuple(_only(str, row.notices)),
         created=row.created,
         started=row.started,
         finished=row.finished,
         expires=row.expires,
     )
+
+
+def _only(kind: type[T], text: str) -> list[T]:
+    return [one for one in stored_list(text) if isinstance(one, kind)]

@@ -7,35 +7,36 @@ import sys
 import threading
 import time
 import traceback
-from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-from restyle.queue.engines import Engines
+from restyle.conversion.draw import Drawer
+from restyle.queue.channel import WorkerChannel
 from restyle.queue.messages import (
+    MAX_TRACEBACK,
     Begun,
     Broken,
     Done,
     Failed,
     Hello,
+    Hindered,
     Progress,
     Ready,
     Run,
     Stop,
     Stopped,
-    receive,
-    send,
+    plain,
+    to_worker,
 )
 from restyle.queue.run import run as run_task
 from restyle.settings import Settings
-from restyle.storage import Storage, open_storage
+from restyle.storage import Storage, StorageError, open_storage
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 PROGRESS_SECONDS = 0.25
 NICENESS = 5
 OOM_SCORE = 500
-TRACEBACK_CHARACTERS = 20_000
 
 
 class StopRun(Exception):
@@ -45,8 +46,8 @@ class StopRun(Exception):
 class Mailbox:
     """Listens to the service while the main thread draws, and ends the process at once when the service is gone."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, channel: WorkerChannel) -> None:
+        self._channel = channel
         self._unwanted: str | None = None
         self.runs: SimpleQueue[Run] = SimpleQueue()
         threading.Thread(target=self._listen, name="mailbox", daemon=True).start()
@@ -58,12 +59,12 @@ class Mailbox:
     def _listen(self) -> None:
         while True:
             try:
-                message = receive(self._connection)
+                message = to_worker.validate_json(self._channel.receive())
             except (EOFError, OSError):
                 os._exit(0)
             if isinstance(message, Stop):
                 self._unwanted = message.claim
-            else:
+            elif isinstance(message, Run):
                 self.runs.put(message)
 
 
@@ -72,32 +73,33 @@ def main(descriptor: int) -> None:
     # A terminal's Ctrl-C and systemd's SIGTERM reach the whole group; when a worker ends is the service's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    connection = Connection(descriptor)
-    hello: Hello = receive(connection)
-    mailbox = Mailbox(connection)
+    channel = WorkerChannel(descriptor)
+    hello = to_worker.validate_json(channel.receive())
+    assert isinstance(hello, Hello)
+    mailbox = Mailbox(channel)
     _offer_to_the_oom_killer()
     try:
         settings = Settings(**hello.settings)
         storage = open_storage(settings)
-        engines = Engines(settings)
-        engines.warm()
+        drawer = Drawer(settings, own_process=True)
+        drawer.warm()
     except Exception:  # noqa: BLE001 - whatever it was, the service logs it and tries again
-        send(connection, Broken(_traceback()))
+        channel.send(Broken(traceback=_traceback()))
         sys.exit(1)
     os.nice(NICENESS)  # after loading, which a client may be waiting for; drawing leaves the API its share
-    send(connection, Ready())
+    channel.send(Ready())
     while True:
         run = mailbox.runs.get()
-        send(connection, Begun(run.claim))
-        answer = _answer(connection, mailbox, run, engines, storage, settings)
-        send(connection, answer)
+        channel.send(Begun(claim=run.claim))
+        answer = _answer(channel, mailbox, run, drawer, storage, settings)
+        channel.send(answer)
         if isinstance(answer, Failed) and answer.last:
             sys.exit(1)  # gives the memory back for sure; a fresh process takes over
 
 
 def _answer(
-    connection: Connection, mailbox: Mailbox, run: Run, engines: Engines, storage: Storage, settings: Settings
-) -> Done | Failed | Stopped:
+    channel: WorkerChannel, mailbox: Mailbox, run: Run, drawer: Drawer, storage: Storage, settings: Settings
+) -> Done | Failed | Hindered | Stopped:
     told = time.monotonic()
 
     def report(fraction: float) -> None:
@@ -106,24 +108,30 @@ def _answer(
             raise StopRun
         if fraction < 1 and time.monotonic() - told >= PROGRESS_SECONDS:  # that all is done is Done's to say
             told = time.monotonic()
-            send(connection, Progress(run.claim, fraction))
+            channel.send(Progress(claim=run.claim, fraction=fraction))
+
+    def failed(code: Code, message: str | None, last: bool = False) -> Failed:
+        shown = None if message is None else plain(message)
+        return Failed(claim=run.claim, code=code, message=shown, traceback=_traceback(), last=last)
 
     try:
-        return Done(run.claim, list(run_task(run.task(), engines, storage, settings, report)))
+        notices = run_task(run.task(), drawer, storage, settings, report)
+        return Done(claim=run.claim, notices=[plain(notice) for notice in notices])
     except StopRun:
-        return Stopped(run.claim)
+        return Stopped(claim=run.claim)
+    except StorageError as error:
+        return Hindered(claim=run.claim, key=error.key, size=error.size, reason=plain(error.message))
     except RestyleError as error:
-        return Failed(run.claim, error.code, error.message, _traceback())
+        return failed(error.code, error.message)
     except MemoryError:
         # an engine that cleans up after itself says so with a RestyleError, and goes on
-        text = "the machine's memory does not suffice"
-        return Failed(run.claim, Code.OUT_OF_MEMORY, text, _traceback(), last=True)
+        return failed(Code.OUT_OF_MEMORY, "the machine's memory does not suffice", last=True)
     except Exception:  # noqa: BLE001 - an engine may raise anything; it ends its task, not the worker
-        return Failed(run.claim, Code.ENGINE_FAILED, None, _traceback())
+        return failed(Code.ENGINE_FAILED, None)
 
 
 def _traceback() -> str:
-    return traceback.format_exc()[-TRACEBACK_CHARACTERS:]
+    return plain(traceback.format_exc()[-MAX_TRACEBACK:], MAX_TRACEBACK)
 
 
 def _offer_to_the_oom_killer() -> None:

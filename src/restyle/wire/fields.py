@@ -1,6 +1,6 @@
 """Fields as data: what a type, a range and a default mean, and what is said when a value does not keep them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -18,20 +18,28 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from restyle.wire.codes import Code
-from restyle.wire.signature import Json
+from restyle.wire.errors import RestyleError
+from restyle.wire.ranges import RESIZE_MODES
 
 _SHOWN = 48
 """Characters of a refused value that a message repeats."""
 
+FieldPath = tuple[str | int, ...]
+Named = Callable[[FieldPath], str]
+"""What a door calls the field at a path."""
 
-class FieldFault(ValueError):
-    """A field is missing (220) or its value not available (230); ``field`` is its path: ``SubModelList[0].Name``."""
 
-    def __init__(self, code: Code, field: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.field = field
-        self.message = message
+def path(parts: FieldPath) -> str:
+    """``("SubModelList", 0, "ModelCode")`` as ``SubModelList[0].ModelCode``."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def unavailable(field: str, reason: str) -> RestyleError:
+    """The error (230) for a field whose value cannot be used; ``reason`` begins with "it"."""
+    return RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"parameter {field} not available: {reason}", field=field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,17 @@ class Fields(BaseModel):
         return value
 
     @classmethod
-    def read(cls, body: Mapping[str, Json], limits: Limits | None = None) -> Self:
-        """``body`` as this object. Raises FieldFault for the first field at fault, missing ones first."""
+    def read(cls, body: Mapping[str, Any], limits: Limits | None = None, named: Named = path) -> Self:
+        """``body`` as this object; ``named`` is how messages call a field.
+
+        Raises RestyleError (220, 230) for the first field at fault, missing ones first.
+        """
         try:
             return cls.model_validate(body, context=limits or Limits())
         except ValidationError as error:
             faults = error.errors(include_url=False)
             first = next((fault for fault in faults if fault["type"] in _MISSING), faults[0])
-            raise _fault(cls, first) from None
+            raise _fault(cls, first, named) from None
 
 
 _MISSING = frozenset({"missing", "empty"})
@@ -104,12 +115,19 @@ def _at_most(setting: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _resize_mode(name: str) -> str:
+    if name not in RESIZE_MODES:
+        raise PydanticCustomError("enum", "unknown")
+    return name
+
+
 whole = BeforeValidator(_whole)
 """Marks an Int: ``Annotated[int, Field(ge=1, le=16), whole]``."""
 Filled = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLength": 1})]
 """A required String: an empty one signs like null, so it counts as missing."""
 Prompt = Annotated[str, _at_most("prompt_length", "characters"), AfterValidator(_no_nul)]
 Prompts = Annotated[list[Prompt], _at_most("prompts", "prompts")]
+Resize = Annotated[str, AfterValidator(_resize_mode), Field(json_schema_extra={"enum": list(RESIZE_MODES)})]
 Images = Annotated[list[str], _at_most("images", "images"), Field(min_length=1)]
 
 
@@ -156,14 +174,6 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def path(parts: tuple[str | int, ...]) -> str:
-    """``("SubModelList", 0, "ModelCode")`` as ``SubModelList[0].ModelCode``."""
-    text = ""
-    for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
 def expected(declaration: Mapping[str, Any]) -> str:
     """In words, what a field declared by this piece of JSON Schema takes: ``an Int from 64 to 2560``."""
     if "const" in declaration:
@@ -190,17 +200,17 @@ def expected(declaration: Mapping[str, Any]) -> str:
     return "an object"
 
 
-def _fault(model: type[BaseModel], fault: ErrorDetails) -> FieldFault:
+def _fault(model: type[BaseModel], fault: ErrorDetails, named: Named) -> RestyleError:
     context = fault.get("ctx", {})
-    field = path((*fault["loc"], *context.get("field", ())))
+    field = named((*fault["loc"], *context.get("field", ())))
     declaration = _declaration(
         model.model_json_schema(schema_generator=Plain), (*fault["loc"], *context.get("field", ()))
     )
     wanted = expected(declaration)
     if fault["type"] in _MISSING:
-        return FieldFault(Code.MISSING_PARAMETER, field, f"missing parameter {field}: give {wanted}")
+        return RestyleError(Code.MISSING_PARAMETER, f"missing parameter {field}: give {wanted}", field=field)
     reason = fault["msg"] if fault["type"] == "limit" else f"is {shown(fault['input'])}; give {wanted}"
-    return FieldFault(Code.PARAMETER_NOT_AVAILABLE, field, f"parameter {field} not available: it {reason}")
+    return unavailable(field, f"it {reason}")
 
 
 def _declaration(schema: Mapping[str, Any], parts: tuple[str | int, ...]) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@ import json
 from math import isfinite
 from typing import Any, NoReturn
 
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.lift import LONG, lift
 from restyle.wire.signature import Json
 
@@ -14,8 +16,11 @@ MAX_COMMAS = 300_000
 bytes in memory. The longest lists of the longest prompts, made of nothing but commas, stay below."""
 
 
-class NotAnObjectError(ValueError):
-    """The body is not one JSON object; the text says what it is instead."""
+class NotAnObjectError(RestyleError):
+    """The body is not one JSON object (4001); the text says what it is instead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.BODY_NOT_OBJECT, message)
 
 
 def parse(raw: bytes | bytearray, *, use_up: bool = False) -> dict[str, Json]:

@@ -10,18 +10,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from restyle.wire.codes import Code
-from restyle.wire.fields import Fields, Filled, Images, Prompts, whole
+from restyle.wire.fields import Fields, Filled, Images, Prompts, Resize, whole
+from restyle.wire.ranges import (
+    BATCH_SIZE,
+    CFG_SCALE,
+    CLIP_SKIP,
+    RESIZE_MODE,
+    SAMPLER,
+    SEED,
+    SIDE,
+    STEPS,
+    STRENGTH,
+    WEIGHT,
+)
 
-SEED_MAX = 2_147_483_647
 MAX_UIDS = 100
 MAX_REQUEST_UUID = 128
-RESIZE_MODES = ("JustResize", "CropAndResize", "ResizeAndFill")
-
-
-def _resize_mode(name: str) -> str:
-    if name not in RESIZE_MODES:
-        raise PydanticCustomError("enum", "unknown")
-    return name
 
 
 def _printable(text: str) -> str:
@@ -33,11 +37,13 @@ def _printable(text: str) -> str:
 class InferenceParams(Fields):
     """How a model is run. What is not given is the model's own default, as `ListModels` shows it."""
 
-    Steps: Annotated[int, Field(ge=6, le=100, description="Sampling steps."), whole] = 10
-    Sampler: Annotated[str, Field(description="Sampler, by its name in the Stable Diffusion WebUI.")] = "Euler"
-    ClipSkip: Annotated[int, Field(ge=1, le=12, description="Layer of CLIP, counted from the end, to read."), whole] = 1
-    CFGScale: Annotated[float, Field(ge=1, le=30, description="Guidance scale.")] = 7.5
-    LoraWeight: Annotated[float, Field(ge=-1, le=2, description="Weight of a LoRA; means nothing elsewhere.")] = 1
+    Steps: Annotated[int, STEPS.field("Sampling steps."), whole] = STEPS.default
+    Sampler: Annotated[str, Field(description="Sampler, by its name in the Stable Diffusion WebUI.")] = SAMPLER
+    ClipSkip: Annotated[int, CLIP_SKIP.field("Layer of CLIP, counted from the end, to read."), whole] = (
+        CLIP_SKIP.default
+    )
+    CFGScale: Annotated[float, CFG_SCALE.field("Guidance scale.")] = CFG_SCALE.default
+    LoraWeight: Annotated[float, WEIGHT.field("Weight of a LoRA; means nothing elsewhere.")] = WEIGHT.default
 
     def given(self) -> list[str]:
         """Names of the parameters that the request gives, in the order declared."""
@@ -85,18 +91,12 @@ class ApplyReferenceStyle(Request):
     PositivePrompts: Annotated[Prompts, Field(default=[], description="What should appear.")]
     NegativePrompts: Annotated[Prompts, Field(default=[], description="What should not appear.")]
     TranslatePrompts: Annotated[bool, Field(description="Translate prompts into English.")] = True
-    Seed: Annotated[
-        int,
-        Field(ge=-1, le=SEED_MAX, description="Image i of a batch uses Seed + i. -1 draws a seed and reports it."),
-        whole,
-    ] = -1
-    Width: Annotated[int, Field(ge=64, le=2560, description="Width of the result in pixels, kept exactly."), whole] = (
-        1024
+    Seed: Annotated[int, SEED.field("Image i of a batch uses Seed + i. -1 draws a seed and reports it."), whole] = (
+        SEED.default
     )
-    Height: Annotated[
-        int, Field(ge=64, le=2560, description="Height of the result in pixels, kept exactly."), whole
-    ] = 1024
-    BatchSize: Annotated[int, Field(ge=1, le=16, description="Images to make."), whole] = 1
+    Width: Annotated[int, SIDE.field("Width of the result in pixels, kept exactly."), whole] = SIDE.default
+    Height: Annotated[int, SIDE.field("Height of the result in pixels, kept exactly."), whole] = SIDE.default
+    BatchSize: Annotated[int, BATCH_SIZE.field("Images to make."), whole] = BATCH_SIZE.default
     UseMainModelVAE: Annotated[bool, Field(description="Use the VAE that came with the main model.")] = False
     RawImageIndex: Annotated[
         int, Field(ge=0, description="The image to redraw: its index in ImageList, from 0."), whole
@@ -105,20 +105,16 @@ class ApplyReferenceStyle(Request):
         int, Field(ge=0, description="The image whose style is taken: its index in ImageList, from 0."), whole
     ]
     StyleReferStrength: Annotated[
-        float, Field(ge=0, le=1, description="0 keeps the raw image as it is; 1 is the style at its fullest.")
-    ] = 0.5
+        float, STRENGTH.field("0 keeps the raw image as it is; 1 is the style at its fullest.")
+    ] = STRENGTH.default
     ImageList: Annotated[
         Images,
         Field(description="Pictures in Base64, bare or as data:image/...;base64,... White space is allowed."),
     ]
     ResizeMode: Annotated[
-        str,
-        AfterValidator(_resize_mode),
-        Field(
-            json_schema_extra={"enum": RESIZE_MODES},
-            description="How a raw image of another shape meets Width x Height: stretched, cropped, or filled up.",
-        ),
-    ] = "CropAndResize"
+        Resize,
+        Field(description="How a raw image of another shape meets Width x Height: stretched, cropped, or filled up."),
+    ] = RESIZE_MODE
     PreserveColor: Annotated[
         bool, Field(description="Keep the raw image's colours; take only texture and stroke of the style.")
     ] = False
@@ -268,27 +264,3 @@ class GetCreditBalanceAnswer(Answer):
     ExpireTimestamp: Annotated[int | None, Field(description="When the credits expire; absent where they do not.")] = (
         None
     )
-
-
-REQUESTS: dict[str, type[Request]] = {
-    request.__name__: request
-    for request in (
-        ApplyReferenceStyle,
-        ListTasksDetails,
-        ListModels,
-        ListRunningTasks,
-        TerminateTask,
-        GetCreditBalance,
-    )
-}
-"""Every action, by its name."""
-
-ANSWERS: dict[str, type[Answer]] = {
-    "ApplyReferenceStyle": ApplyReferenceStyleAnswer,
-    "ListTasksDetails": ListTasksDetailsAnswer,
-    "ListModels": ListModelsAnswer,
-    "ListRunningTasks": ListRunningTasksAnswer,
-    "TerminateTask": TerminateTaskAnswer,
-    "GetCreditBalance": GetCreditBalanceAnswer,
-}
-"""What each answers on success."""

@@ -1,13 +1,9 @@
-"""One engine over tiny checkpoints, shared by all tests of the folder: each leaves it as it found it."""
+"""What tests of the diffusion engine share."""
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from tests.support.studio import Studio
 
 collect_ignore_glob = [] if find_spec("diffusers") else ["test_*.py"]
 """An installation without the extra ``diffusion`` has nothing to test here."""
@@ -19,13 +15,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"))
             item.add_marker(pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context"))
-
-
-@pytest.fixture(scope="session")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> "Studio":
-    from tests.support.studio import Studio
-
-    return Studio(tmp_path_factory.mktemp("studio"))
 
 
 @pytest.fixture(params=["sd15", "sdxl"])

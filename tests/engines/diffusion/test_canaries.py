@@ -30,12 +30,12 @@ from tests.support.studio import SDXL, Studio
 
 @pytest.fixture
 def checkpoint(studio: Studio) -> Checkpoint:
-    return components.load(studio.catalogue.get("sd15 folder"), Device.of(studio.settings))
+    return components.load(studio.file("sd15 folder"), Device.of(studio.machine))
 
 
 @pytest.fixture
 def large(studio: Studio) -> Checkpoint:
-    return components.load(studio.catalogue.get("sdxl folder"), Device.of(studio.settings))
+    return components.load(studio.file("sdxl folder"), Device.of(studio.machine))
 
 
 def test_clip_skip_of_sd15_breaks_on_flat_text_encoders(checkpoint: Checkpoint) -> None:

@@ -7,25 +7,25 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from restyle.engines.base import File, Machine, Role
 from restyle.engines.diffusion import components, controlnet, vae
 from restyle.engines.diffusion.blueprint import NATIVE_SIDE
 from restyle.engines.diffusion.device import Device
-from restyle.models.catalogue import Architecture, Entry, Kind
-from restyle.settings import Settings
+from restyle.models.kinds import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import checkpoints, ldm
 from tests.support.studio import SD15, Studio
 
 
-def entry(path: Path, architecture: Architecture, kind: Kind = Kind.MAIN, **facts: Any) -> Entry:
+def file(path: Path, architecture: str, role: Role = Role.MAIN, **facts: Any) -> File:
     form = "folder" if path.is_dir() else "pt" if path.suffix in (".pt", ".ckpt") else "safetensors"
-    return Entry(path.name, path.name, kind, architecture, path, form, "0" * 64, 1, facts=facts)
+    return File(role, path, "0" * 64, path.name, form, architecture, facts)
 
 
 @pytest.fixture
 def device() -> Device:
-    return Device.of(Settings(diffusion_device="cpu", diffusion_precision="float32"))
+    return Device.of(Machine(device="cpu", precision="float32"))
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -35,13 +35,13 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 def test_file_and_folder_hold_the_same_networks(studio: Studio, device: Device, base: str) -> None:
     architecture = Architecture(base)
-    from_folder = components.load(entry(studio.files / base, architecture), device)
-    from_file = components.load(entry(studio.files / f"{base}.safetensors", architecture), device)
+    from_folder = components.load(file(studio.files / base, architecture), device)
+    from_file = components.load(file(studio.files / f"{base}.safetensors", architecture), device)
     for one, other in zip(from_folder.networks(), from_file.networks(), strict=True):
         assert same(one, other)
     assert same(from_file.unet, checkpoints.unet(architecture))
     assert from_folder.native == checkpoints.NATIVE
-    assert from_file.native == NATIVE_SIDE[architecture]
+    assert from_file.native == NATIVE_SIDE[from_file.architecture]
     assert from_file.vae is not None
     assert from_file.vae.config.scaling_factor == checkpoints.SCALING[architecture]
 
@@ -49,17 +49,17 @@ def test_file_and_folder_hold_the_same_networks(studio: Studio, device: Device, 
 def test_a_checkpoint_of_torch_save_loads(studio: Studio, device: Device, tmp_path: Path) -> None:
     path = tmp_path / "old.ckpt"
     torch.save({"state_dict": load_file(studio.files / "sd15.safetensors"), "global_step": 1}, path)
-    found = components.load(entry(path, SD15), device)
+    found = components.load(file(path, SD15), device)
     assert same(found.unet, checkpoints.unet(SD15))
 
 
 def test_half_precision_files_are_brought_to_the_devices(studio: Studio, device: Device, tmp_path: Path) -> None:
     path = tmp_path / "half.safetensors"
     save_file({name: value.half() for name, value in load_file(studio.files / "sd15.safetensors").items()}, path)
-    found = components.load(entry(path, SD15), device)
+    found = components.load(file(path, SD15), device)
     assert {weight.dtype for network in found.networks() for weight in network.parameters()} == {torch.float32}
-    half = Device.of(Settings(diffusion_device="cpu", diffusion_precision="bfloat16"))
-    assert next(components.load(entry(path, SD15), half).unet.parameters()).dtype == torch.bfloat16
+    half = Device.of(Machine(device="cpu", precision="bfloat16"))
+    assert next(components.load(file(path, SD15), half).unet.parameters()).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("lost", ["attn2.to_k.weight", "quant_conv.bias", "text_model.encoder.layers.3.mlp.fc1.weight"])
@@ -69,23 +69,23 @@ def test_a_file_that_lacks_a_tensor_is_refused(studio: Studio, device: Device, t
     path = tmp_path / "cut.safetensors"
     save_file(state, path)
     with pytest.raises(RestyleError, match=r"cut\.safetensors") as caught:
-        components.load(entry(path, SD15), device)
+        components.load(file(path, SD15), device)
     assert caught.value.code == Code.ENGINE_FAILED
 
 
 def test_a_folder_that_lacks_a_tensor_is_refused(device: Device, tmp_path: Path) -> None:
     folder = checkpoints.folder(tmp_path / "cut", SD15)
-    file = folder / "text_encoder" / "model.safetensors"
-    state = load_file(file)
+    weights = folder / "text_encoder" / "model.safetensors"
+    state = load_file(weights)
     del state[next(name for name in state if "layers.5.self_attn.q_proj.weight" in name)]
-    save_file(state, file, {"format": "pt"})
+    save_file(state, weights, {"format": "pt"})
     with pytest.raises(RestyleError, match="q_proj"):
-        components.load(entry(folder, SD15), device)
+        components.load(file(folder, SD15), device)
 
 
 def test_a_file_that_vanished_is_named(device: Device, tmp_path: Path) -> None:
     with pytest.raises(RestyleError, match=r"gone\.safetensors"):
-        components.load(entry(tmp_path / "gone.safetensors", SD15), device)
+        components.load(file(tmp_path / "gone.safetensors", SD15), device)
 
 
 def test_vaes_and_controlnets_load_from_every_form(studio: Studio, device: Device, base: str, tmp_path: Path) -> None:
@@ -95,17 +95,17 @@ def test_vaes_and_controlnets_load_from_every_form(studio: Studio, device: Devic
     save_file(ldm.vae(network.state_dict()), named)
     save_file(network.state_dict(), plain)
     for path in (studio.files / f"{base}-vae.safetensors", named, plain, studio.files / base / "vae"):
-        found = vae.load(entry(path, architecture, Kind.VAE), device)
+        found = vae.load(file(path, architecture, Role.VAE), device)
         assert same(found, network) is not path.is_dir()
         assert found.config.scaling_factor == checkpoints.SCALING[architecture]
     folder = studio.files / f"{base}-control"
     single = folder / "diffusion_pytorch_model.safetensors"
-    kinds = Kind.CONTROLNET
-    whole = controlnet.load(entry(folder, architecture, kinds), device)
-    assert same(whole, controlnet.load(entry(single, architecture, kinds), device))
+    role = Role.CONTROLNET
+    whole = controlnet.load(file(folder, architecture, role), device)
+    assert same(whole, controlnet.load(file(single, architecture, role), device))
     theirs = tmp_path / "control.safetensors"
     save_file(ldm.controlnet(whole.state_dict()), theirs)
-    assert same(whole, controlnet.load(entry(theirs, architecture, kinds), device))
+    assert same(whole, controlnet.load(file(theirs, architecture, role), device))
 
 
 def test_pixels_survive_the_way_to_latents_and_back_in_shape(studio: Studio, device: Device) -> None:
@@ -130,4 +130,4 @@ def test_large_pictures_are_coded_in_tiles_and_the_network_is_as_before(device: 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(RestyleError, match="diffusion_device"):
-        Device.of(Settings(diffusion_device="cuda:99"))
+        Device.of(Machine(device="cuda:99"))

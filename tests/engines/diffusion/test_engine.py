@@ -5,12 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restyle.engines.base import Adapter
-from restyle.models.catalogue import Architecture
-from restyle.wire.codes import Code
+from restyle.models.kinds import Architecture
 from restyle.wire.errors import RestyleError
 from tests.support.pictures import picture
-from tests.support.studio import RAW, STYLE, Studio, hyper, lora, word
+from tests.support.studio import RAW, STYLE, Studio, Sub
 
 CHANGES: dict[str, dict[str, Any]] = {
     "positive prompt": {"positive_prompts": ("a blue bus",)},
@@ -39,9 +37,10 @@ def test_each_parameter_acts(studio: Studio, base: str, change: str) -> None:
 
 @pytest.mark.parametrize("form", ["folder", "file"])
 def test_both_forms_draw_the_same_and_repeat(studio: Studio, base: str, form: str) -> None:
+    """To the byte from one form; from the other up to roundings, which may depend on where weights lie in memory."""
     first = studio.draw(f"{base} {form}")
     assert np.array_equal(first, studio.draw(f"{base} {form}"))
-    assert np.array_equal(first, studio.plain(f"{base} folder"))
+    assert np.abs(first.astype(int) - studio.plain(f"{base} folder")).max() <= 2
     assert first.std() > 5
 
 
@@ -82,31 +81,31 @@ def stop(at: float) -> Any:
 def disturbances(studio: Studio, base: str) -> list[tuple[str, Any]]:
     """Tasks of every kind, each as a name and a call."""
     model = f"{base} folder"
-    subs: tuple[Adapter, ...] = (lora(f"{base} lora", 0.7), lora(f"{base} peft lora", -0.5), word(f"{base} word"))
-    subs += (hyper("sd15 hyper", 0.8),) if base == "sd15" else ()
+    subs: tuple[Sub, ...] = (Sub(f"{base} lora", 0.7), Sub(f"{base} peft lora", -0.5), Sub(f"{base} word"))
+    subs += (Sub("sd15 hyper", 0.8),) if base == "sd15" else ()
 
     def stopped(at: float) -> None:
         with pytest.raises(Stopped):
-            studio.draw(model, stop(at), adapters=subs, seeds=(1, 2))
+            studio.draw(model, stop(at), subs=subs, seeds=(1, 2))
 
     def failed() -> None:
         with pytest.raises(RestyleError):
-            studio.draw(model, adapters=subs, clip_skip=40)
+            studio.draw(model, subs=subs, clip_skip=40)
 
     def adapted(name: str, **wish: Any) -> None:
         with studio.registered(name, **wish):
-            studio.draw(model, adapters=subs)
+            studio.draw(model, subs=subs)
 
     def seen(name: str, at: float) -> None:
         with studio.registered("encoder"), studio.registered(name, architecture=Architecture(base)):
             if at < 1:
                 with pytest.raises(Stopped):
-                    studio.draw(model, stop(at), adapters=subs)
+                    studio.draw(model, stop(at), subs=subs)
             else:
-                studio.draw(model, adapters=subs)
+                studio.draw(model, subs=subs)
 
     return [
-        ("sub-models", lambda: studio.draw(model, adapters=subs)),
+        ("sub-models", lambda: studio.draw(model, subs=subs)),
         ("many steps above native size", lambda: studio.draw(model, raw=np.asarray(picture(130, 70)), steps=8)),
         ("stopped early", lambda: stopped(0.0)),
         ("stopped midway", lambda: stopped(0.4)),
@@ -130,7 +129,7 @@ def test_after_every_kind_of_task_the_engine_is_as_before(studio: Studio, base: 
 def test_an_abandoned_batch_leaves_nothing_behind(studio: Studio, base: str) -> None:
     before = studio.plain(f"{base} folder")
     images = studio.engine.convert(
-        studio.job(f"{base} folder", seeds=(1, 2), adapters=(lora(f"{base} lora"),)), lambda fraction: None
+        studio.job(f"{base} folder", seeds=(1, 2), subs=(Sub(f"{base} lora"),)), lambda fraction: None
     )
     next(images)
     images.close()  # type: ignore[attr-defined]
@@ -150,9 +149,3 @@ def test_colours_can_be_kept(studio: Studio, base: str) -> None:
     raw = RAW.reshape(-1, 3).mean(0)
     assert np.abs(kept.reshape(-1, 3).mean(0) - raw).max() < np.abs(changed.reshape(-1, 3).mean(0) - raw).max()
     assert distance(kept, RAW) > 1
-
-
-def test_a_missing_model_is_named(studio: Studio) -> None:
-    with pytest.raises(RestyleError, match="nothing like this") as caught:
-        studio.describe("nothing like this")
-    assert caught.value.code == Code.MODEL_NOT_FOUND

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from restyle.engines.diffusion import components, prompt
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.guidance import Guided, sample
 from restyle.engines.diffusion.ipadapter import IPAdapter
 from restyle.engines.diffusion.samplers import SAMPLERS, SPACING, Schedule
-from restyle.models.catalogue import Architecture
 from tests.support.library import pipeline
-from tests.support.studio import Studio
+from tests.support.studio import SD15, Studio
 
 SEED = 11
 
@@ -24,8 +24,8 @@ SEED = 11
     [("Euler", 1.0), *((name, 5.0) for name in ("Euler a", "DPM++ 2M Karras", "DPM++ 2M SDE", "Heun", "DDIM"))],
 )
 def test_latents_are_those_of_the_librarys_img2img(studio: Studio, base: str, name: str, cfg_scale: float) -> None:
-    device = Device.of(studio.settings)
-    checkpoint = components.load(studio.catalogue.get(f"{base} folder"), device)
+    device = Device.of(studio.machine)
+    checkpoint = components.load(studio.file(f"{base} folder"), device)
     clean = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     steps, part = 5, 0.5
     sampler = SAMPLERS[name]
@@ -51,18 +51,19 @@ def test_latents_are_those_of_the_librarys_img2img(studio: Studio, base: str, na
 
 @pytest.mark.parametrize("form", ["ip", "ip-plus"])
 def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> None:
-    device = Device.of(studio.settings)
-    checkpoint = components.load(studio.catalogue.get("sd15 folder"), device)
+    """Up to roundings: the library's weights lie elsewhere in memory, on which some processors' kernels depend."""
+    device = Device.of(studio.machine)
+    checkpoint = components.load(studio.file("sd15 folder"), device)
     library = copy.deepcopy(checkpoint.unet)
     name = f"sd15-{form}.safetensors"
     shape = (1, 2, 32) if form == "ip" else (1, 2, 17, 32)
     embeds = tuple(torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
     seen, timestep = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3)), torch.tensor(500)
-    with studio.registered(name, architecture=Architecture.SD15) as entry:
-        adapter = IPAdapter(entry, checkpoint.unet, device)
+    with studio.registered(name, architecture=SD15) as file:
+        adapter = IPAdapter(file, checkpoint.unet, device)
         holder = pipeline(checkpoint)
         holder.unet = library
-        holder.load_ip_adapter(str(entry.path.parent), subfolder="", weight_name=name, image_encoder_folder=None)
+        holder.load_ip_adapter(str(file.path.parent), subfolder="", weight_name=name, image_encoder_folder=None)
     holder.set_ip_adapter_scale({"up": {"block_1": [0.7, 0.7, 0.7]}})
     with torch.inference_mode():
         found, against = prompt.encode(checkpoint, device, "a fox", "")
@@ -71,5 +72,5 @@ def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> No
             own = Guided(checkpoint.unet, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         expected = Guided(library, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         assert torch.equal(Guided(checkpoint.unet, found, against, 5.0)(seen, timestep), plain)
-    assert torch.equal(own, expected)
-    assert not torch.equal(own, plain)
+    assert torch.allclose(own, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(own, plain, rtol=1e-2, atol=1e-2)

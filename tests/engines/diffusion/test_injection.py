@@ -14,12 +14,12 @@ from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.injection import Injection, Inverted, Noise
 from restyle.engines.diffusion.prompt import Conditioning
 from tests.support.checkpoints import SCHEDULER
-from tests.support.studio import Studio, lora
+from tests.support.studio import Studio, Sub
 
 
 @pytest.fixture
 def checkpoint(studio: Studio, base: str) -> Checkpoint:
-    return components.load(studio.catalogue.get(f"{base} folder"), Device.of(studio.settings))
+    return components.load(studio.file(f"{base} folder"), Device.of(studio.machine))
 
 
 def clean(seed: int = 1) -> torch.Tensor:
@@ -27,7 +27,7 @@ def clean(seed: int = 1) -> torch.Tensor:
 
 
 def empty(checkpoint: Checkpoint, studio: Studio) -> Conditioning:
-    return prompt.encode(checkpoint, Device.of(studio.settings), "", "")[1]
+    return prompt.encode(checkpoint, Device.of(studio.machine), "", "")[1]
 
 
 @torch.inference_mode()
@@ -126,5 +126,5 @@ def test_the_style_half_is_kept_for_later_tasks(studio: Studio, base: str) -> No
         counts.append(len(seen))
     assert counts[1] < counts[0]
     assert np.array_equal(first, studio.draw(f"{base} folder", style=style, seeds=(2,)))
-    changed = studio.draw(f"{base} folder", style=style, seeds=(2,), adapters=(lora(f"{base} lora 2", 0.5),))
+    changed = studio.draw(f"{base} folder", style=style, seeds=(2,), subs=(Sub(f"{base} lora 2", 0.5),))
     assert not np.array_equal(first, changed)

@@ -8,11 +8,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from restyle.engines.diffusion.memory import Needs
-from restyle.models.catalogue import Architecture
+from restyle.models.kinds import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support.pictures import picture
-from tests.support.studio import Studio, lora
+from tests.support.studio import Studio, Sub
 
 SD15 = Needs(vae=128, unet=320, number=2, sides=2, native=512)
 SDXL = Needs(vae=128, unet=320, number=2, sides=2, native=1024)
@@ -48,7 +48,7 @@ def test_out_of_memory_names_what_would_fit_and_the_engine_goes_on(studio: Studi
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize:") + 32 * 1024**2, hard))
     try:
         with pytest.raises(RestyleError) as caught:
-            studio.draw("sd15 folder", raw=np.asarray(picture(384, 384)), adapters=(lora("sd15 lora"),))
+            studio.draw("sd15 folder", raw=np.asarray(picture(384, 384)), subs=(Sub("sd15 lora"),))
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     assert caught.value.code == Code.OUT_OF_MEMORY
@@ -74,17 +74,17 @@ def test_numbers_that_are_none_are_an_error_and_not_a_black_picture(studio: Stud
         {name: value * 1e18 for name, value in load_file(studio.files / f"{base}-lora2.safetensors").items()}, path
     )
     with (
-        studio.registered(path.name, architecture=Architecture(base)) as entry,
+        studio.registered(path.name, architecture=Architecture(base)) as file,
         pytest.raises(RestyleError, match="no numbers") as caught,
     ):
-        studio.draw(f"{base} folder", adapters=(lora(entry.code, 2.0),))
+        studio.draw(f"{base} folder", subs=(Sub(file.name, 2.0),))
     assert caught.value.code == Code.ENGINE_FAILED
     assert np.array_equal(studio.draw(f"{base} folder"), studio.plain(f"{base} folder"))
 
 
 def test_checkpoints_are_let_go_beyond_the_bound(studio: Studio) -> None:
-    small = Studio(studio.files.parent, diffusion_cache_bytes=1)
+    small = Studio(studio.files.parent, cache_bytes=1)
     first = small.draw("sd15 folder")
     assert np.array_equal(small.draw("sdxl folder"), studio.plain("sdxl folder"))
-    assert not small.engine._stock.holds(small.catalogue.get("sd15 folder"))
+    assert not small.engine._stock.holds(small.file("sd15 folder"))
     assert np.array_equal(small.draw("sd15 folder"), first)

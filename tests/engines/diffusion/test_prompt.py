@@ -20,8 +20,8 @@ FOX = "a red fox, watercolour"
 
 @pytest.fixture(scope="module")
 def checkpoints(studio: Studio) -> dict[str, Checkpoint]:
-    device = Device.of(studio.settings)
-    return {base: components.load(studio.catalogue.get(f"{base} folder"), device) for base in ("sd15", "sdxl")}
+    device = Device.of(studio.machine)
+    return {base: components.load(studio.file(f"{base} folder"), device) for base in ("sd15", "sdxl")}
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def checkpoint(checkpoints: dict[str, Checkpoint], base: str) -> Checkpoint:
 def encode(studio: Studio, checkpoint: Checkpoint) -> Any:
     def call(positive: str, negative: str = "blurry", clip_skip: int = 1, words: Any = ()) -> Any:
         with torch.inference_mode():
-            return prompt.encode(checkpoint, Device.of(studio.settings), positive, negative, clip_skip, words)
+            return prompt.encode(checkpoint, Device.of(studio.machine), positive, negative, clip_skip, words)
 
     return call
 
@@ -70,7 +70,7 @@ def test_clip_skip_counts_from_the_layer_in_use(
 ) -> None:
     """For SDXL the library still does it: its clip_skip is one less."""
     with torch.inference_mode():
-        found = prompt.encode(checkpoints["sdxl"], Device.of(studio.settings), FOX, "blurry", clip_skip)
+        found = prompt.encode(checkpoints["sdxl"], Device.of(studio.machine), FOX, "blurry", clip_skip)
     library = reference(checkpoints["sdxl"], FOX, "blurry", clip_skip - 1)
     assert torch.equal(found[0].hidden, library[0])
 
@@ -120,9 +120,9 @@ def test_chunks_end_at_commas_and_at_break() -> None:
 def test_an_embedding_reads_as_the_library_reads_it(studio: Studio, checkpoints: dict[str, Checkpoint]) -> None:
     """Its vectors take the place of new tokens; the library adds those to tokenizer and encoder."""
     checkpoint = copy.deepcopy(checkpoints["sd15"])
-    word = embeddings.load(studio.catalogue.get("sd15 word"), (32,))
+    word = embeddings.load(studio.file("sd15 word"), (32,))
     with torch.inference_mode():
-        own = prompt.encode(checkpoint, Device.of(studio.settings), "a red zorp, big", "", 1, (word,))[0].hidden
+        own = prompt.encode(checkpoint, Device.of(studio.machine), "a red zorp, big", "", 1, (word,))[0].hidden
     library = pipeline(checkpoint)
     library.load_textual_inversion({"zorp": word.vectors[0]}, token="zorp")
     found = library.encode_prompt("a red zorp, big", "cpu", 1, False)[0]

@@ -52,14 +52,14 @@ def register(folder: Path, studio: Studio, name: str, code: str, *options: str) 
         *options,
         folder=folder,
         RESTYLE_DATA_DIR=str(folder / "data"),
-        RESTYLE_REGISTRY="restyle.models.registry:Registry",
+        RESTYLE_REGISTRY="",
     )
 
 
 @pytest.fixture(scope="module")
 def service(data: Path) -> Iterator[RunningService]:
     settings: dict[str, Any] = {"threads": 1, "diffusion_precision": "float32", "diffusion_device": "cpu"}
-    with running(data, registry="restyle.models.registry:Registry", **settings) as started:
+    with running(data, registry="", **settings) as started:
         yield started
 
 

@@ -1,20 +1,17 @@
-"""The weights, installed once into the user's cache folder as the benchmark does, and the engine with them."""
-
-from pathlib import Path
+"""The neighbour, and the real weights: installed once into the user's cache folder as the benchmark does."""
 
 import pytest
 
 from benchmarks import vgg
+from restyle.engines.base import File, Machine
 from restyle.engines.neighbour.engine import Neighbour, load
-from restyle.engines.neighbour.install import install
-from restyle.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def weights() -> Path:
-    return install(vgg.cache_dir())
+def weights() -> File:
+    return vgg.weights()
 
 
 @pytest.fixture(scope="session")
-def neighbour(weights: Path) -> Neighbour:
-    return load(Settings(data_dir=vgg.cache_dir(), threads=1))
+def neighbour() -> Neighbour:
+    return load(Machine())

@@ -1,26 +1,56 @@
-"""What the neighbour promises of its pictures, on real photographs and the real weights."""
+"""What the neighbour promises of its pictures, on real photographs.
+
+What does not depend on what the network has learned is shown with a small network of random weights.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from restyle.engines.base import Inference, Job, Pixels
+from restyle.engines.base import File, Inference, Job, Style
 from restyle.engines.neighbour.engine import Neighbour
+from restyle.images.pixels import Pixels
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from tests.support.photographs import photograph
 
 Convert = Callable[..., list[Pixels]]
 
 
-@pytest.fixture(scope="module")
-def convert(neighbour: Neighbour) -> Convert:
-    def call(
-        raw: Pixels, style: Pixels, strength: float = 1.0, *seeds: int, steps: int = 6, preserve_color: bool = False
-    ) -> list[Pixels]:
-        job = Job(raw, style, strength, seeds or (0,), preserve_color, inference=Inference(steps=steps))
-        return list(neighbour.convert(job, lambda fraction: None))
+def job(
+    file: File,
+    raw: Pixels,
+    style: Pixels,
+    strength: float = 1.0,
+    *seeds: int,
+    steps: int = 6,
+    preserve_color: bool = False,
+) -> Job:
+    inference = Inference(steps=steps)
+    return Job(raw, (Style(style),), strength, seeds or (0,), preserve_color, inference=inference, files=(file,))
+
+
+def converter(neighbour: Neighbour, file: File) -> Convert:
+    def call(*what: Any, **how: Any) -> list[Pixels]:
+        return list(neighbour.convert(job(file, *what, **how), lambda fraction: None))
 
     return call
+
+
+@pytest.fixture(scope="module")
+def convert(neighbour: Neighbour, few_channels: File) -> Convert:
+    """With the small network."""
+    return converter(neighbour, few_channels)
+
+
+@pytest.fixture(scope="module")
+def learned(neighbour: Neighbour, weights: File) -> Convert:
+    """With the real weights."""
+    return converter(neighbour, weights)
 
 
 CAT = photograph("chelsea", 96, 80)
@@ -40,8 +70,8 @@ def test_strength_zero_is_the_raw_image(convert: Convert) -> None:
     assert np.array_equal(convert(CAT, STYLE, 0.0)[0], CAT)
 
 
-def test_distance_to_the_raw_image_grows_steadily_from_nothing(convert: Convert) -> None:
-    distances = [far(convert(CAT, STYLE, strength)[0], CAT) for strength in (0.01, 0.25, 0.5, 0.75, 1.0)]
+def test_distance_to_the_raw_image_grows_steadily_from_nothing(learned: Convert) -> None:
+    distances = [far(learned(CAT, STYLE, strength)[0], CAT) for strength in (0.01, 0.25, 0.5, 0.75, 1.0)]
     assert distances[0] < 2
     assert distances == sorted(distances)
     assert distances[-1] > 10
@@ -63,48 +93,49 @@ def test_seeds_differ(convert: Convert) -> None:
     assert far(*convert(CAT, STYLE, 1.0, 1, 2)) > 1
 
 
-def test_more_steps_give_another_picture_and_stand_in_its_description(convert: Convert, neighbour: Neighbour) -> None:
+def test_more_steps_give_another_picture_and_stand_in_its_description(
+    convert: Convert, neighbour: Neighbour, few_channels: File
+) -> None:
     assert far(convert(CAT, STYLE)[0], convert(CAT, STYLE, steps=20)[0]) > 1
-    job = Job(CAT, STYLE, 1.0, (0,), inference=Inference(steps=20))
-    assert neighbour.describe(job).parameters == {"Steps": 20}
+    assert neighbour.describe(job(few_channels, CAT, STYLE, steps=20)).parameters == {"Steps": 20}
 
 
-def test_the_result_has_the_colours_of_the_reference(convert: Convert) -> None:
-    drawn = convert(CAT, STYLE)[0].reshape(-1, 3)
+def test_the_result_has_the_colours_of_the_reference(learned: Convert) -> None:
+    drawn = learned(CAT, STYLE)[0].reshape(-1, 3)
     wanted = STYLE.reshape(-1, 3)
     assert np.abs(drawn.mean(0) - wanted.mean(0)).max() < 12
     assert np.abs(drawn.std(0) - wanted.std(0)).max() < 15
 
 
-def test_colours_can_be_kept(convert: Convert) -> None:
+def test_colours_can_be_kept(learned: Convert) -> None:
     blue = STYLE[..., ::-1].copy()
-    kept = convert(CAT, blue, preserve_color=True)[0].astype(float)
+    kept = learned(CAT, blue, preserve_color=True)[0].astype(float)
     for opponent in (np.array([1, -1, 0]), np.array([-0.5, -0.5, 1])):
         assert np.abs((kept - CAT) @ opponent).mean() < 6
     assert far(kept.astype(np.uint8), CAT) > 3
 
 
-def test_the_whole_reference_counts(convert: Convert) -> None:
+def test_the_whole_reference_counts(learned: Convert) -> None:
     """Two wide references alike in the middle square give different pictures."""
     wide = np.full((64, 256, 3), 128, np.uint8)
     red, blue = wide.copy(), wide.copy()
     red[:, :64] = red[:, 192:] = (200, 30, 20)
     blue[:, :64] = blue[:, 192:] = (20, 40, 200)
-    first, second = (convert(CAT, style)[0].reshape(-1, 3).mean(0) for style in (red, blue))
+    first, second = (learned(CAT, style)[0].reshape(-1, 3).mean(0) for style in (red, blue))
     assert first[0] > second[0]
     assert first[2] < second[2]
 
 
-def test_flat_pictures_are_drawn(convert: Convert) -> None:
+def test_flat_pictures_are_drawn(learned: Convert) -> None:
     flat = np.full((64, 64, 3), 90, np.uint8)
-    grey = convert(flat, np.full((64, 64, 3), 200, np.uint8))[0]
+    grey = learned(flat, np.full((64, 64, 3), 200, np.uint8))[0]
     assert np.abs(grey.astype(float) - 200).mean() < 12
 
 
-def test_progress_rises_to_one_and_can_stop_the_job_at_every_update(neighbour: Neighbour) -> None:
-    job = Job(CAT, STYLE, 1.0, (0, 1), inference=Inference(steps=8))
+def test_progress_rises_to_one_and_can_stop_the_job_at_every_update(neighbour: Neighbour, few_channels: File) -> None:
+    asked = job(few_channels, CAT, STYLE, 1.0, 0, 1, steps=8)
     seen: list[float] = []
-    list(neighbour.convert(job, seen.append))
+    list(neighbour.convert(asked, seen.append))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     assert len(seen) > 2 * 8
@@ -121,11 +152,11 @@ def test_progress_rises_to_one_and_can_stop_the_job_at_every_update(neighbour: N
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        list(neighbour.convert(job, stop))
+        list(neighbour.convert(asked, stop))
     assert len(calls) < len(seen)
 
 
-def test_fine_lines_come_out_almost_as_black_as_they_are(convert: Convert) -> None:
+def test_fine_lines_come_out_almost_as_black_as_they_are(learned: Convert) -> None:
     rows = np.arange(96) // 2 % 2
     lines = np.broadcast_to(np.where(rows, 20, 235).astype(np.uint8)[:, None, None], (96, 96, 3)).copy()
 
@@ -134,4 +165,19 @@ def test_fine_lines_come_out_almost_as_black_as_they_are(convert: Convert) -> No
         return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
 
     assert contrast(CAT) < 0.2 * contrast(lines)
-    assert 0.65 * contrast(lines) < contrast(convert(CAT, lines)[0]) < 1.1 * contrast(lines)
+    assert 0.65 * contrast(lines) < contrast(learned(CAT, lines)[0]) < 1.1 * contrast(lines)
+
+
+def test_other_weights_draw_another_picture(convert: Convert, learned: Convert) -> None:
+    assert far(convert(CAT, STYLE)[0], learned(CAT, STYLE)[0]) > 1
+
+
+def test_weights_that_are_gone_or_damaged_are_named(neighbour: Neighbour, few_channels: File, tmp_path: Path) -> None:
+    gone = replace(few_channels, path=tmp_path / "gone.h5", sha256="0" * 64)
+    with pytest.raises(RestyleError, match=r"gone\.h5 is missing; .*restyle models install neighbour") as caught:
+        converter(neighbour, gone)(CAT, STYLE)
+    assert caught.value.code == Code.MODEL_NOT_FOUND
+    damaged = replace(few_channels, sha256="0" * 64)
+    with pytest.raises(RestyleError, match="delete it and run: restyle models install neighbour") as caught:
+        converter(neighbour, damaged)(CAT, STYLE)
+    assert caught.value.code == Code.ENGINE_FAILED

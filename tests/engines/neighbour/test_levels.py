@@ -1,13 +1,21 @@
 """Levels and tiles: any size, bounded memory, no seams."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from restyle.engines.base import File
 from restyle.engines.neighbour import levels as module
-from restyle.engines.neighbour.engine import Neighbour
 from restyle.engines.neighbour.levels import Level, levels, tiles
+from restyle.engines.neighbour.optimise import Goal, optimised
+from restyle.engines.neighbour.reference import MOST_COLUMNS, look
+from restyle.engines.neighbour.vgg import VGG16
+from restyle.engines.neighbour.weights import read_weights
 from tests.engines.neighbour.test_engine import STYLE, Convert, convert, far
+from tests.support.networks import random_weights
 from tests.support.photographs import photograph
 
 __all__ = ["convert"]
@@ -37,7 +45,7 @@ def test_tiles_cover_everything_once_and_none_is_large(width: int, height: int) 
     assert (count == 1).all()
 
 
-def test_tiles_show_no_seams(convert: Convert, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_show_no_seams(convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where tiles meet, neighbouring pixels differ no more than elsewhere."""
     monkeypatch.setattr(module, "WHOLE_SIDE", 100)
     monkeypatch.setattr(module, "TILE", 96)
@@ -49,10 +57,48 @@ def test_tiles_show_no_seams(convert: Convert, neighbour: Neighbour, monkeypatch
     assert far(drawn.astype(np.uint8), raw) > 5
 
 
-def test_memory_of_the_matching_does_not_grow_with_both_pictures(neighbour: Neighbour) -> None:
-    """No matrix of all places by all places: a large picture is matched in blocks."""
-    from restyle.engines.neighbour.reference import MOST_COLUMNS, look
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Remembers the number of elements of the largest tensor that is made."""
 
-    big = torch.rand(1, 3, 768, 1024, generator=torch.Generator().manual_seed(0))
-    reference = look(neighbour._network, [big])
-    assert len(reference.columns) <= MOST_COLUMNS
+    elements = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        made = function(*given, **(named or {}))
+        for tensor in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(tensor, torch.Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return made
+
+
+def test_memory_of_the_matching_does_not_grow_with_both_pictures(few_channels: File) -> None:
+    """No matrix of all places by all places: a large picture is matched in blocks, against so many columns at most."""
+    network = VGG16(read_weights(few_channels.path, 8, few_channels.sha256), torch.device("cpu"))
+    random = torch.Generator().manual_seed(0)
+    big = torch.rand(1, 3, 768, 1024, generator=random)
+    assert len(look(network, [big]).columns) <= MOST_COLUMNS
+    reference = look(network, [torch.rand(1, 3, 128, 128, generator=random)])
+    used = []
+    for count in (10_000, 30_000):
+        columns = torch.rand(count, reference.columns.shape[1], generator=random)
+        with Largest() as largest:  # type: ignore[no-untyped-call]
+            assert len(reference.nearest(columns)) == count
+        used.append(largest.elements)
+    assert used[0] == used[1] < 10_000 * len(reference.columns)
+
+
+def test_activations_of_a_level_in_tiles_are_those_of_one_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WHOLE_SIDE", 100)
+    monkeypatch.setattr(module, "TILE", 96)
+    channels = 32
+    network = VGG16(random_weights(channels=(3, *[channels] * 8)), torch.device("cpu"))
+    random = torch.Generator().manual_seed(0)
+    reference = look(network, [torch.rand(1, 3, 48, 48, generator=random)])
+    used = []
+    for side in (288, 384):
+        photograph = torch.rand(1, 3, side, side, generator=random)
+        goal = Goal(photograph, reference, strength=1.0, first=True)
+        with Largest() as largest:  # type: ignore[no-untyped-call]
+            optimised(network, photograph, goal, Level(side, side, 1), random, lambda fraction: None)
+        used.append(largest.elements)
+    # of the first layer, for a tile in the middle, seen with its margins
+    assert used[0] == used[1] == channels * (96 + 2 * module.MARGIN) ** 2

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from restyle.engines.neighbour.weights import weight_file
+from restyle.engines.base import File
+from restyle.engines.neighbour.family import WEIGHTS
 from restyle.images.encode import encode_png
 from tests.support.command import restyle
 from tests.support.photographs import photograph
@@ -20,17 +21,17 @@ from tests.support.pictures import pixel_bytes
 from tests.support.service import RunningService, running, submission
 
 CODE = "Restyle Neighbour"
-REGISTRY = "restyle.models.registry:Registry"
+REGISTRY = ""
 RAW, STYLE = photograph("chelsea", 80, 72), photograph("coffee", 100, 90)
 PICTURES = [base64.b64encode(encode_png(pixels)).decode() for pixels in (RAW, STYLE)]
 
 
 @pytest.fixture(scope="module")
-def service(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+def service(weights: File, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     folder = tmp_path_factory.mktemp("operator")
-    place = weight_file(folder / "data")
+    place = folder / "data" / "models" / WEIGHTS.path
     place.parent.mkdir(parents=True)
-    shutil.copy(weights, place)
+    shutil.copy(weights.path, place)
     with running(folder, registry=REGISTRY, threads=1) as started:
         yield started
 

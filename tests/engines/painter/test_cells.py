@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from restyle.engines.painter.cells import cell_kernel
-from restyle.engines.painter.weights import Array
+from restyle.images.pixels import Floats
 
 
-def convolved(picture: Array, weight: Array) -> Array:
+def convolved(picture: Floats, weight: Floats) -> Floats:
     """float32 (C, H, W) under an odd kernel (O, C, k, k), without padding, by the definition."""
     outputs, _, size, _ = weight.shape
     height, width = picture.shape[1] - size + 1, picture.shape[2] - size + 1
@@ -18,14 +18,14 @@ def convolved(picture: Array, weight: Array) -> Array:
     return result
 
 
-def to_cells(picture: Array, size: int) -> Array:
+def to_cells(picture: Floats, size: int) -> Floats:
     """float32 (H, W, C), H and W multiples of ``size``, to float32 (1, H/size, W/size, size*size*C)."""
     height, width, channels = picture.shape
     cut = picture.reshape(height // size, size, width // size, size, channels).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(cut).reshape(1, height // size, width // size, -1)
 
 
-def from_cells(cells: Array, size: int) -> Array:
+def from_cells(cells: Floats, size: int) -> Floats:
     """The inverse of ``to_cells``."""
     _, rows, columns, channels = cells.shape
     cut = cells.reshape(rows, columns, size, size, channels // size**2).transpose(0, 2, 1, 3, 4)

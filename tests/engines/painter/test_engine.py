@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restyle.engines.base import Job, Pixels
+from restyle.engines.base import Job, Machine, Style
 from restyle.engines.painter.engine import Painter, load
-from restyle.settings import Settings
+from restyle.images.pixels import Pixels
 
 Convert = Callable[..., list[Pixels]]
 
@@ -20,7 +20,7 @@ def picture(name: str, width: int, height: int) -> Pixels:
 
 @pytest.fixture(scope="module")
 def painter() -> Painter:
-    return load(Settings(threads=2))
+    return load(Machine(threads=2))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def convert(painter: Painter) -> Convert:
     def call(
         raw: Pixels, style: Pixels, strength: float = 1.0, *seeds: int, preserve_color: bool = False
     ) -> list[Pixels]:
-        job = Job(raw, style, strength, seeds or (0,), preserve_color)
+        job = Job(raw, (Style(style),), strength, seeds or (0,), preserve_color)
         return list(painter.convert(job, lambda fraction: None))
 
     return call
@@ -88,7 +88,7 @@ def test_the_whole_reference_counts(convert: Convert) -> None:
 
 def test_progress_rises_to_one_and_can_stop_the_job(painter: Painter) -> None:
     seen: list[float] = []
-    list(painter.convert(Job(CAT, STYLE, 1.0, (0, 1)), seen.append))
+    list(painter.convert(Job(CAT, (Style(STYLE),), 1.0, (0, 1)), seen.append))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     assert len(seen) > 6
@@ -101,7 +101,7 @@ def test_progress_rises_to_one_and_can_stop_the_job(painter: Painter) -> None:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        list(painter.convert(Job(CAT, STYLE, 1.0, (0,)), stop))
+        list(painter.convert(Job(CAT, (Style(STYLE),), 1.0, (0,)), stop))
 
 
 def test_a_flat_photograph_stays_free_of_hatching(convert: Convert) -> None:

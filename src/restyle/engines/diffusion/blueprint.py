@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from restyle.models.catalogue import Architecture
+from restyle.engines.diffusion.architecture import Architecture
 
 Shapes = Mapping[str, torch.Size]
 

@@ -12,11 +12,12 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.files import Tensors, broken, tensors, under
+from restyle.engines.diffusion.files import Tensors, architecture_of, broken, tensors, under
 from restyle.engines.diffusion.tokens import SIZE
-from restyle.models.catalogue import Architecture, Entry
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 SD15_TEXT = "cond_stage_model.transformer."
@@ -46,7 +47,6 @@ class Checkpoint:
     checkpoint brings none. ``scheduler`` configures samplers. ``native`` is the side in pixels it was trained at.
     """
 
-    entry: Entry
     architecture: Architecture
     unet: Any
     encoders: tuple[Any, ...]
@@ -68,50 +68,48 @@ def size(network: torch.nn.Module) -> int:
     return sum(weight.numel() * weight.element_size() for weight in network.parameters())
 
 
-def load(entry: Entry, device: Device) -> Checkpoint:
-    """The checkpoint of ``entry``, which is of kind MAIN. Raises RestyleError (5101) for files that do not fit."""
-    assert entry.architecture is not None
-    checkpoint = (_from_folder if entry.format == "folder" else _from_file)(entry, entry.architecture, device)
+def load(file: File, device: Device) -> Checkpoint:
+    """The checkpoint of ``file``, whose role is MAIN. Raises RestyleError (5101) for files that do not fit."""
+    checkpoint = (_from_folder if file.format == "folder" else _from_file)(file, architecture_of(file), device)
     for network in checkpoint.networks():
-        prepared(network, entry, device)
+        prepared(network, file, device)
     for encoder in checkpoint.encoders:
         if encoder.config.vocab_size != SIZE:
-            raise broken(entry, f"its text encoder knows {encoder.config.vocab_size} tokens; CLIP's knows {SIZE}")
+            raise broken(file, f"its text encoder knows {encoder.config.vocab_size} tokens; CLIP's knows {SIZE}")
     return checkpoint
 
 
-def prepared(network: torch.nn.Module, entry: Entry, device: Device) -> None:
+def prepared(network: torch.nn.Module, file: File, device: Device) -> None:
     """Check that a network is whole, and put it where it waits. Raises RestyleError (5101)."""
     missing = [name for name, weight in network.named_parameters() if weight.device.type == "meta"]
     if missing:
-        raise broken(entry, f"tensors are missing, {missing[0]} among them")
+        raise broken(file, f"tensors are missing, {missing[0]} among them")
     network.requires_grad_(False)
     network.eval()
     device.place(network)
 
 
-def _from_folder(entry: Entry, architecture: Architecture, device: Device) -> Checkpoint:
+def _from_folder(file: File, architecture: Architecture, device: Device) -> Checkpoint:
     kinds = [CLIPTextModel, CLIPTextModelWithProjection][: 2 if architecture is Architecture.SDXL else 1]
     names = ["text_encoder", "text_encoder_2"]
-    unet = from_folder(UNet2DConditionModel, entry, "unet", dtype=device.unet)
+    unet = from_folder(UNet2DConditionModel, file, "unet", dtype=device.unet)
     return Checkpoint(
-        entry,
         architecture,
         unet,
-        tuple(from_folder(kind, entry, name, dtype=device.text) for kind, name in zip(kinds, names, strict=False)),
-        from_folder(AutoencoderKL, entry, "vae", dtype=torch.float32) if (entry.path / "vae").is_dir() else None,
-        {**blueprint.SCHEDULER, **_scheduler_of(entry.path)},
+        tuple(from_folder(kind, file, name, dtype=device.text) for kind, name in zip(kinds, names, strict=False)),
+        from_folder(AutoencoderKL, file, "vae", dtype=torch.float32) if (file.path / "vae").is_dir() else None,
+        {**blueprint.SCHEDULER, **_scheduler_of(file.path)},
         int(unet.config.sample_size) * 8,
     )
 
 
-def from_folder(kind: type[Any], entry: Entry, part: str, *, dtype: torch.dtype) -> Any:
+def from_folder(kind: type[Any], file: File, part: str, *, dtype: torch.dtype) -> Any:
     """A network out of a folder in diffusers' form. Raises RestyleError (5101) where a tensor is missing."""
-    options = {"variant": entry.facts["variant"]} if entry.facts.get("variant") else {}
+    options = {"variant": file.facts["variant"]} if file.facts.get("variant") else {}
     options |= {"subfolder": part} if part else {}
     try:
         network, told = kind.from_pretrained(
-            entry.path,
+            file.path,
             torch_dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
@@ -119,11 +117,11 @@ def from_folder(kind: type[Any], entry: Entry, part: str, *, dtype: torch.dtype)
             **options,
         )
     except (OSError, ValueError, RuntimeError) as error:
-        raise broken(entry, f"{part or 'the folder'} does not load: {error}") from error
+        raise broken(file, f"{part or 'the folder'} does not load: {error}") from error
     # transformers only prints this, and goes on with random weights
     missing = [name for name in told["missing_keys"] if not name.endswith(NOT_WEIGHTS)]
     if missing or told["mismatched_keys"]:
-        raise broken(entry, f"{part}: tensors are missing or of another shape: {missing or told['mismatched_keys']}")
+        raise broken(file, f"{part}: tensors are missing or of another shape: {missing or told['mismatched_keys']}")
     return network
 
 
@@ -134,26 +132,26 @@ def _scheduler_of(folder: Path) -> Mapping[str, Any]:
     return {name: config[name] for name in wanted if name in config}
 
 
-def _from_file(entry: Entry, architecture: Architecture, device: Device) -> Checkpoint:
-    found = tensors(entry, lambda name: name.startswith((UNET, VAE, SD15_TEXT, *SDXL_TEXT)))
+def _from_file(file: File, architecture: Architecture, device: Device) -> Checkpoint:
+    found = tensors(file, lambda name: name.startswith((UNET, VAE, SD15_TEXT, *SDXL_TEXT)))
     unet = built(
         UNet2DConditionModel,
         lambda: blueprint.unet(blueprint.shapes(under(UNET, found)), architecture),
         lambda config: convert_ldm_unet_checkpoint(_only(UNET, found), config),
-        entry,
+        file,
         device.unet,
     )
-    vae = vae_of(under(VAE, found), entry, architecture) if any(name.startswith(VAE) for name in found) else None
-    encoders = _encoders(found, entry, architecture, device.text)
-    config = {**blueprint.SCHEDULER, "prediction_type": entry.facts.get("prediction_type", "epsilon")}
-    return Checkpoint(entry, architecture, unet, encoders, vae, config, blueprint.NATIVE_SIDE[architecture])
+    vae = vae_of(under(VAE, found), file, architecture) if any(name.startswith(VAE) for name in found) else None
+    encoders = _encoders(found, file, architecture, device.text)
+    config = {**blueprint.SCHEDULER, "prediction_type": file.facts.get("prediction_type", "epsilon")}
+    return Checkpoint(architecture, unet, encoders, vae, config, blueprint.NATIVE_SIDE[architecture])
 
 
 def _only(prefix: str, found: Tensors) -> Tensors:
     return {name: value for name, value in found.items() if name.startswith(prefix)}
 
 
-def vae_of(found: Tensors, entry: Entry, architecture: Architecture) -> Any:
+def vae_of(found: Tensors, file: File, architecture: Architecture) -> Any:
     """The VAE of tensors named as in LDM, without prefix, or as in diffusers. Raises RestyleError (5101)."""
 
     def convert(config: Mapping[str, Any]) -> Tensors:
@@ -162,7 +160,7 @@ def vae_of(found: Tensors, entry: Entry, architecture: Architecture) -> Any:
         return {_renamed(name): value for name, value in found.items()}
 
     return built(
-        AutoencoderKL, lambda: blueprint.vae(blueprint.shapes(found), architecture), convert, entry, torch.float32
+        AutoencoderKL, lambda: blueprint.vae(blueprint.shapes(found), architecture), convert, file, torch.float32
     )
 
 
@@ -177,7 +175,7 @@ def built(
     kind: type[Any],
     configure: Callable[[], dict[str, Any]],
     convert: Callable[[Mapping[str, Any]], Tensors],
-    entry: Entry,
+    file: File,
     dtype: torch.dtype,
 ) -> Any:
     """A network of diffusers, its configuration and its tensors made from those of a single file.
@@ -190,7 +188,7 @@ def built(
             network = kind(**config)
         fill(network, convert(network.config), dtype)
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise broken(entry, f"its {kind.__name__} has another form: {error}") from error
+        raise broken(file, f"its {kind.__name__} has another form: {error}") from error
     return network
 
 
@@ -203,7 +201,7 @@ def fill(network: torch.nn.Module, state: Tensors, dtype: torch.dtype) -> None:
     )
 
 
-def _encoders(found: Tensors, entry: Entry, architecture: Architecture, dtype: torch.dtype) -> tuple[Any, ...]:
+def _encoders(found: Tensors, file: File, architecture: Architecture, dtype: torch.dtype) -> tuple[Any, ...]:
     try:
         if architecture is Architecture.SD15:
             return (_encoder(CLIPTextModel, _named(under(SD15_TEXT, found)), dtype),)
@@ -213,7 +211,7 @@ def _encoders(found: Tensors, entry: Entry, architecture: Architecture, dtype: t
             _encoder(CLIPTextModelWithProjection, _from_open_clip(second), dtype),
         )
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise broken(entry, f"its text encoder has another form: {error}") from error
+        raise broken(file, f"its text encoder has another form: {error}") from error
 
 
 def _encoder(kind: type[Any], state: Tensors, dtype: torch.dtype) -> Any:

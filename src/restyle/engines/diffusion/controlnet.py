@@ -1,41 +1,39 @@
 """ControlNets (Zhang et al. 2023): structure from the raw image, shown to a network beside the UNet."""
 
+import os
 from collections.abc import Mapping
+from functools import cache
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 import torch
 from diffusers import ControlNetModel
 from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
-from scipy import ndimage
 
+from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
 from restyle.engines.diffusion.components import built, from_folder, prepared
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.files import Tensors, broken, tensors, under
+from restyle.engines.diffusion.files import Tensors, architecture_of, tensors, under
 from restyle.images.pixels import Pixels
-from restyle.models.catalogue import Entry
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SIZE_EMBEDDING = {
     f"label_emb.0.{old}.{kind}": f"add_embedding.{new}.{kind}"
     for old, new in ((0, "linear_1"), (2, "linear_2"))
     for kind in ("weight", "bias")
 }
-SMOOTHING = 1.4
 LOW, HIGH = 100, 200
 """Canny's thresholds, on gradients of a Sobel filter over 0..255: those that the ControlNet was trained with."""
 
 
-def load(entry: Entry, device: Device) -> Any:
-    """The ControlNet of ``entry``. Raises RestyleError (5101)."""
-    if entry.architecture is None:
-        raise broken(entry, "it is registered without the architecture it is for")
-    if entry.format == "folder":
-        network = from_folder(ControlNetModel, entry, "", dtype=device.unet)
+def load(file: File, device: Device) -> Any:
+    """The ControlNet of ``file``. Raises RestyleError (5101)."""
+    base = architecture_of(file)
+    if file.format == "folder":
+        network = from_folder(ControlNetModel, file, "", dtype=device.unet)
     else:
-        architecture = entry.architecture
-        whole = tensors(entry)
+        whole = tensors(file)
         found = under("control_model.", whole) or whole
 
         def convert(config: Mapping[str, Any]) -> Tensors:
@@ -45,12 +43,12 @@ def load(entry: Entry, device: Device) -> Any:
 
         network = built(
             ControlNetModel,
-            lambda: blueprint.controlnet(blueprint.shapes(found), architecture),
+            lambda: blueprint.controlnet(blueprint.shapes(found), base),
             convert,
-            entry,
+            file,
             device.unet,
         )
-    prepared(network, entry, device)
+    prepared(network, file, device)
     return network
 
 
@@ -62,24 +60,19 @@ def condition(kind: str, pixels: Pixels) -> torch.Tensor:
 
 
 def canny(pixels: Pixels) -> Pixels:
-    """Edges as white lines one pixel wide on black (Canny 1986), uint8 (H, W, 3)."""
-    grey = ndimage.gaussian_filter(pixels.astype(np.float32) @ LUMA, SMOOTHING)
-    down, across = ndimage.sobel(grey, axis=0), ndimage.sobel(grey, axis=1)
-    strength = np.hypot(down, across)
-    padded = np.pad(strength, 1)
-    height, width = strength.shape
+    """Edges (Canny 1986) by the detector that the networks learned with: white on black, uint8 (H, W, 3)."""
+    edges: Pixels = _opencv().Canny(np.ascontiguousarray(pixels), LOW, HIGH)
+    return np.repeat(edges[..., None], 3, axis=2)
 
-    def neighbour(rows: int, columns: int) -> Any:
-        return padded[1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
 
-    # keep what is no weaker than both neighbours in the gradient's direction, of four
-    angle = np.round(np.arctan2(down, across) / (np.pi / 4)).astype(int) % 4
-    ridge = np.zeros(strength.shape, bool)
-    for direction, (rows, columns) in enumerate(((0, 1), (1, 1), (1, 0), (1, -1))):
-        crest = (strength >= neighbour(rows, columns)) & (strength > neighbour(-rows, -columns))
-        ridge |= (angle == direction) & crest
-    weak = ridge & (strength > LOW)
-    labels, _ = ndimage.label(weak, np.ones((3, 3)))
-    kept = np.unique(labels[weak & (strength > HIGH)])
-    edges = np.isin(labels, kept[kept > 0])
-    return np.repeat((edges * np.uint8(255))[..., None], 3, axis=2)
+@cache
+def _opencv() -> ModuleType:
+    """OpenCV, imported without a trace: its import lengthens LD_LIBRARY_PATH for every process started later."""
+    before = os.environ.get("LD_LIBRARY_PATH")
+    import cv2
+
+    if before is None:
+        os.environ.pop("LD_LIBRARY_PATH", None)
+    else:
+        os.environ["LD_LIBRARY_PATH"] = before
+    return cv2

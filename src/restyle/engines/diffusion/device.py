@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import psutil
 import torch
 
+from restyle.engines.base import Machine
 from restyle.engines.processor import has_bfloat16_tiles
-from restyle.settings import Settings
-from restyle.wire.codes import Code
-from restyle.wire.errors import RestyleError
+from restyle.engines.torch_mode import checked
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -29,23 +28,18 @@ class Device:
     offload: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> "Device":
-        """What the settings ask for. Raises RestyleError (5000) where the machine does not have it."""
-        name = settings.diffusion_device
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name.startswith("cuda") and (torch.device(name).index or 0) >= torch.cuda.device_count():
-            raise RestyleError(
-                Code.INTERNAL_ERROR, f'the setting diffusion_device is "{name}", and torch finds no such device here'
-            )
+    def of(cls, machine: Machine) -> "Device":
+        """What ``machine`` asks for. Raises RestyleError (5000) where it is not there."""
+        fastest = "cuda" if torch.cuda.is_available() else "cpu"
+        name = fastest if machine.device == "auto" else checked(machine.device)
         on_cpu = name == "cpu"
-        if settings.diffusion_precision == "auto":
+        if machine.precision == "auto":
             unet = torch.float16
             if on_cpu:
                 unet = torch.bfloat16 if has_bfloat16_tiles() else torch.float32
         else:
-            unet = PRECISIONS[settings.diffusion_precision]
-        return cls(name, unet, torch.float32 if on_cpu else unet, settings.diffusion_offload and not on_cpu)
+            unet = PRECISIONS[machine.precision]
+        return cls(name, unet, torch.float32 if on_cpu else unet, machine.offload and not on_cpu)
 
     @contextmanager
     def using(self, *networks: torch.nn.Module) -> Iterator[None]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from restyle.engines.base import File
 from restyle.engines.diffusion.files import broken, tensors, unpickled
-from restyle.models.catalogue import Entry
 
 SDXL_NAMES = ("clip_l", "clip_g")
 
@@ -20,7 +20,6 @@ SDXL_NAMES = ("clip_l", "clip_g")
 class Embedding:
     """``vectors`` holds one tensor (tokens, width) for each text encoder; ``words`` wake it."""
 
-    code: str
     words: tuple[str, ...]
     vectors: tuple[torch.Tensor, ...]
 
@@ -32,13 +31,13 @@ class Embedding:
         return sum(part.numel() * part.element_size() for part in self.vectors)
 
 
-def load(entry: Entry, widths: tuple[int, ...]) -> Embedding:
-    """The embedding of ``entry`` for text encoders of those widths. Raises RestyleError (5101) where it does not fit.
+def load(file: File, widths: tuple[int, ...]) -> Embedding:
+    """The embedding of ``file`` for text encoders of those widths. Raises RestyleError (5101) where it does not fit.
 
     Files: the Stable Diffusion WebUI's ``string_to_param`` and ``emb_params``, diffusers' single tensor under the
     token's name, SDXL's ``clip_l`` and ``clip_g``.
     """
-    content: Mapping[Any, Any] = unpickled(entry) if entry.format == "pt" else tensors(entry)
+    content: Mapping[Any, Any] = unpickled(file) if file.format == "pt" else tensors(file)
     if isinstance(content.get("string_to_param"), Mapping):
         content = content["string_to_param"]
     found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
@@ -47,14 +46,14 @@ def load(entry: Entry, widths: tuple[int, ...]) -> Embedding:
     elif len(found) == 1 or "emb_params" in found:
         parts = [found.get("emb_params", next(iter(found.values())))]
     else:
-        raise broken(entry, f"it holds {sorted(found)[:4]} instead of one embedding")
+        raise broken(file, f"it holds {sorted(found)[:4]} instead of one embedding")
     vectors = tuple(part.detach().float().reshape(-1, part.shape[-1]) for part in parts)
     if tuple(part.shape[-1] for part in vectors) != widths or len({len(part) for part in vectors}) != 1:
         shapes = ", ".join(str(tuple(part.shape)) for part in vectors)
-        raise broken(entry, f"its vectors are {shapes}; the text encoders are {widths} wide")
-    return Embedding(entry.code, words(entry), vectors)
+        raise broken(file, f"its vectors are {shapes}; the text encoders are {widths} wide")
+    return Embedding(words(file), vectors)
 
 
-def words(entry: Entry) -> tuple[str, ...]:
-    """What wakes it in a prompt: its trigger words, or its code where it has none."""
-    return entry.trigger_words or (entry.code,)
+def words(file: File) -> tuple[str, ...]:
+    """What wakes it in a prompt: its trigger words, or its name where it has none."""
+    return file.trigger_words or (file.name,)

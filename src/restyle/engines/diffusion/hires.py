@@ -9,17 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 
 from restyle.engines.diffusion.guidance import Guided, Window
 from restyle.engines.diffusion.injection import Injection
 from restyle.engines.diffusion.vae import FACTOR
 from restyle.images.pixels import Pixels
-
-Picture = npt.NDArray[np.float32]
-"""float32 (H, W, 3), about 0..255."""
+from restyle.images.resize import resized
 
 WHOLE = 1.5
 """Pictures up to so many times the native number of pixels are drawn at once."""
@@ -112,21 +108,14 @@ class Injected:
         return self._inner(seen, timestep)
 
 
-def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """uint8 of ``size`` (width, height), Lanczos."""
-    if (pixels.shape[1], pixels.shape[0]) == size:
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-
-
 def enlarged(drawn: Pixels, raw: Pixels, size: tuple[int, int], texture: float) -> Pixels:
     """``drawn`` at ``size`` (width, height), with a share of the raw image's fine detail, which it cannot have.
 
     ``raw`` is the raw image at ``size``; its detail is what it loses at the size of ``drawn``.
     """
-    result = resized(drawn, size).astype(np.float32)
+    result = resized(drawn, *size).astype(np.float32)
     if texture > 0:
-        small = resized(raw, (drawn.shape[1], drawn.shape[0]))
-        result += texture * (raw.astype(np.float32) - resized(small, size))
+        small = resized(raw, drawn.shape[1], drawn.shape[0])
+        result += texture * (raw.astype(np.float32) - resized(small, *size))
     pixels: Pixels = np.clip(result + 0.5, 0, 255).astype(np.uint8)
     return pixels

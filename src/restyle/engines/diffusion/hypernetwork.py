@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from restyle.engines.base import File
 from restyle.engines.diffusion.files import broken, unpickled
-from restyle.models.catalogue import Entry
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -47,7 +47,6 @@ OLD_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
 class Hypernetwork:
     """``parts`` holds the networks for keys and for values by the width of their input."""
 
-    code: str
     parts: Mapping[int, tuple[nn.Module, nn.Module]]
 
     def place(self, device: str, dtype: torch.dtype) -> None:
@@ -66,23 +65,23 @@ class Hypernetwork:
         )
 
 
-def load(entry: Entry) -> Hypernetwork:
-    """The hypernetwork of ``entry``. Raises RestyleError (5101) for files of another form."""
-    content = unpickled(entry)
+def load(file: File) -> Hypernetwork:
+    """The hypernetwork of ``file``. Raises RestyleError (5101) for files of another form."""
+    content = unpickled(file)
     parts: dict[int, tuple[nn.Module, nn.Module]] = {}
     for width, pair in content.items():
         if not isinstance(width, int):
             continue
         if not isinstance(pair, list | tuple) or len(pair) < 2:
-            raise broken(entry, f"width {width} has no pair of networks")
+            raise broken(file, f"width {width} has no pair of networks")
         try:
             key, value = (_network(state, content) for state in pair[:2])
         except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-            raise broken(entry, f"width {width}: {error}") from error
+            raise broken(file, f"width {width}: {error}") from error
         parts[width] = (key, value)
     if not parts:
-        raise broken(entry, "it has networks for no width")
-    return Hypernetwork(entry.code, parts)
+        raise broken(file, "it has networks for no width")
+    return Hypernetwork(parts)
 
 
 def _network(state: Mapping[str, torch.Tensor], content: Mapping[Any, Any]) -> nn.Sequential:

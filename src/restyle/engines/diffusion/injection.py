@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.guidance import Tick, time_ids
 from restyle.engines.diffusion.prompt import Conditioning
 from restyle.engines.diffusion.vae import FACTOR
-from restyle.models.catalogue import Architecture
 
 BLOCKS = {Architecture.SD15: ("up_blocks.2.", "up_blocks.3."), Architecture.SDXL: ("up_blocks.1.",)}
 """Where style is injected: the six self-attention layers of the decoder with the finest maps."""

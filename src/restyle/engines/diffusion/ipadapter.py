@@ -11,11 +11,12 @@ from accelerate import init_empty_weights
 from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from restyle.engines.base import File
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import fill, from_folder, prepared
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
-from restyle.images.pixels import Pixels
-from restyle.models.catalogue import Architecture, Entry
+from restyle.images.pixels import Floats, Pixels
 
 STYLE_BLOCKS = {Architecture.SD15: ("up_blocks.1.",), Architecture.SDXL: ("up_blocks.0.attentions.1.",)}
 """Where the picture is heard. In all other blocks its scale is zero."""
@@ -30,16 +31,16 @@ DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 class ImageEncoder:
     """CLIP's image encoder, as an IP-Adapter reads it."""
 
-    def __init__(self, entry: Entry, device: Device) -> None:
+    def __init__(self, file: File, device: Device) -> None:
         """Raises RestyleError (5101)."""
         kind = CLIPVisionModelWithProjection
-        if entry.format == "folder":
-            part = "image_encoder" if (entry.path / "image_encoder").is_dir() else ""
-            self.network = from_folder(kind, entry, part, dtype=device.text)
+        if file.format == "folder":
+            part = "image_encoder" if (file.path / "image_encoder").is_dir() else ""
+            self.network = from_folder(kind, file, part, dtype=device.text)
         else:
-            self.network = _from_file(entry, device)
+            self.network = _from_file(file, device)
         self._device = device
-        prepared(self.network, entry, device)
+        prepared(self.network, file, device)
 
     def embeds(self, style: Pixels, *, plus: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """(negative, positive) for the whole of ``style``, each (1, views, ...) on the CPU.
@@ -54,15 +55,15 @@ class ImageEncoder:
             negative = self._read(np.zeros_like(pictures), plus) if plus else torch.zeros_like(positive)
         return negative[None], positive[None]
 
-    def _read(self, pictures: np.typing.NDArray[np.float32], plus: bool) -> torch.Tensor:
+    def _read(self, pictures: Floats, plus: bool) -> torch.Tensor:
         given = torch.from_numpy(pictures).to(self._device.name, self._device.text)
         output = self.network(given, output_hidden_states=plus)
         found: torch.Tensor = output.hidden_states[-2] if plus else output.image_embeds
         return found.float().cpu()
 
 
-def _from_file(entry: Entry, device: Device) -> Any:
-    facts = entry.facts
+def _from_file(file: File, device: Device) -> Any:
+    facts = file.facts
     config = CLIPVisionConfig(
         hidden_size=facts["hidden"],
         projection_dim=facts["projection"],
@@ -75,11 +76,11 @@ def _from_file(entry: Entry, device: Device) -> Any:
     )
     with init_empty_weights(include_buffers=False):
         network = CLIPVisionModelWithProjection(config)
-    state = {name: value for name, value in tensors(entry).items() if not name.endswith("position_ids")}
+    state = {name: value for name, value in tensors(file).items() if not name.endswith("position_ids")}
     try:
         fill(network, state, device.text)
     except RuntimeError as error:
-        raise broken(entry, f"it is another image encoder than it says: {error}") from error
+        raise broken(file, f"it is another image encoder than it says: {error}") from error
     return network
 
 
@@ -99,7 +100,7 @@ def views(style: Pixels) -> list[Pixels]:
     return [style[:, at : at + side] if width >= height else style[at : at + side] for at in starts]
 
 
-def _seen(view: Pixels, side: int) -> np.typing.NDArray[np.float32]:
+def _seen(view: Pixels, side: int) -> Floats:
     """A view as CLIP is shown it: float32 (3, side, side)."""
     small = np.asarray(Image.fromarray(view).resize((side, side), Image.Resampling.BICUBIC), np.float32) / 255
     return np.ascontiguousarray(((small - MEAN) / DEVIATION).transpose(2, 0, 1))
@@ -108,16 +109,15 @@ def _seen(view: Pixels, side: int) -> np.typing.NDArray[np.float32]:
 class IPAdapter:
     """An adapter's networks for one UNet, put into it only while a task runs: the UNet cannot do without them then."""
 
-    def __init__(self, entry: Entry, unet: Any, device: Device) -> None:
+    def __init__(self, file: File, unet: Any, device: Device) -> None:
         """Raises RestyleError (5101)."""
-        self.entry = entry
-        self.plus = bool(entry.facts.get("plus"))
+        self.plus = bool(file.facts.get("plus"))
         before = _State(unet)
         try:
-            unet._load_ip_adapter_weights(_state_of(entry), low_cpu_mem_usage=False)
+            unet._load_ip_adapter_weights(_state_of(file), low_cpu_mem_usage=False)
             self._attached = _State(unet)
         except (KeyError, RuntimeError, ValueError) as error:
-            raise broken(entry, f"it does not fit the UNet: {error}") from error
+            raise broken(file, f"it does not fit the UNet: {error}") from error
         finally:
             before.restore(unet)
         for network in self._attached.networks():
@@ -170,11 +170,11 @@ class _State:
         return [*found, self._projection]
 
 
-def _state_of(entry: Entry) -> dict[str, Tensors]:
+def _state_of(file: File) -> dict[str, Tensors]:
     """``image_proj`` and ``ip_adapter``, whether the file keeps them apart or in its names."""
-    if entry.format == "pt":
-        content: Mapping[Any, Any] = unpickled(entry)
+    if file.format == "pt":
+        content: Mapping[Any, Any] = unpickled(file)
         if isinstance(content.get("image_proj"), Mapping):
             return {part: dict(content[part]) for part in ("image_proj", "ip_adapter")}
-    found = tensors(entry)
+    found = tensors(file)
     return {part: under(f"{part}.", found) for part in ("image_proj", "ip_adapter")}

@@ -12,9 +12,10 @@ from diffusers.loaders import StableDiffusionLoraLoaderMixin, StableDiffusionXLL
 from diffusers.loaders.lora_base import set_adapters_for_text_encoder
 from peft.tuners.tuners_utils import BaseTunerLayer
 
+from restyle.engines.base import File
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.files import broken, tensors
-from restyle.models.catalogue import Architecture, Entry
 
 KEPT = 8
 """LoRAs that stay on one checkpoint; the least recently used makes room."""
@@ -31,39 +32,39 @@ class LoraRack:
         self._count = 0
 
     @contextmanager
-    def attached(self, wanted: Sequence[tuple[Entry, float]]) -> Iterator[None]:
+    def attached(self, wanted: Sequence[File]) -> Iterator[None]:
         """Have these LoRAs work with their weights inside the block; a LoRA of weight 0 is left out.
 
         Raises RestyleError (5101) for files that do not fit.
         """
-        heard = [(entry, weight) for entry, weight in wanted if weight != 0]
+        heard = [file for file in wanted if file.weight != 0]
         if not heard:
             yield
             return
         named: dict[str, float] = {}
-        for entry, weight in heard:
-            name = self._loaded(entry)
-            named[name] = named.get(name, 0.0) + weight
+        for file in heard:
+            name = self._loaded(file)
+            named[name] = named.get(name, 0.0) + file.weight
         try:
             self._switch(named)
             yield
         finally:
             self._rest()
 
-    def _loaded(self, entry: Entry) -> str:
-        """The name of the adapter of ``entry``, loaded if it is not yet."""
-        if entry.sha256 not in self._names:
+    def _loaded(self, file: File) -> str:
+        """The name of the adapter of ``file``, loaded if it is not yet."""
+        if file.sha256 not in self._names:
             self._count += 1
             name = f"lora{self._count}"
             try:
-                self._load(entry, name)
+                self._load(file, name)
             except BaseException:
                 self._forget(name)
                 raise
-            self._names[entry.sha256] = name
+            self._names[file.sha256] = name
             self._rest()
-        self._names.move_to_end(entry.sha256)
-        return self._names[entry.sha256]
+        self._names.move_to_end(file.sha256)
+        return self._names[file.sha256]
 
     def trim(self) -> None:
         """Take off what has not been used for longest, down to KEPT."""
@@ -71,15 +72,15 @@ class LoraRack:
             _, name = self._names.popitem(last=False)
             self._forget(name)
 
-    def _load(self, entry: Entry, name: str) -> None:
+    def _load(self, file: File, name: str) -> None:
         checkpoint = self._checkpoint
-        given = tensors(entry)
+        given = tensors(file)
         if any("dora_scale" in key for key in given):
-            raise broken(entry, "it is a DoRA, whose magnitudes are not applied")
+            raise broken(file, "it is a DoRA, whose magnitudes are not applied")
         sdxl = checkpoint.architecture is Architecture.SDXL
         mixin: Any = StableDiffusionXLLoraLoaderMixin if sdxl else StableDiffusionLoraLoaderMixin
         wanted = sum(DOWN.search(key) is not None for key in given)
-        with _quietly(), _refused(entry):
+        with _quietly(), _refused(file):
             state, alphas, *_ = mixin.lora_state_dict(dict(given), unet_config=checkpoint.unet.config)
             if any(key.startswith("unet.") for key in state):
                 mixin.load_lora_into_unet(state, alphas, checkpoint.unet, adapter_name=name)
@@ -91,7 +92,7 @@ class LoraRack:
             network.requires_grad_(False).eval()
         found = sum(self._layers(network, name) for network in self._networks_with(name))
         if found != wanted:
-            raise broken(entry, f"of its {wanted} parts {found} have a place in the main model")
+            raise broken(file, f"of its {wanted} parts {found} have a place in the main model")
 
     def _layers(self, network: Any, name: str) -> int:
         return sum(name in getattr(module, "lora_A", {}) for module in network.modules())
@@ -137,12 +138,12 @@ def _quietly() -> Iterator[None]:
 
 
 @contextmanager
-def _refused(entry: Entry) -> Iterator[None]:
+def _refused(file: File) -> Iterator[None]:
     """Have the libraries' complaints about a file say which file it is."""
     try:
         yield
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
-        raise broken(entry, f"it does not fit the main model: {str(error)[:300]}") from error
+        raise broken(file, f"it does not fit the main model: {str(error)[:300]}") from error
 
 
 def _enable(network: torch.nn.Module, on: bool) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.embeddings import Embedding
 from restyle.engines.diffusion.emphasis import parse
 from restyle.engines.diffusion.tokens import CONTEXT, END, START, token_ids
-from restyle.models.catalogue import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 

@@ -1,17 +1,17 @@
-"""What a job draws with: registered files chosen for it, and the sentences that say so. Nothing is loaded for it."""
+"""What a job draws with: its files by their roles, and the words for it. Nothing is loaded for it."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from restyle.engines.base import Adapter, Description, Feature, Job
+from restyle.engines.base import Description, File, Job, Role
 from restyle.engines.diffusion import embeddings, prompt
+from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.blueprint import NATIVE_SIDE
+from restyle.engines.diffusion.files import architecture_of
 from restyle.engines.diffusion.hires import Plan, refine_steps
-from restyle.engines.diffusion.samplers import SAMPLERS
 from restyle.engines.diffusion.strength import Strength, at
-from restyle.models.catalogue import Architecture, Catalogue, Entry, Kind
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -28,85 +28,54 @@ class Recipe:
     """
 
     job: Job
-    main: Entry
+    main: File
     architecture: Architecture
-    loras: tuple[tuple[Entry, float], ...]
-    hypernetworks: tuple[tuple[Entry, float], ...]
-    embeddings: tuple[Entry, ...]
-    adapter: Entry | None
-    encoder: Entry | None
-    control: Entry | None
-    vae: Entry | None
+    loras: tuple[File, ...]
+    hypernetworks: tuple[File, ...]
+    embeddings: tuple[File, ...]
+    adapter: File | None
+    encoder: File | None
+    control: File | None
+    vae: File | None
     positive: str
     negative: str
     native: int
     plan: Plan
     moved: Strength
-    notices: tuple[str, ...]
 
     @classmethod
-    def of(cls, job: Job, catalogue: Catalogue) -> "Recipe":
-        """Raises RestyleError: 4004 for codes that are not registered, 230 for a sampler or a VAE that there is not."""
-        main = catalogue.main(job.model)
-        assert main.architecture is not None
-        architecture = main.architecture
-        chosen: dict[Feature, list[tuple[Entry, float]]] = {}
-        for sub in job.adapters:
-            chosen.setdefault(sub.kind, []).append((_sub(sub, catalogue, architecture), sub.weight))
-        loras = tuple(chosen.get(Feature.LORA, ()))
-        words = tuple(entry for entry, _ in chosen.get(Feature.EMBEDDING, ()))
+    def of(cls, job: Job) -> "Recipe":
+        """Raises RestyleError: 5101 for a main model of no known architecture, 5000 for files that a plan never gives:
+        no main model, or an IP-Adapter without its image encoder.
+        """
+        main = job.needed(Role.MAIN)
+        adapter, encoder = job.one_of(Role.IP_ADAPTER), job.one_of(Role.IMAGE_ENCODER)
+        if (adapter is None) is not (encoder is None):
+            raise RestyleError(Code.INTERNAL_ERROR, "an IP-Adapter and its image encoder come together or not at all")
+        loras = job.all_of(Role.LORA)
         positive, negative = prompt.texts(
             job.positive_prompts,
             job.negative_prompts,
-            [word for entry, weight in loras if weight != 0 for word in entry.trigger_words],
+            [word for lora in loras if lora.weight != 0 for word in lora.trigger_words],
         )
-        notices: list[str] = []
-        for entry in words:
-            if not any(prompt.holds(positive + " , " + negative, word) for word in embeddings.words(entry)):
-                named = " or ".join(f'"{word}"' for word in embeddings.words(entry))
-                notices.append(f"{entry.name} is not used: no prompt holds its word {named}")
-        adapter = catalogue.default(Kind.IP_ADAPTER, architecture)
-        encoder = catalogue.image_encoder(adapter) if adapter else None
-        if adapter and not encoder:
-            notices.append(f"{adapter.name} is not used: no image encoder that it reads is registered")
-            adapter = None
-        notices.append(
-            f"Style route: {IP_ADAPTER} {adapter.name}"
-            if adapter
-            else f"Style route: {INJECTION}, from the model alone"
-        )
-        vae, told = _vae(job, main, architecture, catalogue)
-        notices += told
-        if job.inference.cfg_scale == 1 and negative:
-            notices.append("NegativePrompts have no part at CFGScale 1")
-        sampler = SAMPLERS.get(job.inference.sampler)
-        if sampler is None:
-            raise RestyleError(
-                Code.PARAMETER_NOT_AVAILABLE,
-                f'there is no sampler "{job.inference.sampler[:48]}"; there are {", ".join(SAMPLERS)}',
-                field="MainModel.InferenceParams.Sampler",
-            )
-        if note := sampler.note:
-            notices.append(f"Sampler {job.inference.sampler}: {note}")
         height, width = job.raw.shape[:2]
         native = native_side(main)
         return cls(
             job,
             main,
-            architecture,
+            architecture_of(main),
             loras,
-            tuple(chosen.get(Feature.HYPERNETWORK, ())),
-            words,
+            job.all_of(Role.HYPERNETWORK),
+            job.all_of(Role.EMBEDDING),
             adapter,
             encoder,
-            catalogue.default(Kind.CONTROLNET, architecture),
-            vae,
+            job.one_of(Role.CONTROLNET),
+            job.one_of(Role.VAE),
             positive,
             negative,
             native,
             Plan.of(width, height, native),
             at(job.strength),
-            tuple(notices),
         )
 
     def description(self) -> Description:
@@ -128,60 +97,33 @@ class Recipe:
         if self.control:
             parameters["ControlNet"] = self.control.name
             parameters["ControlNet scale"] = f"{moved.control:.3g}"
-        for name, pairs in (("Lora weights", self.loras), ("Hypernetworks", self.hypernetworks)):
-            if pairs:
-                parameters[name] = ", ".join(f"{entry.code}: {weight:g}" for entry, weight in pairs)
+        for name, files in (("Lora weights", self.loras), ("Hypernetworks", self.hypernetworks)):
+            if files:
+                parameters[name] = ", ".join(f"{file.name}: {file.weight:g}" for file in files)
         if self.embeddings:
-            parameters["TI"] = ", ".join(entry.code for entry in self.embeddings)
+            parameters["TI"] = ", ".join(file.name for file in self.embeddings)
         if self.plan.refinements:
             parameters["Hires from"] = "x".join(str(side) for side in self.plan.sizes[0])
             parameters["Hires steps"] = refine_steps(inference.steps, moved.refine)
             parameters["Hires denoising"] = f"{moved.refine:.3g}"
-        return Description(self.positive, self.negative, parameters, self.notices)
+        return Description(self.positive, self.negative, parameters, tuple(self._unheard()), self.native)
+
+    def _unheard(self) -> list[str]:
+        """A sentence for each embedding whose word stands in no prompt."""
+        notices = []
+        for file in self.embeddings:
+            words = embeddings.words(file)
+            if not any(prompt.holds(self.positive + " , " + self.negative, word) for word in words):
+                named = " or ".join(f'"{word}"' for word in words)
+                notices.append(f"{file.name} is not used: no prompt holds its word {named}")
+        return notices
 
 
-def native_side(entry: Entry) -> int:
+def native_side(file: File) -> int:
     """Side in pixels that a checkpoint was trained at: as its folder says, else its architecture's."""
-    assert entry.architecture is not None
-    file = entry.path / "unet" / "config.json"
-    if entry.format == "folder" and file.is_file():
-        config: Mapping[str, Any] = json.loads(file.read_text())
+    said = file.path / "unet" / "config.json"
+    if file.format == "folder" and said.is_file():
+        config: Mapping[str, Any] = json.loads(said.read_text())
         if isinstance(config.get("sample_size"), int):
             return int(config["sample_size"]) * 8
-    return NATIVE_SIDE[entry.architecture]
-
-
-def _sub(sub: Adapter, catalogue: Catalogue, architecture: Architecture) -> Entry:
-    kinds = {Feature.LORA: Kind.LORA, Feature.EMBEDDING: Kind.EMBEDDING, Feature.HYPERNETWORK: Kind.HYPERNETWORK}
-    entry = catalogue.get(sub.code)
-    if entry.kind is not kinds[sub.kind] or entry.architecture is not architecture:
-        made_for = entry.architecture.label if entry.architecture else "no base model"
-        raise RestyleError(
-            Code.SUB_MODEL_UNFIT,
-            f"{sub.code} is of kind {entry.kind} for {made_for}; the main model takes a {sub.kind} for "
-            f"{architecture.label}",
-            field="SubModelList",
-        )
-    return entry
-
-
-def _vae(
-    job: Job, main: Entry, architecture: Architecture, catalogue: Catalogue
-) -> tuple[Entry | None, tuple[str, ...]]:
-    """The VAE that UseMainModelVAE asks for, else the one there is, with a sentence that says so."""
-    default = catalogue.default(Kind.VAE, architecture)
-    own = bool(main.facts.get("has_vae", True))
-    if not own and default is None:
-        raise RestyleError(
-            Code.PARAMETER_NOT_AVAILABLE,
-            f"{main.code} brings no VAE, and none is registered for {architecture.label}; register one",
-            field="MainModel.ModelCode",
-        )
-    if job.main_model_vae:
-        if own:
-            return None, ()
-        assert default is not None
-        return default, (f"UseMainModelVAE: {main.name} brings no VAE; {default.name} is used",)
-    if default is None:
-        return None, (f"No VAE is registered for {architecture.label}; the one of {main.name} is used",)
-    return default, ()
+    return NATIVE_SIDE[architecture_of(file)]

@@ -8,27 +8,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from restyle.engines.cache import Cache
 from restyle.engines.diffusion import controlnet, injection, prompt
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.files import identity
 from restyle.engines.diffusion.guidance import Control, Denoiser, Guided, sample
-from restyle.engines.diffusion.hires import (
-    Injected,
-    Picture,
-    Tiled,
-    enlarged,
-    refine_steps,
-    resized,
-)
+from restyle.engines.diffusion.hires import Injected, Tiled, enlarged, refine_steps
 from restyle.engines.diffusion.injection import Injection, Inverted
 from restyle.engines.diffusion.progress import Progress
 from restyle.engines.diffusion.prompt import Conditioning
 from restyle.engines.diffusion.recipe import Recipe
 from restyle.engines.diffusion.samplers import SAMPLERS, Schedule
-from restyle.engines.diffusion.shelf import Shelf
 from restyle.engines.diffusion.stock import Embeds
 from restyle.engines.diffusion.vae import FACTOR, decode, encode, padded
-from restyle.images.pixels import Pixels
+from restyle.images.pixels import Floats, Pixels
+from restyle.images.resize import resized
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -42,7 +37,7 @@ class Tools:
     control: Any | None
     embeddings: tuple[Any, ...]
     image_embeds: Embeds | None
-    styles: Shelf[Inverted]
+    styles: Cache[Inverted]
 
 
 def digest(pixels: Pixels) -> bytes:
@@ -58,7 +53,7 @@ class Session:
         self._tools = tools
         self._device = device
         self._progress = progress
-        self._levels = [padded(resized(recipe.job.raw, size)) for size in recipe.plan.sizes]
+        self._levels = [padded(resized(recipe.job.raw, *size)) for size in recipe.plan.sizes]
         self._sides = 2 if recipe.job.inference.cfg_scale > 1 else 1
         with torch.inference_mode():
             self._prompts = self._encode(recipe.positive, recipe.negative)
@@ -89,7 +84,7 @@ class Session:
         return refine_steps(self._recipe.job.inference.steps, self._recipe.moved.refine)
 
     @torch.inference_mode()
-    def draw(self, seed: int) -> Picture:
+    def draw(self, seed: int) -> Floats:
         """The picture of that seed: float32 (H, W, 3), about 0..255, exactly of the raw image's size."""
         drawn = self._first(seed)
         for level in range(1, len(self._levels)):
@@ -100,7 +95,7 @@ class Session:
             drawn = drawn + self._recipe.moved.given_back * self._lost
         return drawn
 
-    def _first(self, seed: int) -> Picture:
+    def _first(self, seed: int) -> Floats:
         """The drawing near native size."""
         job, moved = self._recipe.job, self._recipe.moved
         schedule = self._schedule(job.inference.steps, moved.denoise, seed)
@@ -116,7 +111,7 @@ class Session:
             start = schedule.start(noisy, torch.zeros_like(noisy))
             return self._run(Injected(self._guided(0), put), schedule, start, tick)
 
-    def _refined(self, drawn: Picture, level: int, seed: int) -> Picture:
+    def _refined(self, drawn: Floats, level: int, seed: int) -> Floats:
         """The next larger picture of one drawn at the level below."""
         size = self._recipe.plan.sizes[level]
         raw = self._levels[level]
@@ -154,7 +149,7 @@ class Session:
         cfg_scale = self._recipe.job.inference.cfg_scale
         return Guided(self._tools.checkpoint.unet, positive_prompt, negative_prompt, cfg_scale, control, embeds)
 
-    def _run(self, denoiser: Denoiser, schedule: Schedule, start: torch.Tensor, tick: Any) -> Picture:
+    def _run(self, denoiser: Denoiser, schedule: Schedule, start: torch.Tensor, tick: Any) -> Floats:
         networks = [self._tools.checkpoint.unet, *([self._tools.control] if self._tools.control is not None else [])]
         with self._device.using(*networks):
             latents = sample(denoiser, schedule, start, tick)
@@ -173,7 +168,7 @@ class Session:
         return encode(self._tools.vae, self._levels[0], self._device)
 
     @cached_property
-    def _lost(self) -> Picture:
+    def _lost(self) -> Floats:
         """What the VAE alone loses of the raw image."""
         raw = self._recipe.job.raw
         height, width = raw.shape[:2]
@@ -192,9 +187,9 @@ class Session:
         first = self._levels[0]
         style = whole(recipe.job.style, first.shape[0] * first.shape[1])
         key = (
-            recipe.main.sha256,
+            identity(recipe.main),
             recipe.vae.sha256 if recipe.vae else "",
-            tuple((entry.sha256, weight) for entry, weight in (*recipe.loras, *recipe.hypernetworks)),
+            tuple((file.sha256, file.weight) for file in (*recipe.loras, *recipe.hypernetworks)),
             digest(recipe.job.style),
             style.shape,
             recipe.job.inference.steps,
@@ -220,11 +215,9 @@ def whole(style: Pixels, area: int) -> Pixels:
     """All of a reference at about ``area`` pixels, both sides multiples of 8: strokes as large as the picture's."""
     height, width = style.shape[:2]
     scale = (area / (width * height)) ** 0.5
-    sides = (max(FACTOR, round(side * scale / FACTOR) * FACTOR) for side in (width, height))
-    wide, high = sides
-    return resized(style, (wide, high))
+    return resized(style, *(max(FACTOR, round(side * scale / FACTOR) * FACTOR) for side in (width, height)))
 
 
-def _pixels(picture: Picture) -> Pixels:
+def _pixels(picture: Floats) -> Pixels:
     pixels: Pixels = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
     return pixels

@@ -1,19 +1,20 @@
-"""Everything a worker keeps loaded, by the SHA-256 of its file, within bounds."""
+"""Everything that stays loaded between jobs, by the SHA-256 of its file, within bounds."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from restyle.engines.base import File
+from restyle.engines.cache import Cache
 from restyle.engines.diffusion import components, controlnet, embeddings, hypernetwork, vae
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.files import identity
 from restyle.engines.diffusion.injection import Inverted
 from restyle.engines.diffusion.ipadapter import ImageEncoder, IPAdapter
 from restyle.engines.diffusion.lora import LoraRack
-from restyle.engines.diffusion.shelf import Shelf
 from restyle.images.pixels import Pixels
-from restyle.models.catalogue import Entry
 
 SMALL_BYTES = 512 * 1024 * 1024
 """For each of hypernetworks, embeddings, and references as IP-Adapters see them."""
@@ -41,56 +42,56 @@ class Stock:
 
     def __init__(self, device: Device, limit: int) -> None:
         self._device = device
-        self._checkpoints: Shelf[Loaded] = Shelf(limit, Loaded.size)
-        self._networks: Shelf[Any] = Shelf(limit, components.size)
-        self._encoders: Shelf[ImageEncoder] = Shelf(limit, lambda encoder: components.size(encoder.network))
-        self._hypernetworks: Shelf[hypernetwork.Hypernetwork] = Shelf(SMALL_BYTES, hypernetwork.Hypernetwork.size)
-        self._embeddings: Shelf[embeddings.Embedding] = Shelf(SMALL_BYTES, embeddings.Embedding.size)
-        self._embeds: Shelf[Embeds] = Shelf(SMALL_BYTES, lambda pair: sum(part.numel() * 4 for part in pair))
-        self.styles: Shelf[Inverted] = Shelf(STYLE_BYTES, Inverted.size)
+        self._checkpoints: Cache[Loaded] = Cache(limit, Loaded.size)
+        self._networks: Cache[Any] = Cache(limit, components.size)
+        self._encoders: Cache[ImageEncoder] = Cache(limit, lambda encoder: components.size(encoder.network))
+        self._hypernetworks: Cache[hypernetwork.Hypernetwork] = Cache(SMALL_BYTES, hypernetwork.Hypernetwork.size)
+        self._embeddings: Cache[embeddings.Embedding] = Cache(SMALL_BYTES, embeddings.Embedding.size)
+        self._embeds: Cache[Embeds] = Cache(SMALL_BYTES, lambda pair: sum(part.numel() * 4 for part in pair))
+        self.styles: Cache[Inverted] = Cache(STYLE_BYTES, Inverted.size)
 
-    def checkpoint(self, entry: Entry) -> Loaded:
+    def checkpoint(self, file: File) -> Loaded:
         """A main model."""
-        return self._checkpoints.get(entry.sha256, lambda: Loaded(components.load(entry, self._device)))
+        return self._checkpoints.get(identity(file), lambda: Loaded(components.load(file, self._device)))
 
-    def holds(self, entry: Entry) -> bool:
+    def holds(self, file: File) -> bool:
         """Whether that main model is loaded."""
-        return entry.sha256 in self._checkpoints
+        return identity(file) in self._checkpoints
 
-    def adapter(self, entry: Entry, loaded: Loaded) -> IPAdapter:
+    def adapter(self, file: File, loaded: Loaded) -> IPAdapter:
         """An IP-Adapter, made for the UNet of ``loaded``."""
-        if entry.sha256 not in loaded.adapters:
-            loaded.adapters = {entry.sha256: IPAdapter(entry, loaded.checkpoint.unet, self._device)}
-        return loaded.adapters[entry.sha256]
+        if file.sha256 not in loaded.adapters:
+            loaded.adapters = {file.sha256: IPAdapter(file, loaded.checkpoint.unet, self._device)}
+        return loaded.adapters[file.sha256]
 
-    def vae(self, entry: Entry) -> Any:
-        """A VAE registered on its own."""
-        return self._network(entry, vae.load)
+    def vae(self, file: File) -> Any:
+        """A VAE on its own."""
+        return self._network(file, vae.load)
 
-    def control(self, entry: Entry) -> Any:
+    def control(self, file: File) -> Any:
         """A ControlNet."""
-        return self._network(entry, controlnet.load)
+        return self._network(file, controlnet.load)
 
-    def _network(self, entry: Entry, load: Callable[[Entry, Device], Any]) -> Any:
-        return self._networks.get((entry.sha256, entry.architecture), lambda: load(entry, self._device))
+    def _network(self, file: File, load: Callable[[File, Device], Any]) -> Any:
+        return self._networks.get(identity(file), lambda: load(file, self._device))
 
-    def embedding(self, entry: Entry, widths: tuple[int, ...]) -> embeddings.Embedding:
+    def embedding(self, file: File, widths: tuple[int, ...]) -> embeddings.Embedding:
         """An embedding, for text encoders of those widths."""
-        key = (entry.sha256, entry.trigger_words, widths)
-        return self._embeddings.get(key, lambda: embeddings.load(entry, widths))
+        key = (file.sha256, embeddings.words(file), widths)
+        return self._embeddings.get(key, lambda: embeddings.load(file, widths))
 
-    def hypernetwork(self, entry: Entry) -> hypernetwork.Hypernetwork:
+    def hypernetwork(self, file: File) -> hypernetwork.Hypernetwork:
         """A hypernetwork, on the device."""
 
         def load() -> hypernetwork.Hypernetwork:
-            found = hypernetwork.load(entry)
+            found = hypernetwork.load(file)
             found.place(self._device.name, self._device.unet)
             return found
 
-        return self._hypernetworks.get(entry.sha256, load)
+        return self._hypernetworks.get(file.sha256, load)
 
     @torch.inference_mode()
-    def embeds(self, encoder: Entry, style: Pixels, digest: bytes, *, plus: bool) -> Embeds:
+    def embeds(self, encoder: File, style: Pixels, digest: bytes, *, plus: bool) -> Embeds:
         """``style``, of that SHA-256, as an IP-Adapter reads it: (negative, positive), on the CPU."""
 
         def read() -> Embeds:
@@ -101,7 +102,7 @@ class Stock:
 
     def clear(self) -> None:
         """Let go of everything, for the sake of its memory."""
-        for shelf in (
+        for cache in (
             self._checkpoints,
             self._networks,
             self._encoders,
@@ -109,5 +110,5 @@ class Stock:
             self._embeds,
             self.styles,
         ):
-            shelf.clear()
+            cache.clear()
         self._device.clear()

@@ -36,5 +36,8 @@ def tokenizer() -> CLIPTokenizer:
 
 def token_ids(text: str) -> list[int]:
     """The ids of ``text`` alone. Names of special tokens in it are read as the text they are."""
-    ids: list[int] = tokenizer()(text, add_special_tokens=False, split_special_tokens=True, verbose=False).input_ids
+    # one text at a time: a batch would start threads, of which the library warns in every process forked later
+    backend = tokenizer().backend_tokenizer
+    backend.encode_special_tokens = True
+    ids: list[int] = backend.encode(text, add_special_tokens=False).ids
     return ids

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from restyle.engines.base import File
 from restyle.engines.diffusion.components import from_folder, prepared, vae_of
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.files import broken, tensors, under
-from restyle.images.pixels import Pixels
-from restyle.models.catalogue import Entry
+from restyle.engines.diffusion.files import architecture_of, tensors, under
+from restyle.images.pixels import Floats, Pixels
 
 FACTOR = 8
 """Pixels per latent on a side."""
@@ -20,17 +20,16 @@ TILE = 768
 OVERLAP = 0.25
 
 
-def load(entry: Entry, device: Device) -> Any:
-    """A registered VAE. Raises RestyleError (5101)."""
-    if entry.architecture is None:
-        raise broken(entry, "it is registered without the architecture it is for")
-    if entry.format == "folder":
-        network = from_folder(AutoencoderKL, entry, "", dtype=torch.float32)
+def load(file: File, device: Device) -> Any:
+    """The VAE of ``file``. Raises RestyleError (5101)."""
+    base = architecture_of(file)
+    if file.format == "folder":
+        network = from_folder(AutoencoderKL, file, "", dtype=torch.float32)
     else:
-        found = tensors(entry)
+        found = tensors(file)
         found = under("first_stage_model.", found) or found
-        network = vae_of(found, entry, entry.architecture)
-    prepared(network, entry, device)
+        network = vae_of(found, file, base)
+    prepared(network, file, device)
     return network
 
 
@@ -49,7 +48,7 @@ def encode(vae: Any, pixels: Pixels, device: Device) -> torch.Tensor:
     return latents * float(vae.config.scaling_factor)
 
 
-def decode(vae: Any, latents: torch.Tensor, device: Device) -> np.typing.NDArray[np.float32]:
+def decode(vae: Any, latents: torch.Tensor, device: Device) -> Floats:
     """float32 (H, W, 3), about 0..255, of latents (1, 4, H / 8, W / 8)."""
     with device.using(vae), _Tiled(vae, max(latents.shape) * FACTOR):
         picture = vae.decode(latents.to(torch.float32) / float(vae.config.scaling_factor)).sample

@@ -1,24 +1,20 @@
-"""Palettes: the linear map that gives a picture another's colours, and pictures that keep their own."""
+"""Pictures under another's palette, and pictures that keep their own colours, as tensors."""
 
 import torch
 
-Tensor = torch.Tensor
+from restyle.images.luma import LUMA
+from restyle.images.palette import Palette, palette, palette_map
 
-LUMA = (0.299, 0.587, 0.114)
-"""ITU-R BT.601."""
-_FLOOR = 1e-4
-"""A flat picture has no covariance to stretch; this keeps its noise from being blown up."""
+Tensor = torch.Tensor
 
 
 def with_palette(picture: Tensor, like: Tensor) -> Tensor:
-    """``picture`` with the mean and covariance of the colours of ``like``; both float32 (1, 3, H, W), any sizes.
-
-    Monge-Kantorovich: Pitié and Kokaram, The linear Monge-Kantorovitch linear colour mapping (CVMP 2007).
-    """
-    (mean, have), (wanted_mean, want) = _moments(picture), _moments(like)
-    root, inverse = _power(have, 0.5), _power(have, -0.5)
-    mapping = (inverse @ _power(root @ want @ root, 0.5) @ inverse).to(picture)
-    offset = wanted_mean.to(picture) - mapping @ mean.to(picture)
+    """``picture`` with the mean and covariance of the colours of ``like``; both float32 (1, 3, H, W), any sizes."""
+    have, want = _palette(picture), _palette(like)
+    mapping, mean, wanted_mean = (
+        torch.from_numpy(array).to(picture) for array in (palette_map(have, want), have.mean, want.mean)
+    )
+    offset = wanted_mean - mapping @ mean
     return torch.einsum("ij,bjhw->bihw", mapping, picture) + offset.view(1, 3, 1, 1)
 
 
@@ -32,15 +28,6 @@ def with_colours_of(drawn: Tensor, raw: Tensor) -> Tensor:
     return raw + ((drawn - raw) * weights).sum(1, keepdim=True)
 
 
-def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3,) and covariance (3, 3) of the colours, float64 on the CPU, where every machine has it."""
-    pixels = picture[0].flatten(1).cpu().double()
-    mean = pixels.mean(1)
-    centred = pixels - mean[:, None]
-    return mean, centred @ centred.T / pixels.shape[1] + _FLOOR * torch.eye(3, dtype=torch.float64)
-
-
-def _power(matrix: Tensor, exponent: float) -> Tensor:
-    values, vectors = torch.linalg.eigh(matrix)
-    result: Tensor = (vectors * values.clamp(min=1e-12) ** exponent) @ vectors.T
-    return result
+def _palette(picture: Tensor) -> Palette:
+    """Of all pixels, in float64 on the CPU, where every machine has it."""
+    return palette(picture[0].flatten(1).cpu().double().numpy().T)

@@ -8,13 +8,13 @@ the reference's contrast, matched anew and drawn on.
 """
 
 import hashlib
-import os
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 
 import torch
 
-from restyle.engines.base import Description, Job, Pixels, Report
+from restyle.engines.base import Description, File, Job, Machine, Report, Role
+from restyle.engines.cache import Cache
 from restyle.engines.neighbour.colour import with_colours_of, with_palette
 from restyle.engines.neighbour.levels import levels
 from restyle.engines.neighbour.memory import give_back, keep_blocks
@@ -23,8 +23,9 @@ from restyle.engines.neighbour.pyramid import with_contrast
 from restyle.engines.neighbour.reference import Reference, look
 from restyle.engines.neighbour.vgg import VGG16, Tensor
 from restyle.engines.neighbour.views import pixels, reference_views, resized, tensor
-from restyle.engines.neighbour.weights import CONVOLUTIONS, read_weights, weight_file
-from restyle.settings import Settings
+from restyle.engines.neighbour.weights import CONVOLUTIONS, read_weights
+from restyle.engines.torch_mode import checked, torch_mode, within
+from restyle.images.pixels import Pixels
 
 CACHED_REFERENCES = 4
 """One reference up to 512; each may hold 120 MB."""
@@ -32,30 +33,43 @@ NOISE = 0.03
 """Deviation of the noise that a picture starts from, beside the photograph; pixels are 0..1."""
 
 
-def load(settings: Settings) -> "Neighbour":
-    """The engine with ``settings.threads`` and the weights in ``settings.data_dir``.
+def load(machine: Machine) -> "Neighbour":
+    """The engine; its weights are read when they are first needed.
 
-    Raises RestyleError 4004 where the weights are not installed, 5101 where they are not the right ones.
+    Raises RestyleError (5000) where the device is not there.
     """
-    weights = read_weights(weight_file(settings.data_dir), CONVOLUTIONS.index("4_1") + 1)
-    torch.set_num_threads(settings.threads or os.cpu_count() or 1)
-    keep_blocks()
-    return Neighbour(VGG16(weights, _device()))
+    if machine.own_process:
+        keep_blocks()
+    return Neighbour(machine)
 
 
 class Neighbour:
-    """An engine (see ``engines.base``). Honours Steps; prompts and sub-models are not understood."""
+    """An engine (see ``engines.base``). Honours Steps; prompts and sub-models are not understood.
 
-    def __init__(self, network: VGG16) -> None:
-        self._network = network
-        self._references: OrderedDict[tuple[bytes, int, float], Reference] = OrderedDict()
+    Draws with the file of role WEIGHTS: a VGG16 (:mod:`restyle.engines.neighbour.weights`).
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._threads = machine.threads
+        self._device = torch.device(_fastest() if machine.device == "auto" else checked(machine.device))
+        self._networks: Cache[VGG16] = Cache(1)
+        self._references: Cache[Reference] = Cache(CACHED_REFERENCES)
 
     def describe(self, job: Job) -> Description:
         """The steps have a part in the picture."""
         return Description(parameters={"Steps": job.inference.steps})
 
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
-        """Yield one image per seed. Strength 0 yields the raw image itself."""
+        """Yield one image per seed. Strength 0 yields the raw image itself.
+
+        Raises RestyleError: 4004 where the weights are gone, 5101 where they are not the right ones.
+        """
+        return within(self._mode, self._images(job, report))
+
+    def _mode(self) -> AbstractContextManager[None]:
+        return torch_mode(self._threads, self._device.type)
+
+    def _images(self, job: Job, report: Report) -> Generator[Pixels, None, None]:
         for index, seed in enumerate(job.seeds):
             done = index / len(job.seeds)
             report(done)
@@ -71,10 +85,12 @@ class Neighbour:
         report(1.0)
 
     def _draw(self, job: Job, seed: int, report: Report) -> Pixels:
-        raw, style = tensor(job.raw, self._network.device), tensor(job.style, self._network.device)
+        weights = job.needed(Role.WEIGHTS)
+        network = self._networks.get(weights.sha256, lambda: self._network(weights))
+        raw, style = tensor(job.raw, self._device), tensor(job.style, self._device)
         if job.preserve_color:
             style = with_palette(style, raw).clamp(0, 1)
-        digest = hashlib.sha256(repr((job.style.shape, job.preserve_color and job.raw.shape)).encode())
+        digest = hashlib.sha256(repr((weights.sha256, job.style.shape, job.preserve_color and job.raw.shape)).encode())
         digest.update(job.style.tobytes())
         digest.update(job.raw.tobytes() if job.preserve_color else b"")
         generator = torch.Generator().manual_seed(seed)
@@ -83,7 +99,7 @@ class Neighbour:
         drawn, done = None, 0
         for level in plan:
             photograph = resized(raw, level.height, level.width)
-            reference = self._reference(style, digest.digest(), seed, level.side)
+            reference = self._reference(network, style, digest.digest(), seed, level.side)
             coloured = with_palette(photograph, reference.picture)
             if drawn is None:
                 noise = torch.randn(coloured.shape, generator=generator).to(coloured)
@@ -98,21 +114,20 @@ class Neighbour:
             def update(fraction: float, done: int = done, work: int = level.updates * work) -> None:
                 report((done + fraction * work) / total)
 
-            drawn = optimised(self._network, start, goal, level, generator, update)
+            drawn = optimised(network, start, goal, level, generator, update)
             done += level.updates * work
         assert drawn is not None
         return pixels(_finished(drawn, raw, reference.picture, job))
 
-    def _reference(self, style: Tensor, digest: bytes, seed: int, side: float) -> Reference:
-        key = (digest, seed, side)
-        if key not in self._references:
+    def _network(self, weights: File) -> VGG16:
+        return VGG16(read_weights(weights.path, CONVOLUTIONS.index("4_1") + 1, weights.sha256), self._device)
+
+    def _reference(self, network: VGG16, style: Tensor, digest: bytes, seed: int, side: float) -> Reference:
+        def seen() -> Reference:
             # A generator of its own: what is cached must not depend on what was drawn before.
-            views = reference_views(style, side, torch.Generator().manual_seed(seed))
-            while len(self._references) >= CACHED_REFERENCES:
-                self._references.popitem(last=False)
-            self._references[key] = look(self._network, views)
-        self._references.move_to_end(key)
-        return self._references[key]
+            return look(network, reference_views(style, side, torch.Generator().manual_seed(seed)))
+
+        return self._references.get((digest, seed, side), seen)
 
 
 def _sharpened(drawn: Tensor, style: Tensor, strength: float) -> Tensor:
@@ -139,8 +154,8 @@ def _with_detail(drawn: Tensor, coloured: Tensor, amount: float) -> Tensor:
     return enlarged + amount * (coloured - broad)
 
 
-def _device() -> torch.device:
+def _fastest() -> str:
     """The fastest device there is."""
     if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

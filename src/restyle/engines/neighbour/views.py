@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as nn
 
-from restyle.engines.base import Pixels
 from restyle.engines.neighbour.vgg import Tensor
+from restyle.images.pixels import Pixels
 
 LARGEST_TURN = math.radians(6)
 LARGEST_OCTAVE = 0.12

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restyle.engines.painter.weights import Array
+from restyle.images.pixels import Floats
 
 
 @dataclass(frozen=True, slots=True)
 class CellKernel:
     """``weight`` is float32 (out, in, n, n) over cells; ``before`` and ``after`` count the cells it needs around."""
 
-    weight: Array
+    weight: Floats
     before: int
     after: int
 
 
-def cell_kernel(weight: Array, *, cell_in: int, cell_out: int, stride: int = 1, enlarge: int = 1) -> CellKernel:
+def cell_kernel(weight: Floats, *, cell_in: int, cell_out: int, stride: int = 1, enlarge: int = 1) -> CellKernel:
     """A convolution (odd kernel, centred) between pixels as one between cells of ``cell_in`` and ``cell_out`` pixels.
 
     ``stride`` is the convolution's; ``enlarge`` is the nearest-neighbour enlargement of its input. One cell must cover

@@ -8,21 +8,22 @@ size. *Quiet flats*: faint noise of the photograph is smoothed first, since the 
 
 import hashlib
 import math
-import os
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import numpy as np
 import openvino as ov
 
-from restyle.engines.base import Description, Job, Pixels, Report
-from restyle.engines.painter.filters import GuidedFilter, Palette, colour_mapped, luma, recoloured, resized
+from restyle.engines.base import Description, Job, Machine, Report
+from restyle.engines.cache import Cache
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
 from restyle.engines.painter.views import StyleCodes, of_side, style_codes
-from restyle.engines.painter.weights import Array
 from restyle.engines.processor import has_bfloat16_tiles
-from restyle.settings import Settings
+from restyle.images.guided import GuidedFilter, recoloured
+from restyle.images.luma import luma
+from restyle.images.palette import Palette, with_palette
+from restyle.images.pixels import Floats, Pixels
+from restyle.images.resize import resized
 
 BASE_SIDE = 512
 """Square root of the pixels at which large strokes are drawn; a seed moves it by BASE_JITTER octaves, or not."""
@@ -34,9 +35,9 @@ LEAST_EDGES = 0.93
 CACHED_STYLES = 32
 
 
-def load(settings: Settings) -> "Painter":
-    """The painter, with ``settings.threads``. Raises RestyleError 5101 when weights are missing."""
-    return Painter(settings.threads or os.cpu_count() or 1)
+def load(machine: Machine) -> "Painter":
+    """The painter, with ``machine.threads``. Raises RestyleError 5101 when weights are missing."""
+    return Painter(machine.threads)
 
 
 class Painter:
@@ -54,9 +55,9 @@ class Painter:
         }
         self.transformer = Transformer(core, options)
         self.predictor = Predictor(core, options)
-        self._quieten = GuidedFilter(core, options, radius=8, contrast=0.03)
-        self._follow = GuidedFilter(core, options, radius=16, contrast=0.1)
-        self._styles: OrderedDict[tuple[bytes, float, int, bool], StyleCodes] = OrderedDict()
+        self._quieten = GuidedFilter(threads, radius=8, contrast=0.03)
+        self._follow = GuidedFilter(threads, radius=16, contrast=0.1)
+        self._styles: Cache[StyleCodes] = Cache(CACHED_STYLES)
 
     def describe(self, job: Job) -> Description:
         """Nothing: all that has a part in the picture is in the request."""
@@ -102,14 +103,9 @@ class Painter:
 
     def _style_codes(self, style: Pixels, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
         key = (digest, base, seed, closer)
-        if key not in self._styles:
-            self._styles[key] = style_codes(self.predictor, _unit(style), base, seed, closer=closer)
-            if len(self._styles) > CACHED_STYLES:
-                self._styles.popitem(last=False)
-        self._styles.move_to_end(key)
-        return self._styles[key]
+        return self._styles.get(key, lambda: style_codes(self.predictor, _unit(style), base, seed, closer=closer))
 
-    def _feedback(self, quiet: Array, codes: StyleCodes, base: float) -> Array:
+    def _feedback(self, quiet: Floats, codes: StyleCodes, base: float) -> Floats:
         """The code under which the drawn picture comes nearest to the target code without losing its edges."""
         small = of_side(quiet, 0.75 * base)
         code, rate = codes.start, FEEDBACK_RATE
@@ -125,21 +121,21 @@ class Painter:
                 code, drawn = candidate, redrawn
         return code
 
-    def _blend(self, photograph: Array, quiet: Array, code: Array, own: Array, strength: float) -> Array:
+    def _blend(self, photograph: Floats, quiet: Floats, code: Floats, own: Floats, strength: float) -> Floats:
         """Between the photograph's own code and ``code``; what its own code fails to redraw fades out with strength."""
         if strength == 1:
             return self.transformer(quiet, code)
         drawn = self.transformer(quiet, (1 - strength) * own + strength * code)
         return drawn + (1 - strength) * (photograph - self.transformer(quiet, own))
 
-    def _graded(self, drawn: Array, wanted: Palette, strength: float) -> Array:
+    def _graded(self, drawn: Floats, wanted: Palette, strength: float) -> Floats:
         """Nearer the reference's palette: the colour map's shift, smoothed along the drawn edges, so without haloes."""
-        shift = colour_mapped(drawn, wanted) - drawn
-        graded: Array = np.clip(drawn + strength * self._follow(shift, luma(drawn)), 0, 1)
+        shift = with_palette(drawn, wanted) - drawn
+        graded: Floats = np.clip(drawn + strength * self._follow(shift, luma(drawn)), 0, 1)
         return graded
 
 
-def _unit(pixels: Pixels) -> Array:
+def _unit(pixels: Pixels) -> Floats:
     """uint8 0..255 to float32 0..1."""
     return pixels.astype(np.float32) / np.float32(255)
 
@@ -153,7 +149,7 @@ def _level_sizes(width: int, height: int, seed: int) -> list[tuple[int, int]]:
     return [*((max(32, round(width * s)), max(32, round(height * s))) for s in scales), (width, height)]
 
 
-def _with_coarse(fine: Array, coarse: Array) -> Array:
+def _with_coarse(fine: Floats, coarse: Floats) -> Floats:
     """``fine`` with everything broader than two pixels of ``coarse`` replaced by ``coarse``."""
     height, width, _ = fine.shape
     rows, columns = max(1, coarse.shape[0] // 2), max(1, coarse.shape[1] // 2)
@@ -161,7 +157,7 @@ def _with_coarse(fine: Array, coarse: Array) -> Array:
     return fine + resized(difference, width, height)
 
 
-def _edge_correlation(drawn: Array, edges: Array) -> float:
+def _edge_correlation(drawn: Floats, edges: Floats) -> float:
     """Correlation, -1..1, of the drawn picture's luma gradient magnitudes with ``edges``."""
     own = _gradients(luma(drawn))
     product = float(np.vdot(own, edges)) / edges.size
@@ -169,10 +165,10 @@ def _edge_correlation(drawn: Array, edges: Array) -> float:
     return product / max(scale, 1e-12)
 
 
-def _gradients(lightness: Array) -> Array:
+def _gradients(lightness: Floats) -> Floats:
     """Gradient magnitudes less their mean, float32 (H - 1, W - 1)."""
     across = np.diff(lightness, axis=1)[:-1]
     down = np.diff(lightness, axis=0)[:, :-1]
     magnitude = np.sqrt(across * across + down * down)
-    result: Array = magnitude - magnitude.mean()
+    result: Floats = magnitude - magnitude.mean()
     return result

@@ -3,7 +3,8 @@
 import numpy as np
 import openvino as ov
 
-from restyle.engines.painter.weights import PREDICTOR, Array, weight_file, without_activation_rounding
+from restyle.engines.painter.weights import PREDICTOR, weight_file, without_activation_rounding
+from restyle.images.pixels import Floats
 
 CODE_LENGTH = 100
 
@@ -19,7 +20,7 @@ class Predictor:
         exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
         self._request = core.compile_model(model, "CPU", exact).create_infer_request()
 
-    def __call__(self, picture: Array) -> Array:
+    def __call__(self, picture: Floats) -> Floats:
         """float32 (H, W, 3), 0..1, to a style code float32 (100,)."""
         output = self._request.infer([np.ascontiguousarray(picture)[None]], share_inputs=True)[0]
         return np.array(output, np.float32).reshape(CODE_LENGTH)

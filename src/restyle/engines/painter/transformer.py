@@ -9,7 +9,8 @@ import openvino as ov
 import openvino.opset13 as op
 
 from restyle.engines.painter.cells import cell_kernel
-from restyle.engines.painter.weights import TRANSFORMER, Array, Convolution, convolutions
+from restyle.engines.painter.weights import TRANSFORMER, Convolution, convolutions
+from restyle.images.pixels import Floats
 
 CELL = 2
 MARGIN = 4
@@ -33,7 +34,7 @@ class Transformer:
         self._styles = [self._style_layer(*norm, kind) for norm in self._norms for kind in ("Conv_1", "Conv")]
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
-    def __call__(self, picture: Array, code: Array) -> Array:
+    def __call__(self, picture: Floats, code: Floats) -> Floats:
         """float32 (H, W, 3), 0..1, and a style code float32 (100,), to the redrawn float32 (H, W, 3), 0..1."""
         height, width, _ = picture.shape
         bottom, right = (MARGIN + AFTER + -edge % SHRINK for edge in (height, width))
@@ -45,7 +46,7 @@ class Transformer:
             redrawn[..., channel] = output[0, channel, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return redrawn
 
-    def _style_layer(self, name: str, phases: int, kind: str) -> tuple[Array, Array]:
+    def _style_layer(self, name: str, phases: int, kind: str) -> tuple[Floats, Floats]:
         layer = self._convolutions[f"style_params/transformer/{name}/StyleNorm/{kind}/BiasAdd_prequant"]
         weight, bias = _filled(layer.weight[:, :, 0, 0], phases), _filled(layer.bias, phases)
         return np.tile(weight, (phases, 1)), np.tile(bias, phases)
@@ -96,7 +97,7 @@ class Transformer:
         return op.add(op.multiply(x, gain), offset)
 
 
-def _filled(outputs: Array, phases: int) -> Array:
+def _filled(outputs: Floats, phases: int) -> Floats:
     """Zeros appended to the outputs of a layer until its ``phases`` together fill whole vectors.
 
     They cost nothing in the convolution, and what is done to each channel alone after it becomes faster.
@@ -116,7 +117,7 @@ def _shared(value: ov.Node, phases: int) -> ov.Node:
     return _convolved(value, mean.reshape(channels, channels, 1, 1))
 
 
-def _convolved(x: ov.Node, weight: Array, stride: int = 1) -> ov.Node:
+def _convolved(x: ov.Node, weight: Floats, stride: int = 1) -> ov.Node:
     return op.convolution(x, op.constant(weight), [stride, stride], [0, 0], [0, 0], [1, 1])
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restyle.engines.painter.filters import Palette, palette, resized
 from restyle.engines.painter.predictor import Predictor
-from restyle.engines.painter.weights import Array
+from restyle.images.palette import Palette, picture_palette
+from restyle.images.pixels import Floats
+from restyle.images.resize import resized
 
 STEP = 32
 """Views are whole multiples of this many pixels wide and high."""
@@ -25,13 +26,13 @@ class StyleCodes:
     the whole reference's.
     """
 
-    start: Array
-    target: Array
-    closer: Array
+    start: Floats
+    target: Floats
+    closer: Floats
     palette: Palette
 
 
-def of_side(picture: Array, side: float) -> Array:
+def of_side(picture: Floats, side: float) -> Floats:
     """The picture resized to an area of ``side`` squared pixels, its shape kept."""
     height, width, _ = picture.shape
     scale = side / math.sqrt(height * width)
@@ -39,23 +40,23 @@ def of_side(picture: Array, side: float) -> Array:
     return resized(picture, *(max(STEP, round(edge * scale / STEP) * STEP) for edge in (width, height)))
 
 
-def style_codes(predictor: Predictor, style: Array, base: float, seed: int, *, closer: bool) -> StyleCodes:
+def style_codes(predictor: Predictor, style: Floats, base: float, seed: int, *, closer: bool) -> StyleCodes:
     """The codes of ``style`` for drawing at ``base`` pixels a side. ``closer`` is zero unless asked for."""
     near = of_side(style, base)
     far = of_side(style, 0.75 * base)
     target, whole = predictor(far), predictor(near)
-    both: Array = (target + whole) * np.float32(0.5)
+    both: Floats = (target + whole) * np.float32(0.5)
     random = np.random.default_rng(seed)
     weights = random.dirichlet(np.ones(CROPS)).astype(np.float32)
-    crops: Array = weights @ np.stack([predictor(_crop(style, 0.75 * base, random)) for _ in weights])
-    shift: Array = np.float32(CROP_WEIGHT) * (crops - both)
+    crops: Floats = weights @ np.stack([predictor(_crop(style, 0.75 * base, random)) for _ in weights])
+    shift: Floats = np.float32(CROP_WEIGHT) * (crops - both)
     step = np.zeros_like(both)
     if closer:
         step = predictor(of_side(style, 1.5 * base)) - both
-    return StyleCodes(both + shift, target + shift, step, palette(far))
+    return StyleCodes(both + shift, target + shift, step, picture_palette(far))
 
 
-def _crop(style: Array, side: float, random: np.random.Generator) -> Array:
+def _crop(style: Floats, side: float, random: np.random.Generator) -> Floats:
     """A random part of the reference, two fifths or more of each side, perhaps mirrored, at a random scale."""
     height, width, _ = style.shape
     part = random.uniform(0.4, 0.85)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import openvino as ov
 
+from restyle.images.pixels import Floats
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -24,15 +24,13 @@ DIGESTS = {
     TRANSFORMER: "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
 }
 
-Array = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
     """``weight`` is float32 (out, in, k, k), ``bias`` float32 (out,)."""
 
-    weight: Array
-    bias: Array
+    weight: Floats
+    bias: Floats
 
 
 def weight_file(name: str) -> Path:

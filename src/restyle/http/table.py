@@ -1,0 +1,119 @@
+"""Every action, once: what it is asked, what it answers, who carries it out, and an example of both.
+
+The endpoint, the OpenAPI document, the page and the tables of ``docs/wire.md`` all read this table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from restyle.http import actions
+from restyle.http.actions import Call
+from restyle.http.service import Service
+from restyle.wire import schema
+
+EXAMPLE_UID = "cktlm6lrh4miq8ng9nf0"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``asked`` and ``answered`` are the fields of an example, without those that every request and answer carries."""
+
+    request: type[schema.Request]
+    answer: type[schema.Answer]
+    perform: Callable[[Service, Call, Any], schema.Answer]
+    asked: Mapping[str, Any]
+    answered: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What the field ``Action`` says."""
+        return self.request.__name__
+
+    @property
+    def meaning(self) -> str:
+        """One line."""
+        return (self.request.__doc__ or "").strip().splitlines()[0]
+
+
+_PAINTER = {
+    "Name": "Restyle Painter",
+    "ModelCode": "Restyle Painter",
+    "IsOfficial": True,
+    "TriggerWordList": [],
+    "InferenceParams": {},
+}
+_SUBMISSION = {
+    "MainModel": {"ModelCode": "PICPIK Interior Design", "InferenceParams": {"Steps": 20, "CFGScale": 7.5}},
+    "PositivePrompts": ["a apple"],
+    "Seed": -1,
+    "Width": 1024,
+    "Height": 1024,
+    "BatchSize": 1,
+    "UseMainModelVAE": True,
+    "RawImageIndex": 0,
+    "StyleImageIndex": 1,
+    "StyleReferStrength": 0.5,
+    "ImageList": ["data:image/png;base64,...", "data:image/jpeg;base64,..."],
+}
+_DETAIL = {
+    "TaskUID": EXAMPLE_UID,
+    "Action": "ApplyReferenceStyle",
+    "Status": "Finished",
+    "ImgList": [f"http://127.0.0.1:8484/results/{EXAMPLE_UID}/0.png?expires=1700000000&token=..."],
+    "Seed": 7,
+    "SeedList": [7],
+    "TxtList": [],
+    "ConsumeApiPoint": 2,
+    "ErrorCode": 0,
+    "ErrorMassage": "",
+    "ErrorMessage": "",
+    "Progress": 1.0,
+    "Notices": ["PositivePrompts is not used by Restyle Painter"],
+    "CreateTime": 1699913599,
+    "StartTime": 1699913599,
+    "FinishTime": 1699913600,
+    "ExpireTime": 1700000000,
+}
+_MODELS = {
+    "MainModels": {_PAINTER["ModelCode"]: _PAINTER},
+    "LoraModels": {},
+    "EmbeddingModels": {},
+    "HypernetworkModels": {},
+}
+
+ACTIONS: Mapping[str, Action] = {
+    action.name: action
+    for action in (
+        Action(
+            schema.ApplyReferenceStyle,
+            schema.ApplyReferenceStyleAnswer,
+            actions.apply_reference_style,
+            _SUBMISSION,
+            {"TaskUID": EXAMPLE_UID},
+        ),
+        Action(
+            schema.ListTasksDetails,
+            schema.ListTasksDetailsAnswer,
+            actions.list_tasks_details,
+            {"TaskUIDList": [EXAMPLE_UID]},
+            {"TaskDetailList": [_DETAIL]},
+        ),
+        Action(schema.ListModels, schema.ListModelsAnswer, actions.list_models, {}, _MODELS),
+        Action(
+            schema.ListRunningTasks,
+            schema.ListRunningTasksAnswer,
+            actions.list_running_tasks,
+            {},
+            {"TaskUIDList": [EXAMPLE_UID]},
+        ),
+        Action(schema.TerminateTask, schema.TerminateTaskAnswer, actions.terminate_task, {"TaskUID": EXAMPLE_UID}, {}),
+        Action(
+            schema.GetCreditBalance,
+            schema.GetCreditBalanceAnswer,
+            actions.get_credit_balance,
+            {},
+            {"TotalCredits": 300, "UsedCredits": 2},
+        ),
+    )
+}

@@ -1,0 +1,147 @@
+"""How large the frames of an AV1 stream are (AV1 Bitstream & Decoding Process Specification, sections 5.3 to 5.9)."""
+
+from collections.abc import Iterator
+
+from restyle.images.structure.frame import at_most, cut_off
+
+UNITS = 100_000
+SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6
+KEY_FRAME, SWITCH_FRAME = 0, 3
+CHOSEN_BY_FRAME = 2
+"""Value of a switch of the sequence header that every frame states anew."""
+
+
+class Bits:
+    """The bits of a unit, highest first. Raises Unsound past the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def take(self, count: int) -> int:
+        """The next ``count`` bits as a whole number."""
+        self._left -= count
+        if self._left < 0:
+            raise cut_off("AVIF")
+        return self._value >> self._left & (1 << count) - 1
+
+    def skip_uvlc(self) -> None:
+        """Pass over a number of variable length: as many bits more as zeros lead."""
+        zeros = 0
+        while not self.take(1):
+            zeros += 1
+        if zeros < 32:
+            self.take(zeros)
+
+
+class Sequence:
+    """What a sequence header says, as far as the sizes of frames hang on it. Its syntax is that of section 5.5."""
+
+    def __init__(self, bits: Bits) -> None:
+        take = bits.take
+        self.ticks_vary, self.time_bits = False, 0
+        take(4)  # seq_profile, still_picture
+        self.reduced = bool(take(1))
+        if self.reduced:
+            take(5)  # seq_level_idx
+        else:
+            self._timing(bits)
+        self.width_bits, self.height_bits = take(4) + 1, take(4) + 1
+        self.width, self.height = take(self.width_bits) + 1, take(self.height_bits) + 1
+        self.id_bits = 0
+        if not self.reduced and take(1):
+            shorter = take(4) + 2
+            self.id_bits = take(3) + shorter + 1
+        take(3)  # superblocks, filter_intra, intra_edge_filter
+        self.screen_content = self.integer_motion = CHOSEN_BY_FRAME
+        if not self.reduced:
+            take(4)  # interintra, masked, warped, dual filter
+            order_hint = take(1)
+            take(2 * order_hint)
+            self.screen_content = CHOSEN_BY_FRAME if take(1) else take(1)
+            if self.screen_content:
+                self.integer_motion = CHOSEN_BY_FRAME if take(1) else take(1)
+
+    def _timing(self, bits: Bits) -> None:
+        take = bits.take
+        decoder_model = delay_bits = 0
+        if take(1):  # timing_info
+            take(64)
+            steady = take(1)
+            if steady:
+                bits.skip_uvlc()
+            decoder_model = take(1)
+            if decoder_model:
+                delay_bits = take(5) + 1
+                take(37)
+                self.time_bits = take(5) + 1
+                self.ticks_vary = not steady
+        display_delay = take(1)
+        for _ in range(take(5) + 1):  # operating points
+            take(12)
+            if take(5) > 7:
+                take(1)
+            if decoder_model and take(1):
+                take(2 * delay_bits + 1)
+            if display_delay and take(1):
+                take(4)
+
+    def overridden(self, bits: Bits) -> bool:
+        """Whether the frame header in ``bits`` states a size of its own. Its syntax is that of section 5.9.2."""
+        take = bits.take
+        if self.reduced:
+            return False
+        if take(1):  # shows a frame that was decoded before
+            return False
+        kind, shown = take(2), take(1)
+        if shown and self.ticks_vary:
+            take(self.time_bits)
+        if not shown:
+            take(1)
+        if kind != SWITCH_FRAME and not (kind == KEY_FRAME and shown):
+            take(1)
+        take(1)  # disable_cdf_update
+        screen_content = take(1) if self.screen_content == CHOSEN_BY_FRAME else self.screen_content
+        if screen_content and self.integer_motion == CHOSEN_BY_FRAME:
+            take(1)
+        take(self.id_bits)
+        return kind == SWITCH_FRAME or bool(take(1))
+
+
+def frame_sizes(data: bytes) -> Iterator[tuple[int, int]]:
+    """(width, height) that the frames of these units may have at most, one for each header that says so.
+
+    A frame that states a size of its own is taken to use all bits it has for that. Raises Unsound.
+    """
+    at = 0
+    count = 0
+    sequence: Sequence | None = None
+    while at < len(data):
+        head = data[at]
+        kind, extended, sized = head >> 3 & 15, head >> 2 & 1, head >> 1 & 1
+        at += 1 + extended
+        length = len(data) - at
+        if sized:
+            length, at = _leb128(data, at)
+        if head & 0x80 or at + length > len(data) or length < 0:
+            raise cut_off("AVIF")
+        count += 1
+        at_most("units in a frame", count, UNITS)
+        # Headers are short; what follows a frame's is its pixels.
+        bits = Bits(data[at : at + min(length, 1024)])
+        if kind == SEQUENCE_HEADER:
+            sequence = Sequence(bits)
+            yield sequence.width, sequence.height
+        elif kind in (FRAME_HEADER, FRAME) and sequence is not None and sequence.overridden(bits):
+            yield 1 << sequence.width_bits, 1 << sequence.height_bits
+        at += length
+
+
+def _leb128(data: bytes, at: int) -> tuple[int, int]:
+    """A number of up to eight bytes of seven bits, lowest first, and where it ends."""
+    value = 0
+    for n, byte in enumerate(data[at : at + 8]):
+        value |= (byte & 0x7F) << 7 * n
+        if not byte & 0x80:
+            return value, at + n + 1
+    raise cut_off("AVIF")

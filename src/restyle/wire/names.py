@@ -1,0 +1,28 @@
+"""What the wire calls each part of a conversion: Restyle's own name -> PICPIK's."""
+
+FIELDS = {
+    "model": "MainModel",
+    "sub_models": "SubModelList",
+    "strength": "StyleReferStrength",
+    "width": "Width",
+    "height": "Height",
+    "resize_mode": "ResizeMode",
+    "preserve_color": "PreserveColor",
+    "seed": "Seed",
+    "batch_size": "BatchSize",
+    "positive_prompts": "PositivePrompts",
+    "negative_prompts": "NegativePrompts",
+    "translate_prompts": "TranslatePrompts",
+    "use_main_model_vae": "UseMainModelVAE",
+}
+"""Of a submission."""
+MODEL = {"code": "ModelCode", "parameters": "InferenceParams"}
+"""Of a model in it."""
+PARAMETERS = {
+    "steps": "Steps",
+    "sampler": "Sampler",
+    "clip_skip": "ClipSkip",
+    "cfg_scale": "CFGScale",
+    "weight": "LoraWeight",
+}
+"""Of how a model is run."""

@@ -1,0 +1,113 @@
+"""An engine in someone else's process leaves it as it is, and draws the same whatever was set there."""
+
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import resolve_name
+
+import pytest
+
+from restyle.engines.base import Engine, Inference, Job, Machine, Style
+from tests.support.pictures import picture
+
+CALLER = """
+import hashlib, json, os, pickle, random, socket, sys
+
+environment, asked = dict(os.environ), []
+socket.getaddrinfo = lambda host, *rest, **named: asked.append(host)
+name, file = sys.argv[1:3]
+
+import numpy, torch
+libraries = []
+if name == "diffusion":
+    import diffusers, transformers
+    libraries = [diffusers.utils.logging, transformers.utils.logging]
+torch.set_num_threads(3)
+torch.set_default_dtype(torch.float64)
+torch.backends.cudnn.benchmark = True
+torch.set_grad_enabled(False)
+for library in libraries:
+    library.set_verbosity_info()
+
+def state():
+    return repr([
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
+        torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.deterministic,
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.get_default_dtype(),
+        hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
+        hashlib.sha256(repr((random.getstate(), numpy.random.get_state(legacy=False))).encode()).hexdigest(),
+        [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries],
+        {key: value for key, value in os.environ.items() if environment.get(key) != value},
+        [key for key in environment if key not in os.environ],
+    ])
+
+from importlib import import_module
+from restyle.engines.base import Machine
+
+job = pickle.loads(open(file, "rb").read())
+states = [state()]
+engine = import_module(f"restyle.engines.{name}.engine").load(Machine(device="cpu", precision="float32"))
+states.append(state())
+engine.describe(job)
+states.append(state())
+drawn = hashlib.sha256()
+images = engine.convert(job, lambda fraction: None)
+for image in images:
+    states.append(state())
+    drawn.update(image.tobytes())
+states.append(state())
+images = engine.convert(job, lambda fraction: None)
+next(images)
+images.close()
+states.append(state())
+
+def stop(fraction):
+    raise KeyError("stopped")
+
+try:
+    list(engine.convert(job, stop))
+except KeyError:
+    states.append(state())
+print(json.dumps({"states": states, "drawn": drawn.hexdigest(), "asked": asked}))
+"""
+
+
+def job(name: str, request: pytest.FixtureRequest) -> Job:
+    if name == "diffusion":
+        made: Job = request.getfixturevalue("studio").job("sd15 folder", seeds=(1, 2), preserve_color=True)
+        return made
+    files = (request.getfixturevalue("few_channels"),) if name == "neighbour" else ()
+    styles = (Style(picture(64, 80)[::-1].copy()),)
+    return Job(picture(64, 64), styles, 0.7, (1, 2), preserve_color=True, inference=Inference(6), files=files)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context")
+@pytest.mark.parametrize("name", ["painter", "neighbour", "diffusion"])
+def test_a_callers_process_is_left_as_it_is(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    library = {"painter": "torch", "neighbour": "h5py", "diffusion": "diffusers"}[name]
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    asked = job(name, request)
+    file = tmp_path / "job"
+    file.write_bytes(pickle.dumps(asked))
+    ran = subprocess.run([sys.executable, "-c", CALLER, name, str(file)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert len(found["states"]) == 8
+    assert set(found["states"]) == {found["states"][0]}
+    assert found["asked"] == []
+    load = resolve_name(f"restyle.engines.{name}.engine:load")
+    engine: Engine = load(Machine(device="cpu", precision="float32"))
+    drawn = hashlib.sha256(b"".join(image.tobytes() for image in engine.convert(asked, lambda fraction: None)))
+    assert found["drawn"] == drawn.hexdigest()
