@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Threads that wait shall sleep, here and in every process that tests start: several run beside each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -12,12 +13,34 @@ import sqlalchemy as sa
 
 from restyle.database import open_database
 from tests.support import databases
+from tests.support.service import RunningService, running
+
+if TYPE_CHECKING:
+    from tests.support.studio import Studio
 
 
 def pytest_report_header() -> str:
     return f"databases: {', '.join(databases.KINDS)}" + (
         "" if "postgresql" in databases.KINDS else " (no PostgreSQL server programs here)"
     )
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """One service, of the tests' own engines, for the tests that leave it as it was."""
+    with running(tmp_path_factory.mktemp("service")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> "Studio":
+    """One diffusion engine over tiny checkpoints."""
+    import torch
+
+    from tests.support.studio import Studio
+
+    torch.set_num_threads(1)
+    return Studio(tmp_path_factory.mktemp("studio"))
 
 
 @pytest.fixture(scope="session")

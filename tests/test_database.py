@@ -87,12 +87,13 @@ def test_a_killed_writer_leaves_nothing_half_done(database_url: str) -> None:
         "with writing(open_database(sys.argv[1])) as connection:\n"
         "    connection.execute(sa.insert(accounts).values(total_credits=7, unlimited=False, created=0))\n"
         "    print('written', flush=True)\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(3000)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script, database_url], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "written\n"
+        said = process.stdout.readline()
         os.kill(process.pid, signal.SIGKILL)
+    assert said == "written\n"
     db = open_database(database_url)
     with writing(db) as connection:
         assert connection.execute(sa.select(accounts)).all() == []

@@ -16,6 +16,7 @@ from restyle.http.table import ACTIONS
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.wire.codes import Code
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -114,7 +115,7 @@ def test_every_command_shown_exists_with_its_options(line: str) -> None:
             if words[0] in {"keys", "credits", "models", "languages"} and not word.startswith("-")
         ],
     ]
-    shown = subprocess.run([RESTYLE, *path, "--help"], capture_output=True, text=True, timeout=60)
+    shown = subprocess.run([RESTYLE, *path, "--help"], capture_output=True, text=True, timeout=PATIENCE)
     assert shown.returncode == 0, shown.stderr
     for option in [word for word in words if word.startswith("--")]:
         assert option in shown.stdout

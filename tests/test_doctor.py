@@ -14,6 +14,7 @@ from restyle.doctor import Finding, examine
 from restyle.settings import Settings
 from tests.support import models
 from tests.support.command import restyle, serving
+from tests.support.engines import REGISTRY
 from tests.support.models import save
 
 
@@ -28,7 +29,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def findings(folder: Path, **changes: Any) -> dict[str, Finding]:
-    values = {"data_dir": folder, "port": 0, "registry": "tests.support.engines:registry", "workers": 1, **changes}
+    values = {"data_dir": folder, "port": 0, "registry": REGISTRY, "workers": 1, **changes}
     return {finding.check: finding for finding in examine(Settings(**values))}
 
 

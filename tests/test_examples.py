@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tests.support.patience import PATIENCE
 from tests.test_docs import README, load
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -52,7 +53,7 @@ def read(path: Path) -> Image.Image:
 
 def run_demo(out: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(EXAMPLES / "demo.py"), "--out", str(out), "--size", "256", *options]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_the_demo_leaves_pictures_and_a_sheet(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_seed_decides_the_picture(painters: ModuleType) -> None:
 
 def test_an_unknown_picture_is_named(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "paint_styles.py"), "--out", str(tmp_path), "sunset"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 2
     assert "no picture is called sunset" in done.stderr
 

@@ -7,6 +7,7 @@ from PIL import Image
 import restyle
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from tests.support.engines import REGISTRY
 from tests.support.pictures import picture
 
 RAW, STYLE = picture(70, 90), picture(64, 64, seed=5)
@@ -14,7 +15,7 @@ RAW, STYLE = picture(70, 90), picture(64, 64, seed=5)
 
 @pytest.fixture(autouse=True)
 def _obedient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESTYLE_REGISTRY", "tests.support.engines:registry")
+    monkeypatch.setenv("RESTYLE_REGISTRY", REGISTRY)
 
 
 def test_a_batch_counts_its_seeds_up_and_around() -> None:

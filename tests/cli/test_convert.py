@@ -68,7 +68,6 @@ def test_through_a_service(folder: Path) -> None:
 
 
 def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
-    thorough = {"RESTYLE_REGISTRY": "tests.support.engines:thorough_registry"}
     options: tuple[str, ...] = (
         "--prompt",
         "a cat",
@@ -80,7 +79,7 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
     )
     options += ("--steps", "9", "--sampler", "Euler a", "--clip-skip", "3", "--cfg-scale", "5", "--model", "Thorough")
     options += ("--sub-model", "ink=-0.5", "--sub-model", "charm")
-    ran = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "out.png", *options, folder=folder, **thorough)
+    ran = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "out.png", *options, folder=folder)
     assert (ran.code, ran.err) == (0, "")
     assert ran.json()[0]["Notices"] == ["use_main_model_vae is not used by Thorough", "drawn in 9 steps"]
     with Image.open(folder / "out.png") as image:

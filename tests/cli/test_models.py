@@ -123,13 +123,13 @@ def test_what_is_wrong_is_one_line(folder: Path, arguments: tuple[str, ...], rea
 def test_a_running_service_sees_what_is_registered(folder: Path) -> None:
     with running(folder) as service:
         data_dir = service.settings.data_dir
-        assert service.call("ListModels")["LoraModels"] == {}
-        run(folder, "add", "in/ink.safetensors", "--code", "ink", "--trigger", "inky", "--data-dir", data_dir)
-        found = service.call("ListModels")["LoraModels"]["ink"]
+        assert service.call("ListModels")["LoraModels"].keys() == {"ink"}
+        run(folder, "add", "in/ink.safetensors", "--code", "brush", "--trigger", "inky", "--data-dir", data_dir)
+        found = service.call("ListModels")["LoraModels"]["brush"]
         assert found["TriggerWordList"] == ["inky"]
         assert found["InferenceParams"] == {"LoraWeight": 1}
         (folder / "in" / "ink.safetensors").unlink()
-        assert service.call("ListModels")["LoraModels"] == {}
+        assert service.call("ListModels")["LoraModels"].keys() == {"ink"}
 
 
 def test_the_neighbour_is_installed_from_a_file_and_shown(folder: Path) -> None:

@@ -20,8 +20,10 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.signature import sign
 from tests.support import pictures
+from tests.support.engines import OBEDIENT, REGISTRY
 from tests.support.front import Front, forward, fronting, hang_up, lose_answer, says, status
-from tests.support.service import OBEDIENT, RunningService, running
+from tests.support.patience import NEVER
+from tests.support.service import RunningService
 
 RAW, STYLE = pictures.picture(70, 90), pictures.picture(64, 64, seed=5)
 
@@ -41,12 +43,6 @@ class InLoop:
 
 
 Connect = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    with running(tmp_path_factory.mktemp("service")) as service:
-        yield service
 
 
 @pytest.fixture(params=["Client", "AsyncClient"])
@@ -85,7 +81,7 @@ def test_every_kind_of_source_gives_the_same_pixels(connect: Connect, tmp_path: 
 
 
 def test_the_library_draws_what_the_service_draws(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESTYLE_REGISTRY", "tests.support.engines:registry")
+    monkeypatch.setenv("RESTYLE_REGISTRY", REGISTRY)
     options: dict[str, Any] = {"seed": 11, "strength": 0.3, "width": 100, "height": 65, "resize_mode": "ResizeAndFill"}
     (there,) = connect().convert(RAW, STYLE, **options)
     (here,) = restyle.convert(RAW, STYLE, **options)
@@ -93,13 +89,21 @@ def test_the_library_draws_what_the_service_draws(connect: Connect, monkeypatch:
     assert here.info["parameters"] == there.info["parameters"]
 
 
-def test_submit_wait_download(connect: Connect) -> None:
+def test_submit_wait_download(connect: Connect, tmp_path: Path) -> None:
     client = connect()
-    task = client.submit(RAW, STYLE, model=OBEDIENT, positive_prompts=["draw 1"], seed=1)
+    go = tmp_path / "go"
+    orders: dict[str, Any] = {"positive_prompts": [f"until {go}"], "translate_prompts": False}
+    task = client.submit(RAW, STYLE, model=OBEDIENT, seed=1, **orders)
     assert (len(task.uid), task.ended) == (20, False)
     assert task.uid in client.running()
     told: list[float] = []
-    done = client.wait(task, on_progress=told.append)
+
+    def tell(fraction: float) -> None:
+        told.append(fraction)
+        if fraction > 0:
+            go.touch()
+
+    done = client.wait(task, on_progress=tell)
     assert (done.status, done.progress, done.seeds, done.error_code) == ("Finished", 1, (1,), 0)
     assert any(0 < fraction < 1 for fraction in told)
     assert client.running() == []
@@ -109,7 +113,7 @@ def test_submit_wait_download(connect: Connect) -> None:
 
 def test_cancel(connect: Connect) -> None:
     client = connect()
-    task = client.submit(RAW, STYLE, model=OBEDIENT, positive_prompts=["draw 30"])
+    task = client.submit(RAW, STYLE, model=OBEDIENT, positive_prompts=[f"draw {NEVER}"])
     client.cancel(task)
     with pytest.raises(TaskFailed) as caught:
         client.wait(task)
@@ -206,7 +210,7 @@ def test_retry_after_is_honoured(connect: Connect, service: RunningService) -> N
         front.script.append(status(429, Retry_After="1"))
         began = time.monotonic()
         connect(front.url).running()
-        assert 1 <= time.monotonic() - began < 3
+        assert time.monotonic() - began >= 1
 
 
 @pytest.mark.parametrize(
@@ -214,11 +218,8 @@ def test_retry_after_is_honoured(connect: Connect, service: RunningService) -> N
     [(status(429, Retry_After="3600"), "HTTP 429"), (hang_up, "does not answer"), (status(500), "HTTP 500")],
 )
 def test_patience_ends(connect: Connect, behaviour: Any, says_so: str) -> None:
-    with fronting(behaviour) as front:
-        began = time.monotonic()
-        with pytest.raises(NoAnswer, match=says_so) as caught:
-            connect(front.url, timeout=1).balance()
-        assert time.monotonic() - began < 2
+    with fronting(behaviour) as front, pytest.raises(NoAnswer, match=says_so) as caught:
+        connect(front.url, timeout=1).balance()
     assert caught.value.code == NO_ANSWER
 
 
@@ -229,11 +230,14 @@ def test_nobody_there(connect: Connect) -> None:
         connect(front.url, retries=1).balance()
 
 
-def test_waiting_ends_but_the_task_goes_on(connect: Connect) -> None:
+def test_waiting_ends_but_the_task_goes_on(connect: Connect, tmp_path: Path) -> None:
     client = connect()
-    task = client.submit(RAW, STYLE, model=OBEDIENT, positive_prompts=["draw 1"])
+    go = tmp_path / "go"
+    orders: dict[str, Any] = {"positive_prompts": [f"until {go}"], "translate_prompts": False}
+    task = client.submit(RAW, STYLE, model=OBEDIENT, **orders)
     with pytest.raises(NoAnswer, match=f"{task.uid} is still"):
         client.wait(task, timeout=0.3)
+    go.touch()
     assert client.wait(task).status == "Finished"
 
 

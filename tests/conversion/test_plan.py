@@ -1,6 +1,5 @@
 """What a request asks for is what the engine is asked for, and what the picture says of itself."""
 
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -8,16 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.support.engines import SAMPLERS, THOROUGH
-from tests.support.service import RunningService, running, submission
+from tests.support.service import RunningService, submission
 
 GIVEN = {"Steps": 8, "Sampler": "Euler a", "ClipSkip": 2, "CFGScale": 4.5}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    registry = "tests.support.engines:thorough_registry"
-    with running(tmp_path_factory.mktemp("order"), registry=registry) as started:
-        yield started
 
 
 def finished(

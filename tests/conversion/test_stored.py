@@ -13,7 +13,8 @@ from restyle.conversion.stored import from_json, to_json
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from tests.support.engines import THOROUGH, thorough_registry
+from tests.support.engines import THOROUGH
+from tests.support.engines import registry as all_models
 
 FIRST_RELEASE = {
     "model_code": THOROUGH,
@@ -39,7 +40,7 @@ FIRST_RELEASE = {
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return thorough_registry(Settings(data_dir=tmp_path_factory.mktemp("stored")))
+    return all_models(Settings(data_dir=tmp_path_factory.mktemp("stored")))
 
 
 @pytest.fixture

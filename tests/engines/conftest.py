@@ -1,14 +1,10 @@
 """Networks of the real form and little size, shared by all tests of engines: each leaves them as it found them."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import pytest
 
 from restyle.engines.base import File
-
-if TYPE_CHECKING:
-    from tests.support.studio import Studio
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,14 +14,6 @@ def one_thread() -> None:
         import torch
 
         torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> "Studio":
-    """One diffusion engine over tiny checkpoints."""
-    from tests.support.studio import Studio
-
-    return Studio(tmp_path_factory.mktemp("studio"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
-"""A new engine is one folder (``tests/support/toy``) and one line (``registry_with_toy``): every door then knows it."""
+"""A new engine is one folder (``tests/support/toy``) and one line (in ``tests/support/engines.py``) for every door."""
 
-from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -8,16 +7,9 @@ import pytest
 from PIL import Image
 
 import restyle
+from tests.support.engines import REGISTRY
 from tests.support.pictures import picture
-from tests.support.service import RunningService, running, submission
-
-REGISTRY = "tests.support.engines:registry_with_toy"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    with running(tmp_path_factory.mktemp("toy"), registry=REGISTRY) as started:
-        yield started
+from tests.support.service import RunningService, submission
 
 
 def test_the_service_lists_prices_and_draws_with_it(service: RunningService) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from restyle.images.encode import encode_png
 from restyle.wire.signature import sign
+from tests.support.patience import NEVER, PATIENCE
 from tests.support.pictures import encode, picture
 from tests.support.service import PICTURE, RunningService, running, submission
 
@@ -91,7 +92,7 @@ def test_the_same_submission_at_once_is_one_task(service: RunningService) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert len(uids) == 6
     assert len(set(uids)) == 1
     assert service.call("GetCreditBalance", key)["UsedCredits"] == 1
@@ -102,7 +103,7 @@ def test_the_same_submission_at_once_is_one_task(service: RunningService) -> Non
 def test_a_refused_submission_leaves_nothing_behind(service: RunningService) -> None:
     key = service.keys.create(credits=3)
     before = {path for path in (service.settings.data_dir / "objects" / "inputs").rglob("*") if path.is_file()}
-    answer = service.call("ApplyReferenceStyle", key, **submission("draw 30", BatchSize=4))
+    answer = service.call("ApplyReferenceStyle", key, **submission(f"draw {NEVER}", BatchSize=4))
     assert answer["RetCode"] == 4007
     after = {path for path in (service.settings.data_dir / "objects" / "inputs").rglob("*") if path.is_file()}
     assert after <= before
@@ -118,7 +119,7 @@ def test_a_refused_submission_leaves_nothing_behind(service: RunningService) -> 
 
 def test_credits_are_taken_at_submission_and_return_with_an_error(service: RunningService) -> None:
     key = service.keys.create(credits=10)
-    uid = service.submit("draw 30", key=key, Width=2000, Height=1000, BatchSize=2)
+    uid = service.submit(f"draw {NEVER}", key=key, Width=2000, Height=1000, BatchSize=2)
     assert service.call("GetCreditBalance", key)["UsedCredits"] == 4
     assert service.task(uid, key)["ConsumeApiPoint"] == 4
     assert service.call("TerminateTask", key, TaskUID=uid)["RetCode"] == 0
@@ -127,7 +128,7 @@ def test_credits_are_taken_at_submission_and_return_with_an_error(service: Runni
 
 
 def test_a_task_is_terminated_once_and_only_by_its_owner(service: RunningService) -> None:
-    uid = service.submit("draw 30")
+    uid = service.submit(f"draw {NEVER}")
     stranger = service.keys.create(credits=0)
     assert service.wait(uid, "Running")["Status"] == "Running"
     assert uid in service.call("ListRunningTasks")["TaskUIDList"]
@@ -146,7 +147,7 @@ def test_a_task_is_terminated_once_and_only_by_its_owner(service: RunningService
 
 
 def test_details_come_in_the_order_asked_with_places_in_the_queue(service: RunningService) -> None:
-    uids = [service.submit("draw 30"), service.submit(), service.submit()]
+    uids = [service.submit(f"draw {NEVER}"), service.submit(), service.submit()]
     service.wait(uids[0], "Running")
     asked = [uids[2], uids[0], uids[1], uids[2]]
     details = service.call("ListTasksDetails", TaskUIDList=asked)["TaskDetailList"]
@@ -164,7 +165,8 @@ def test_details_come_in_the_order_asked_with_places_in_the_queue(service: Runni
 def test_models_are_listed_by_code_and_may_be_passed_back_whole(service: RunningService) -> None:
     answer = service.call("ListModels")
     assert {"Restyle Painter", "PICPIK Interior Design"} <= set(answer["MainModels"])
-    assert answer["LoraModels"] == answer["EmbeddingModels"] == answer["HypernetworkModels"] == {}
+    for kind, code in (("LoraModels", "ink"), ("EmbeddingModels", "charm"), ("HypernetworkModels", "wash")):
+        assert list(answer[kind]) == [code]
     for code, model in answer["MainModels"].items():
         assert model["ModelCode"] == code
         assert model["IsOfficial"] is True
@@ -232,7 +234,7 @@ def test_pictures_are_taken_in_every_spelling(service: RunningService, text: str
 
 def test_pictures_are_stored_as_they_came(service: RunningService) -> None:
     odd = encode(picture(31, 33), "JPEG", quality=71)
-    uid = service.submit("draw 30", ImageList=[PICTURE, base64.b64encode(odd).decode()])
+    uid = service.submit(f"draw {NEVER}", ImageList=[PICTURE, base64.b64encode(odd).decode()])
     stored = Path(service.settings.data_dir / "objects" / "inputs" / uid / "1")
     assert stored.read_bytes() == odd
     service.call("TerminateTask", TaskUID=uid)
@@ -256,7 +258,7 @@ def test_extra_fields_are_signed_and_ignored(service: RunningService) -> None:
 
 def test_an_account_has_a_limit_of_unfinished_tasks(tmp_path: Path) -> None:
     with running(tmp_path, max_unfinished_tasks=3, drain_seconds=0) as service:
-        uids = [service.submit("draw 30") for _ in range(3)]
+        uids = [service.submit(f"draw {NEVER}") for _ in range(3)]
         assert service.call("ApplyReferenceStyle", **submission())["RetCode"] == 4009
         service.call("TerminateTask", TaskUID=uids[2])
-        assert service.call("ApplyReferenceStyle", **submission("draw 30"))["RetCode"] == 0
+        assert service.call("ApplyReferenceStyle", **submission(f"draw {NEVER}"))["RetCode"] == 0

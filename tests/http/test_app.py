@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +11,7 @@ from restyle.http.openapi import document
 from restyle.http.table import ACTIONS
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
+from tests.support.patience import wait_for
 from tests.support.service import RunningService, running
 
 
@@ -45,10 +45,8 @@ def test_metrics_tell_what_happened(tmp_path: Path) -> None:
         ):
             assert line in page.splitlines()
         assert "process_resident_memory_bytes" in page
-        time.sleep(2.2)
-        page = service.http.get("/metrics").text
-        assert 'restyle_tasks_ended_total{code="0"} 1.0' in page.splitlines()
-        assert "restyle_engine_seconds_count 1.0" in page.splitlines()
+        later = {'restyle_tasks_ended_total{code="0"} 1.0', "restyle_engine_seconds_count 1.0"}
+        wait_for(lambda: later <= set(service.http.get("/metrics").text.splitlines()), pause=0.2)
 
 
 def test_unknown_actions_do_not_make_new_metrics(service: RunningService) -> None:

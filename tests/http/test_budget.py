@@ -8,6 +8,7 @@ import pytest
 from restyle.http import budget as budgets
 from restyle.http.budget import Budget, Claim
 from restyle.http.envelope import Refused
+from tests.support.patience import NEVER, PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), PATIENCE))
 
 
 @asynccontextmanager
@@ -31,10 +32,10 @@ async def silent(budget: Budget, held: int, most: int, address: str = "s", known
         with budget.claim(address, most, known=known) as claim:
             await claim.grow(held)
             try:
-                async with asyncio.timeout(60) as patience:
+                async with asyncio.timeout(NEVER) as patience:
                     with claim.awaiting(patience):
                         arrived.set_result(claim)
-                        await asyncio.sleep(60)
+                        await asyncio.sleep(NEVER)
             except TimeoutError:
                 assert claim.gave_way
 
@@ -129,7 +130,7 @@ def test_a_slow_body_gives_way_to_one_that_waits_and_only_then() -> None:
 
 
 def test_a_body_that_keeps_its_pace_does_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets, "PACE_GRACE_SECONDS", 60.0)
+    monkeypatch.setattr(budgets, "PACE_GRACE_SECONDS", NEVER)
 
     async def scene() -> None:
         budget = Budget(300, 9)
@@ -148,7 +149,7 @@ def test_who_names_no_key_has_a_share_and_never_displaces_who_does() -> None:
         budget = Budget(300, 9)
         async with silent(budget, 150, 200) as unknown, silent(budget, 150, 160, known=True) as known:
             waiting = asyncio.create_task(whole(budget, 100))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while not unknown.gave_way:
                     await asyncio.sleep(0.01)
             await waiting
@@ -186,7 +187,7 @@ def test_an_address_has_so_many_bodies_and_the_slowest_of_them_gives_way() -> No
 
 @pytest.mark.parametrize("leave", ["patience", "cancel"])
 def test_who_waits_no_longer_gives_its_place_up(monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
-    monkeypatch.setattr(budgets, "WAIT_SECONDS", 0.05 if leave == "patience" else 60)
+    monkeypatch.setattr(budgets, "WAIT_SECONDS", 0.05 if leave == "patience" else NEVER)
 
     async def scene() -> None:
         budget = Budget(300, 9)

@@ -5,6 +5,7 @@ import psutil
 import pytest
 
 from tests.support.hostile import MAX_IMAGE_BYTES, Case, table
+from tests.support.patience import wait_for
 from tests.support.service import RunningService, running
 
 TABLE = table()
@@ -69,8 +70,5 @@ def test_the_service_is_as_it_was(exposed: RunningService) -> None:
 
 def settle(service: RunningService) -> None:
     """Wait until the good ones among them are drawn."""
-    end = time.monotonic() + 120
-    while service.call("ListRunningTasks")["TaskUIDList"]:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: not service.call("ListRunningTasks")["TaskUIDList"], pause=0.05)
     time.sleep(0.3)

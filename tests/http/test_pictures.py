@@ -13,7 +13,7 @@ import pytest
 from restyle.accounts.keys import KeyPair
 from tests.support import bombs, pictures
 from tests.support.checkers import MEMORY, peak, processes
-from tests.support.house import wait_for
+from tests.support.patience import NEVER, PATIENCE, wait_for
 from tests.support.service import PICTURE, RunningService, running, submission
 
 SLOW = base64.b64encode(bombs.scans(100, 13_300)).decode()
@@ -39,10 +39,10 @@ class Sending(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        self.answer = httpx.post(self._url, json=self._body, timeout=120)
+        self.answer = httpx.post(self._url, json=self._body, timeout=PATIENCE)
 
     def result(self) -> dict[str, Any]:
-        self.join(120)
+        self.join(PATIENCE)
         assert self.answer is not None
         answer: dict[str, Any] = self.answer.json()
         return answer
@@ -69,10 +69,10 @@ def test_a_picture_that_takes_more_than_its_time_is_refused(tmp_path: Path) -> N
 
 
 def test_slow_pictures_hold_up_no_other_account_and_no_end(tmp_path: Path) -> None:
-    with running(tmp_path, max_image_pixels=LARGEST, check_seconds=1000) as service:
+    with running(tmp_path, max_image_pixels=LARGEST, check_seconds=NEVER) as service:
         attacker = service.keys.create(credits=0, unlimited=True)
         slow = [Sending(service, attacker) for _ in range(5)]
-        wait_for(lambda: any(each.cpu_times().user > 1 for each in processes(service.process.pid)), 60)
+        wait_for(lambda: any(each.cpu_times().user > 1 for each in processes(service.process.pid)))
         uid = service.submit()
         assert service.wait(uid)["Status"] == "Finished"
         assert service.call("GetCreditBalance")["RetCode"] == 0
@@ -83,7 +83,7 @@ def test_slow_pictures_hold_up_no_other_account_and_no_end(tmp_path: Path) -> No
         for answer in refused:
             assert (answer.status_code, answer.json()["RetCode"]) == (503, 4009)
             assert int(answer.headers["Retry-After"]) > 0
-        assert service.process.wait(60) == 0
+        assert service.process.wait(PATIENCE) == 0
         assert not any(each.is_running() for each in checkers)
 
 

@@ -1,7 +1,6 @@
 import logging
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import structlog
 from restyle.http.server import serve
 from restyle.settings import Settings
 from restyle.wire.errors import RestyleError
+from tests.support.engines import REGISTRY
+from tests.support.patience import NEVER, PATIENCE
 from tests.support.service import running, submission
 
 
@@ -27,20 +28,20 @@ def logging_restored() -> Iterator[None]:
 
 
 def test_a_drain_lets_running_tasks_finish_and_keeps_queued_ones(tmp_path: Path) -> None:
-    with running(tmp_path, drain_seconds=20) as service:
-        first, second = service.submit("draw 1.5"), service.submit()
+    go = tmp_path / "go"
+    with running(tmp_path, drain_seconds=NEVER) as service:
+        first, second = service.submit(f"until {go}", TranslatePrompts=False), service.submit()
         service.wait(first, "Running")
         service.drain()
-        end = time.monotonic() + 1
-        while (response := service.http.get("/readyz")).status_code == 200:
-            assert time.monotonic() < end
+        response = service.http.get("/readyz")
         assert (response.status_code, response.json()["Message"]) == (503, "the service is stopping")
         refused = service.post({"Action": "ApplyReferenceStyle", "request_uuid": "late", **submission()})
         assert (refused.status_code, refused.json()["RetCode"]) == (503, 4009)
         assert refused.json()["request_uuid"] == "late"
         assert int(refused.headers["Retry-After"]) >= 1
         assert service.task(first)["Status"] == "Running"
-        assert service.process.wait(20) == 0
+        go.touch()
+        assert service.process.wait(PATIENCE) == 0
         assert "Traceback" not in service.log.read_text()
         key = service.key
     with running(tmp_path) as service:
@@ -50,17 +51,17 @@ def test_a_drain_lets_running_tasks_finish_and_keeps_queued_ones(tmp_path: Path)
 
 
 def test_a_drain_has_an_end_and_a_second_signal_brings_it_at_once(tmp_path: Path) -> None:
-    for seconds, signals in ((0.5, 1), (60, 2)):
+    for seconds, signals in ((0.5, 1), (NEVER, 2)):
+        go = tmp_path / f"go-{signals}"
         with running(tmp_path, drain_seconds=seconds) as service:
-            uid = service.submit("draw 2")
+            uid = service.submit(f"until {go}", TranslatePrompts=False)
             service.wait(uid, "Running")
-            began = time.monotonic()
-            for _ in range(signals):
-                service.process.send_signal(signal.SIGINT)
-                time.sleep(0.2)
-            assert service.process.wait(10) == 0
-            assert time.monotonic() - began < 4
+            if signals == 2:
+                service.drain(by=signal.SIGINT)
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(PATIENCE) == 0
             key = service.key
+        go.touch()
         with running(tmp_path) as service:
             service.key = key
             assert service.wait(uid)["Status"] == "Finished"
@@ -69,7 +70,7 @@ def test_a_drain_has_an_end_and_a_second_signal_brings_it_at_once(tmp_path: Path
 def test_the_port_that_the_system_chose_is_told(tmp_path: Path) -> None:
     with running(tmp_path, port=0) as service:
         assert service.url.startswith("http://127.0.0.1:")
-        assert httpx.get(service.url + "/healthz").status_code == 200
+        assert httpx.get(service.url + "/healthz", timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.usefixtures("logging_restored")
@@ -84,7 +85,7 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("logging_restored")
 def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
     with running(tmp_path) as service:
-        settings = Settings(data_dir=service.settings.data_dir, port=0, registry="tests.support.engines:registry")
+        settings = Settings(data_dir=service.settings.data_dir, port=0, registry=REGISTRY)
         with pytest.raises(RestyleError, match="another service"):
             serve(settings)
         assert service.http.get("/readyz").status_code == 200

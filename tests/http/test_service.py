@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.support import databases
 from tests.support.command import PYTHONPATH
-from tests.support.house import wait_for
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.service import RunningService, running, submission
 
 
@@ -26,7 +26,7 @@ def test_tasks_are_accepted_before_an_engine_is_loaded(tmp_path: Path) -> None:
         assert readiness(service) == (503, "no worker has loaded its engine yet")
         assert service.task(uid)["Status"] == "Queuing"
         go.touch()
-        assert service.wait(uid, seconds=90)["Status"] == "Finished"
+        assert service.wait(uid)["Status"] == "Finished"
         assert readiness(service) == (200, "")
 
 
@@ -59,15 +59,15 @@ def test_while_storage_is_away_submissions_are_put_off_and_tasks_wait(tmp_path: 
             assert int(answer.headers["Retry-After"]) > 0
         status, reason = readiness(service)
         assert (status, reason) == (503, "storage cannot be written")
-        assert httpx.get(finished["ImgList"][0]).status_code == 503
+        assert httpx.get(finished["ImgList"][0], timeout=PATIENCE).status_code == 503
         marker.touch()
         assert service.call("ListRunningTasks")["TaskUIDList"] == [uid]
         assert service.call("GetCreditBalance")["RetCode"] == 0
         objects.unlink()
         aside.rename(objects)
-        assert service.wait(uid, seconds=90)["Status"] == "Finished"
+        assert service.wait(uid)["Status"] == "Finished"
         wait_for(lambda: readiness(service) == (200, ""))
-        assert httpx.get(finished["ImgList"][0]).status_code == 200
+        assert httpx.get(finished["ImgList"][0], timeout=PATIENCE).status_code == 200
         assert service.wait(service.submit())["Status"] == "Finished"
 
 

@@ -7,6 +7,7 @@ from restyle.images.decode import decode
 from restyle.images.limits import Limits
 from restyle.images.quiet import quiet
 from tests.support import pictures
+from tests.support.patience import PATIENCE
 
 LIMITS = Limits(1_000_000, 1_000_000)
 
@@ -21,7 +22,7 @@ def test_only_pillow_is_silent_and_only_here() -> None:
     def decode_slowly() -> None:
         with quiet():
             inside.set()
-            assert heard_outside.wait(20)
+            assert heard_outside.wait(PATIENCE)
             pillow_warns("within")
             warnings.warn_explicit("another library", UserWarning, "other.py", 1, module="other")
 
@@ -30,10 +31,10 @@ def test_only_pillow_is_silent_and_only_here() -> None:
         before = list(warnings.filters)
         thread = threading.Thread(target=decode_slowly)
         thread.start()
-        assert inside.wait(20)
+        assert inside.wait(PATIENCE)
         pillow_warns("outside")
         heard_outside.set()
-        thread.join()
+        thread.join(PATIENCE)
         assert list(warnings.filters) == before
     assert [str(warning.message) for warning in heard] == ["outside", "another library"]
 
@@ -44,7 +45,7 @@ def test_threads_do_not_wait_for_one_another() -> None:
             target=decode, args=(pictures.encode(pictures.picture(4, 4), "PNG"), LIMITS), kwargs={"field": "x"}
         )
         inner.start()
-        inner.join(20)
+        inner.join(PATIENCE)
         assert not inner.is_alive()
 
 

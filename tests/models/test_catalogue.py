@@ -8,6 +8,7 @@ from restyle.models.catalogue import Catalogue, Entry
 from restyle.models.kinds import Architecture, Kind
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from tests.support.patience import PATIENCE
 
 ENTRY = Entry("My Model", "Mine", Kind.MAIN, Architecture.SD15, Path("/models/a.safetensors"), "safetensors", "ab", 12)
 FULL = replace(
@@ -110,7 +111,7 @@ def test_additions_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert {entry.code for entry in Catalogue.read(tmp_path).entries} == {f"model {number}" for number in range(12)}
 
 

@@ -10,6 +10,7 @@ from restyle.models.kinds import Architecture, Kind
 from restyle.models.shelf import Shelf
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -104,5 +105,5 @@ def test_many_may_look_while_models_come_and_go(data: Path, catalogue: Catalogue
         assert shelf.find(f"{number}") == tmp_path / f"m{number}"
     done.set()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert wrong == []

@@ -49,12 +49,12 @@ def test_notices_name_the_language(language: str, translator: Translator) -> Non
         assert f"from {NAMES[language]} (glossary)" in notice
 
 
-def test_a_prompt_takes_less_than_five_milliseconds(translator: Translator) -> None:
+def test_a_prompt_takes_less_than_five_milliseconds_of_a_processor(translator: Translator) -> None:
     prompts = [prompt for language in TRANSLATED for prompt, _ in read(language)]
     translator.translate(prompts)
     best = float("inf")
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         translator.translate(prompts)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     assert best / len(prompts) < 0.005

@@ -13,7 +13,8 @@ from restyle.queue.probe import Probe
 from restyle.queue.store import Status
 from restyle.settings import Settings
 from restyle.storage import StorageError, input_key, open_storage
-from tests.support.house import House, wait_for
+from tests.support.house import House
+from tests.support.patience import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_a_probe_asks_for_as_much_room_as_was_missing(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     wait_for(lambda: probe.trouble is None)
     assert recovered == [1]
-    probe.stop(10)
+    probe.stop(PATIENCE)
     assert list(storage.names("probes/")) == []
 
 

@@ -4,7 +4,9 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -13,10 +15,11 @@ import httpx
 import psutil
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 
 from restyle.database import open_database, reading, tasks
-from tests.support.house import PATIENCE
 from tests.support.mortal import MortalService
+from tests.support.patience import NEVER, PATIENCE, wait_for
 
 TASKS = 24
 
@@ -62,7 +65,7 @@ def check_all_well(service: MortalService, uids: list[str]) -> None:
         ("Finished", 0, "")
     ] * TASKS
     assert [task["Progress"] for task in details] == [1] * TASKS
-    pictures = {service.download(task["ImgList"][0]) for task in details}
+    pictures = {pixels(service.download(task["ImgList"][0])) for task in details}
     assert len(pictures) == 1  # one seed, one picture, however often it was begun
     assert service.post("GetCreditBalance")["UsedCredits"] == TASKS
     assert service.post("ListRunningTasks")["TaskUIDList"] == []
@@ -71,28 +74,27 @@ def check_all_well(service: MortalService, uids: list[str]) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(tasks)).scalar_one() == TASKS
     db.dispose()
     inputs = service.folder / "objects" / "inputs"
-    until(lambda: not any(path for uid in uids for path in (inputs / uid).glob("*")))
+    wait_for(lambda: not any(path for uid in uids for path in (inputs / uid).glob("*")))
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until ``holds()``: how long is the machine's to say."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
+def pixels(png: bytes) -> bytes:
+    with Image.open(BytesIO(png)) as image:
+        return image.tobytes()
 
 
-def test_workers_killed_in_the_middle_of_tasks(start: Start) -> None:
-    service = start(task_attempts=10)
-    uids = [service.submit("draw 0.3") for _ in range(TASKS)]
+def test_workers_killed_in_the_middle_of_tasks(start: Start, tmp_path: Path) -> None:
+    """The last two do not end before all workers were killed that are to be."""
+    service = start(task_attempts=100)
+    go = tmp_path / "go"
+    uids = [service.submit("draw 0.2") for _ in range(TASKS - 2)] + [service.submit(f"until {go}") for _ in range(2)]
     dice = random.Random(1)
-    killed = 0
-    while service.post("ListRunningTasks")["TaskUIDList"]:
-        time.sleep(dice.uniform(0.1, 0.5))
-        if killed < 15 and (workers := service.workers()):
-            dice.choice(workers).kill()
-            killed += 1
-    assert killed >= 8
+    for _ in range(12):
+        time.sleep(dice.uniform(0.05, 0.4))
+        wait_for(service.workers)
+        with suppress(psutil.NoSuchProcess):
+            dice.choice(service.workers()).kill()
+    assert set(uids[-2:]) <= set(service.post("ListRunningTasks")["TaskUIDList"])
+    go.touch()
     assert service.process.poll() is None
     check_all_well(service, uids)
 
@@ -113,22 +115,25 @@ def test_the_service_killed_at_random_moments(start: Start) -> None:
         time.sleep(dice.uniform(0.05, 0.8))
         workers = service.workers()
         service.kill()
-        until(partial(all_gone, workers))
+        wait_for(partial(all_gone, workers))
         service.start()
-    client.join()
+    client.join(PATIENCE)
     assert [submit_surely(service, number, "draw 0.2") for number in range(TASKS)] == uids
     check_all_well(service, uids)
 
 
-def test_running_tasks_are_terminated(start: Start) -> None:
+def test_running_tasks_are_terminated_long_before_their_end(start: Start) -> None:
     service = start()
-    orders = ["draw 6000", "deaf 6000"]
+    orders = [f"draw {NEVER}", f"deaf {NEVER}"]
     uids = [service.submit(orders[number % 2]) for number in range(TASKS)]
     for number in range(0, TASKS, 2):
-        pair = uids[number : number + 2]
-        until(partial(all_have, service, pair, "Running"))
+        pair, following = uids[number : number + 2], uids[number + 2 : number + 4]
+        wait_for(partial(all_have, service, pair, "Running"))
+        time.sleep(0.1)  # by now most of the deaf are at work
+        workers = service.workers()
         for uid in pair:
             service.post("TerminateTask", TaskUID=uid)
+        wait_for(partial(both_stopped, service, workers, following))
     details = service.wait(uids)
     assert {(task["Status"], task["ErrorCode"]) for task in details} == {("Error", 5104)}
     assert service.post("GetCreditBalance")["UsedCredits"] == 0
@@ -137,14 +142,17 @@ def test_running_tasks_are_terminated(start: Start) -> None:
     assert service.send("TerminateTask", TaskUID=uid).json()["RetCode"] == 4011
 
 
-def test_sigterm_drains(start: Start) -> None:
-    service = start()
-    uids = [service.submit("draw 1") for _ in range(TASKS)]
-    until(lambda: [task["Status"] for task in service.details(uids)].count("Running") == 2)
+def test_sigterm_drains(start: Start, tmp_path: Path) -> None:
+    service = start(drain_seconds=NEVER)
+    go = tmp_path / "go"
+    uids = [service.submit(f"until {go}") for _ in range(TASKS)]
+    wait_for(lambda: [task["Status"] for task in service.details(uids)].count("Running") == 2)
     running = [task["TaskUID"] for task in service.details(uids) if task["Status"] == "Running"]
     service.terminate()
-    refused = {**service.task(), "MainModel": {"ModelCode": "nobody"}}  # in any case: with 4004 until it drains
-    until(lambda: service.send("ApplyReferenceStyle", **refused).status_code == 503)
+    wait_for(service.stopping)
+    refused = service.send("ApplyReferenceStyle", **service.task())
+    assert refused.status_code == 503
+    go.touch()
     assert service.process.wait(PATIENCE) == 0
     service.start()
     details = {task["TaskUID"]: task for task in service.details(uids)}
@@ -169,6 +177,12 @@ def all_have(service: MortalService, uids: list[str], status: str) -> bool:
 
 def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(alive(process) for process in processes)
+
+
+def both_stopped(service: MortalService, workers: list[psutil.Process], following: list[str]) -> bool:
+    """The deaf task stops with its process, if it was at work already; else both processes go on to what follows."""
+    gone = not all(alive(worker) for worker in workers)
+    return gone or not following or all_have(service, following, "Running")
 
 
 def alive(process: psutil.Process) -> bool:

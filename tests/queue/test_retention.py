@@ -15,7 +15,8 @@ from restyle.queue.uid import created
 from restyle.storage import result_key
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from tests.support.house import House, wait_for
+from tests.support.house import House
+from tests.support.patience import PATIENCE, wait_for
 
 OLD_UID = "cktlm6lrh4miq8ng9nf0"
 
@@ -37,7 +38,7 @@ def thread(house: House) -> Iterator[Retention]:
     try:
         yield retention
     finally:
-        retention.stop(10)
+        retention.stop(PATIENCE)
 
 
 def finished(house: House) -> str:

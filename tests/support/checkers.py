@@ -13,7 +13,7 @@ from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import bombs, pictures
-from tests.support.house import wait_for
+from tests.support.patience import wait_for
 
 MIB = 1024 * 1024
 MEMORY = 400 * MIB
@@ -75,5 +75,5 @@ class Looking(threading.Thread):
 
     def checker(self) -> psutil.Process:
         """The process that is at it, once it is."""
-        wait_for(lambda: any(each.cpu_times().user > 0.6 for each in processes()), 60)
+        wait_for(lambda: any(each.cpu_times().user > 0.6 for each in processes()))
         return max(processes(), key=lambda each: each.cpu_times().user)

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from restyle.cli.app import main
+from tests.support.engines import REGISTRY
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PYTHONPATH = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
@@ -38,7 +40,7 @@ class Ran:
 def environment(**variables: str) -> dict[str, str]:
     """Of the command: the obedient engine, and nothing of ours from outside."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESTYLE_")}
-    return {**inherited, "PYTHONPATH": PYTHONPATH, "RESTYLE_REGISTRY": "tests.support.engines:registry", **variables}
+    return {**inherited, "PYTHONPATH": PYTHONPATH, "RESTYLE_REGISTRY": REGISTRY, **variables}
 
 
 def restyle(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
@@ -48,7 +50,7 @@ def restyle(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith("RESTYLE_")]:
             patch.delenv(name)
-        for name, value in {"RESTYLE_REGISTRY": "tests.support.engines:registry", **variables}.items():
+        for name, value in {"RESTYLE_REGISTRY": REGISTRY, **variables}.items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["restyle", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
@@ -65,7 +67,7 @@ def restyle_process(*arguments: str | Path, folder: Path, **variables: str) -> R
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -87,5 +89,5 @@ def serving(folder: Path, *arguments: str, lines: int = 1, **variables: str) -> 
         yield [process.stdout.readline().rstrip("\n") for _ in range(lines)], process
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, (folder / "serve.log").read_text()
+        assert process.wait(PATIENCE) == 0, (folder / "serve.log").read_text()
         process.stdout.close()

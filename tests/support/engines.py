@@ -1,14 +1,13 @@
 """Engines that behave as told, for tests of what surrounds an engine.
 
-Name ``tests.support.engines:registry`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts
-are its orders: ``draw 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5``
-keeps all cores busy, ``die`` kills the worker,
-``die once <file>`` only where the file is not there yet, ``touch <file>`` shows that it is at work, ``until <file>``
-reports until the file is there, ``raise``, ``memory``, ``short`` (of memory, but all given back), ``wrong size``, ``say
-<hex>`` sends the service these bytes as a message.
+Name ``REGISTRY`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The positive prompts are its orders: ``draw
+0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5`` keeps all cores busy, ``die`` kills the
+worker, ``die once <file>`` only where the file is not there yet, ``touch <file>`` shows that it is at work, ``until
+<file>`` reports until the file is there (``deaf until <file>`` does not report), ``raise``, ``memory``, ``short`` (of
+memory, but all given back), ``wrong size``, ``say <hex>`` sends the service these bytes as a message.
 
-The model ``Thorough`` of ``thorough_registry`` draws alike, says every parameter of the page that reaches it, and takes
-the sub-models ``ink`` (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding).
+The model ``Thorough`` draws alike, says every parameter of the page that reaches it, and takes the sub-models ``ink``
+(LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding). ``Toy`` is the engine of ``tests/support/toy``.
 """
 
 import hashlib
@@ -36,8 +35,10 @@ from tests.support.toy import family as toy
 
 OBEDIENT = "Obedient"
 THOROUGH = "Thorough"
+SUB_MODELS = Path(__file__).with_name("files")
 SAMPLERS = ("Euler", "Euler a", "DDIM")
 HERE = "tests.support.engines"
+REGISTRY = f"{HERE}:registry"
 OBEDIENT_FAMILY = Family("obedient", f"{HERE}:load", 1.0, frozenset({Feature.TEXT}))
 THOROUGH_FAMILY = Family(
     "thorough", f"{HERE}:load_thorough", 0.2, frozenset(Feature), samplers=dict.fromkeys(SAMPLERS, "")
@@ -87,6 +88,9 @@ def obey(order: str, report: Report) -> None:
             while (rest := end - time.monotonic()) > 0:
                 report(1 - rest / float(seconds))
                 time.sleep(min(rest, 0.01))
+        case ["deaf", "until", file]:
+            while not Path(file).exists():
+                time.sleep(0.01)
         case ["deaf", seconds]:
             time.sleep(float(seconds))
         case ["burn", seconds]:
@@ -145,29 +149,29 @@ def patient_registry(settings: Settings) -> Registry:
 
 
 def registry(settings: Settings) -> Registry:
-    """The shipped models without their engine (their tests are elsewhere), and the obedient one."""
+    """The shipped models without their engine (their tests are elsewhere); the obedient one; the thorough one with a
+    sub-model of each kind; and, with the one line more that a new engine takes, the toy."""
+    defaults = {"Steps": 30, "Sampler": "DDIM"}
+    thorough = MainModel(THOROUGH, THOROUGH, THOROUGH_FAMILY, is_official=True, defaults=defaults)
     codes = (*Registry(settings).mains, OBEDIENT)
-    return Registry(settings, main=[MainModel(code, code, OBEDIENT_FAMILY, is_official=True) for code in codes])
-
-
-def thorough_registry(settings: Settings) -> Registry:
-    """One main model that honours everything, and a sub-model of each kind."""
     return Registry(
         settings,
-        main=[MainModel(THOROUGH, THOROUGH, THOROUGH_FAMILY, defaults={"Steps": 30, "Sampler": "DDIM"})],
-        sub=[
-            SubModel(entry(settings, "ink", Kind.LORA, LoraWeight=0.6)),
-            SubModel(entry(settings, "wash", Kind.HYPERNETWORK)),
-            SubModel(entry(settings, "charm", Kind.EMBEDDING)),
+        main=[
+            *(MainModel(code, code, OBEDIENT_FAMILY, is_official=True) for code in codes),
+            thorough,
         ],
+        sub=[
+            SubModel(entry("ink", Kind.LORA, LoraWeight=0.6)),
+            SubModel(entry("wash", Kind.HYPERNETWORK)),
+            SubModel(entry("charm", Kind.EMBEDDING)),
+        ],
+        families=(*FAMILIES, toy.FAMILY),
     )
 
 
-def entry(settings: Settings, code: str, kind: Kind, **defaults: float) -> Entry:
+def entry(code: str, kind: Kind, **defaults: float) -> Entry:
     """A registered file that holds its own code."""
-    path = settings.data_dir / f"{code}.file"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(code)
+    path = SUB_MODELS / f"{code}.file"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Entry(code, code.title(), kind, None, path, "pt", digest, path.stat().st_size, defaults=defaults)
 
@@ -177,8 +181,3 @@ def broken_registry(settings: Settings) -> Registry:
     return Registry(
         settings, main=[MainModel(code, code, BROKEN_FAMILY, is_official=True) for code in Registry(settings).mains]
     )
-
-
-def registry_with_toy(settings: Settings) -> Registry:
-    """The families that ship, and one line more."""
-    return Registry(settings, families=(*FAMILIES, toy.FAMILY))

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.patience import PATIENCE
+
 Answer = tuple[int, Mapping[str, str], bytes]
 Behaviour = Callable[["Front", bytes], Answer | None]
 """From the request's body to (status, headers, body); None hangs up without a word."""
@@ -34,7 +36,7 @@ class Front:
 
 def forward(front: Front, body: bytes) -> Answer:
     """Ask the real service."""
-    found = httpx.post(front.upstream, content=body, headers={"Content-Type": "application/json"}, timeout=30)
+    found = httpx.post(front.upstream, content=body, headers={"Content-Type": "application/json"}, timeout=PATIENCE)
     return found.status_code, {"Content-Type": "application/json"}, found.content
 
 

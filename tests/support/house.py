@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,16 @@ from restyle.queue.uid import new_uid
 from restyle.settings import Settings
 from restyle.storage import input_key, open_storage
 from tests.support.command import PYTHONPATH
-from tests.support.engines import OBEDIENT
+from tests.support.engines import OBEDIENT, REGISTRY
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
-
-PATIENCE = 90
-"""Seconds after which a test gives up: no measure of anything, since machines that are busy are slow."""
 
 
 class House:
     """One data folder and its database, with an account of 1,000 credits."""
 
     def __init__(self, db: sa.Engine, folder: Path, **changes: Any) -> None:
-        values = {"data_dir": folder, "registry": "tests.support.engines:registry", "workers": 2, **changes}
+        values = {"data_dir": folder, "registry": REGISTRY, "workers": 2, **changes}
         self.settings = Settings(**values)
         self.db = db
         self.storage = open_storage(self.settings)
@@ -50,7 +49,8 @@ class House:
         pictures = Pictures(input_key(uid, 0), input_key(uid, 1))
         asked: dict[str, Any] = {"model": {"code": OBEDIENT}, "width": 80, "height": 64}
         asked |= {"positive_prompts": list(orders), "translate_prompts": False}
-        planned = plan(Conversion.read(asked), self.registry, pictures)
+        seeds = changes.get("seeds", (5,))
+        planned = replace(plan(Conversion.read(asked), self.registry, pictures), seeds=seeds)
         for key in (pictures.raw, pictures.style):
             self.storage.put(key, self.png)
         values: dict[str, Any] = {
@@ -60,8 +60,8 @@ class House:
             "signature": hashlib.sha1(repr((changes.get("request_uuid") or uid, orders)).encode()).hexdigest(),
             "body_digest": hashlib.sha256(repr(orders).encode()).digest(),
             "cost": 1,
-            "seed": 5,
-            "seeds": (5,),
+            "seed": seeds[0],
+            "seeds": seeds,
             "plan": to_json(planned),
         }
         return uid, Submission(**{**values, **changes})
@@ -73,13 +73,13 @@ class House:
     def task(self, uid: str, account: int | None = None) -> TaskRecord:
         return self.store.details(account or self.account, [uid])[0]
 
-    def wait(self, uids: Sequence[str], seconds: float = PATIENCE) -> list[TaskRecord]:
+    def wait(self, uids: Sequence[str]) -> list[TaskRecord]:
         """The tasks, once all have ended."""
-        return list(self.wait_until(uids, lambda task: task.status not in UNFINISHED, seconds))
+        return list(self.wait_until(uids, lambda task: task.status not in UNFINISHED))
 
-    def wait_until(self, uids: Sequence[str], holds: Any, seconds: float = PATIENCE) -> list[TaskRecord]:
+    def wait_until(self, uids: Sequence[str], holds: Any) -> list[TaskRecord]:
         """The tasks, once ``holds`` is true of each."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while True:
             tasks = [
                 task for n in range(0, len(uids), 100) for task in self.store.details(self.account, uids[n : n + 100])
@@ -105,11 +105,3 @@ class House:
                 yield dispatcher
             finally:
                 dispatcher.stop(drain_seconds)
-
-
-def wait_for(holds: Any, seconds: float = PATIENCE) -> None:
-    """Return once ``holds()`` is true; fail after ``seconds``."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)

@@ -18,7 +18,8 @@ from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
 from tests.support.command import PYTHONPATH
-from tests.support.engines import OBEDIENT
+from tests.support.engines import OBEDIENT, REGISTRY
+from tests.support.patience import PATIENCE
 from tests.support.pictures import picture
 
 RESTYLE = Path(sysconfig.get_path("scripts")) / "restyle"
@@ -37,7 +38,7 @@ class MortalService:
         given = {
             "data_dir": folder,
             "port": port,
-            "registry": "tests.support.engines:registry",
+            "registry": REGISTRY,
             "log_format": "json",
             **settings,
         }
@@ -47,7 +48,7 @@ class MortalService:
         self._log = folder.with_name(folder.name + ".log")
         self.database_url = Settings(**given).database()
         self._pair = self._make_key()
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False)
 
     def _make_key(self) -> KeyPair:
         db = open_database(self.database_url)
@@ -64,7 +65,7 @@ class MortalService:
         """Start, and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log)
-        end = time.monotonic() + 90
+        end = time.monotonic() + PATIENCE
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < end, self._log.read_text()
@@ -75,6 +76,10 @@ class MortalService:
             return self._client.get("/readyz").status_code == 200
         except httpx.TransportError:
             return False
+
+    def stopping(self) -> bool:
+        """Whether it says that it is."""
+        return "stopping" in self._client.get("/readyz").text
 
     def kill(self) -> None:
         """``kill -9`` of the service alone; its workers have to notice by themselves."""
@@ -130,9 +135,9 @@ class MortalService:
     def details(self, uids: list[str]) -> list[dict[str, Any]]:
         return list(self.post("ListTasksDetails", TaskUIDList=uids)["TaskDetailList"])
 
-    def wait(self, uids: list[str], seconds: float = 90) -> list[dict[str, Any]]:
+    def wait(self, uids: list[str]) -> list[dict[str, Any]]:
         """The tasks, once all have ended."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while True:
             tasks = self.details(uids)
             if all(task["Status"] in ("Finished", "Error") for task in tasks):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.patience import PATIENCE
 from tests.support.service import RunningService
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -20,12 +21,12 @@ def head(size: int | str, *lines: str) -> bytes:
 
 @contextlib.contextmanager
 def connected(service: RunningService, *, receive_buffer: int = 0) -> Iterator[socket.socket]:
-    """A connection to ``service``, which waits half a minute for whatever it is asked."""
+    """A connection to ``service``, which waits with patience for whatever it is asked."""
     address = urlsplit(service.url)
     with socket.socket() as raw:
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.settimeout(30)
+        raw.settimeout(PATIENCE)
         raw.connect((address.hostname, address.port))
         yield raw
 

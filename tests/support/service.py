@@ -20,6 +20,8 @@ from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
 from tests.support.command import PYTHONPATH
+from tests.support.engines import OBEDIENT, REGISTRY
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
 
 PROGRAM = """
@@ -28,7 +30,6 @@ from restyle.settings import Settings
 if __name__ == "__main__":
     serve(Settings(), bound=lambda address: print(address, flush=True))
 """
-OBEDIENT = "Obedient"
 PICTURE = base64.b64encode(encode_png(picture(24, 32))).decode()
 
 
@@ -43,7 +44,7 @@ class RunningService:
         self.db = open_database(settings.database())
         self.keys = KeyStore(self.db, settings.data_dir / "key")
         self.key = self.keys.create(credits=0, unlimited=True)
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=url, timeout=PATIENCE)
 
     def sign(self, body: dict[str, Any], key: KeyPair | None = None) -> dict[str, Any]:
         """``body`` with public key and signature."""
@@ -71,9 +72,9 @@ class RunningService:
         detail: dict[str, Any] = answer["TaskDetailList"][0]
         return detail
 
-    def wait(self, uid: str, *statuses: str, seconds: float = 90) -> dict[str, Any]:
+    def wait(self, uid: str, *statuses: str) -> dict[str, Any]:
         """The task once it has one of ``statuses``, or has ended."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while True:
             detail = self.task(uid)
             if detail["Status"] in (statuses or ("Finished", "Error")):
@@ -81,17 +82,24 @@ class RunningService:
             assert time.monotonic() < end, detail
             time.sleep(0.01)
 
+    def wait_until_ready(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while self.http.get("/readyz").status_code != 200:
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.02)
+
     def finished(self, **fields: Any) -> dict[str, Any]:
         """The task of an accepted ApplyReferenceStyle once it has finished well."""
         answer = self.call("ApplyReferenceStyle", **fields)
         assert answer["RetCode"] == 0, answer
-        detail = self.wait(answer["TaskUID"], seconds=120)
+        detail = self.wait(answer["TaskUID"])
         assert detail["Status"] == "Finished", detail
         return detail
 
     def images(self, **fields: Any) -> list[bytes]:
         """The files that an accepted ApplyReferenceStyle ends in."""
-        return [httpx.get(url, timeout=30).content for url in self.finished(**fields)["ImgList"]]
+        return [httpx.get(url, timeout=PATIENCE).content for url in self.finished(**fields)["ImgList"]]
 
     def adopt(self, public_key: str, private_key: str) -> KeyPair:
         """Make an unlimited account with a key pair that is given, as no user can."""
@@ -101,8 +109,17 @@ class RunningService:
             connection.execute(sa.update(keys).where(keys.c.public_key == pair.public_key).values(changes))
         return KeyPair(public_key, private_key, pair.account_id)
 
-    def drain(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+    def drain(self, *, by: signal.Signals = signal.SIGTERM) -> None:
+        """Begin to stop; returns once it says so."""
+        self.process.send_signal(by)
+
+        def stopping() -> bool:
+            try:
+                return "stopping" in self.http.get("/readyz").text
+            except httpx.TransportError:
+                return True
+
+        wait_for(stopping)
 
 
 def submission(*orders: str, **fields: Any) -> dict[str, Any]:
@@ -126,7 +143,7 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
         "data_dir": folder / "data",
         "port": 0,
         "workers": 1,
-        "registry": "tests.support.engines:registry",
+        "registry": REGISTRY,
         "drain_seconds": 5,
         **changes,
     }
@@ -142,10 +159,8 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
     assert url, log.read_text()
     service = RunningService(process, url, Settings(**values), log)
     try:
-        end = time.monotonic() + 90
-        while ready and service.http.get("/readyz").status_code != 200:
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.02)
+        if ready:
+            service.wait_until_ready()
         yield service
     finally:
         service.http.close()
@@ -153,7 +168,7 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
         process.wait()

@@ -20,7 +20,7 @@ from restyle.models.catalogue import Catalogue
 from restyle.models.install import Wish, install
 from restyle.models.kinds import Architecture, Kind
 from restyle.settings import Settings
-from tests.support import adapters, checkpoints
+from tests.support import checkpoints, submodels
 from tests.support.pictures import picture
 
 SD15, SDXL = Architecture.SD15, Architecture.SDXL
@@ -126,21 +126,21 @@ def build(files: Path) -> None:
     """Every file that tests register."""
     files.mkdir(parents=True)
     checkpoints.image_encoder(files / "encoder")
-    adapters.hypernetwork(files / "hyper.pt")
-    adapters.hypernetwork(files / "hyper2.pt", seed=301, widths=(64,), activation_func="swish")
+    submodels.hypernetwork(files / "hyper.pt")
+    submodels.hypernetwork(files / "hyper2.pt", seed=301, widths=(64,), activation_func="swish")
     for base in Architecture:
         checkpoints.folder(files / f"{base}", base)
         checkpoints.single_file(files / f"{base}.safetensors", base)
         checkpoints.single_file(files / f"{base}-bare.safetensors", base, with_vae=False, seed=50)
         checkpoints.vae_file(files / f"{base}-vae.safetensors", base)
         checkpoints.controlnet(files / f"{base}-control", base)
-        adapters.ip_adapter(files / f"{base}-ip.safetensors", base)
-        adapters.ip_adapter(files / f"{base}-ip-plus.safetensors", base, plus=True)
-        adapters.lora(files / f"{base}-lora.safetensors", base)
-        adapters.lora(files / f"{base}-lora2.safetensors", base, seed=101, text=False)
-        adapters.lora(files / f"{base}-peft.safetensors", base, seed=102, layout="diffusers")
-        adapters.embedding(files / f"{base}-word.safetensors", base)
-    adapters.embedding(files / "sd15-word.pt", SD15)
+        submodels.ip_adapter(files / f"{base}-ip.safetensors", base)
+        submodels.ip_adapter(files / f"{base}-ip-plus.safetensors", base, plus=True)
+        submodels.lora(files / f"{base}-lora.safetensors", base)
+        submodels.lora(files / f"{base}-lora2.safetensors", base, seed=101, text=False)
+        submodels.lora(files / f"{base}-peft.safetensors", base, seed=102, layout="diffusers")
+        submodels.embedding(files / f"{base}-word.safetensors", base)
+    submodels.embedding(files / "sd15-word.pt", SD15)
 
 
 def standard(files: Path) -> Iterator[tuple[Path, Wish]]:

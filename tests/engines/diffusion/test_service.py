@@ -2,7 +2,6 @@
 
 import base64
 import io
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from PIL import Image
 
 from restyle.images.encode import encode_png
 from tests.support.command import restyle
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import pixel_bytes
 from tests.support.service import RunningService, running, submission
 from tests.support.studio import RAW, STYLE, Studio
@@ -99,7 +99,7 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
     detail = service.finished(**request(base))
     assert detail["SeedList"] == [5, 6]
     assert any("style injection" in notice for notice in detail["Notices"])
-    first, second = (httpx.get(url, timeout=30).content for url in detail["ImgList"])
+    first, second = (httpx.get(url, timeout=PATIENCE).content for url in detail["ImgList"])
     with Image.open(io.BytesIO(first)) as image:
         assert image.size == (72, 66)
     written = text(first)
@@ -156,10 +156,7 @@ def test_a_terminated_task_leaves_no_trace(service: RunningService) -> None:
     before = service.images(**plain)[0]
     long = request("sd15", BatchSize=16, Width=128, Height=128)
     uid = service.call("ApplyReferenceStyle", **long)["TaskUID"]
-    end = time.monotonic() + 60
-    while service.task(uid)["Progress"] < 0.08:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: service.task(uid)["Progress"] >= 0.08)
     assert service.call("TerminateTask", TaskUID=uid)["RetCode"] == 0
     assert service.task(uid)["ErrorCode"] == 5104
     assert service.images(**plain)[0] == before
@@ -184,7 +181,7 @@ def test_an_adapter_registered_while_it_runs_is_used_at_once_and_gone_at_once(
     try:
         detail = service.finished(**plain)
         assert any("IP-Adapter sdxl-ip.safetensors" in notice for notice in detail["Notices"])
-        drawn = httpx.get(detail["ImgList"][0], timeout=30).content
+        drawn = httpx.get(detail["ImgList"][0], timeout=PATIENCE).content
         assert "Style route: IP-Adapter sdxl-ip.safetensors" in text(drawn)
         assert pixel_bytes(drawn) != pixel_bytes(before)
     finally:

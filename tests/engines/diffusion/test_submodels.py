@@ -16,7 +16,7 @@ from restyle.engines.diffusion.lora import LoraRack
 from restyle.models.kinds import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from tests.support import adapters
+from tests.support import submodels
 from tests.support.studio import SD15, Studio, Sub
 
 ZORP = ("a red zorp, watercolour",)
@@ -124,7 +124,7 @@ def test_hypernetworks_and_loras_all_have_their_part(studio: Studio) -> None:
     ],
 )
 def test_a_hypernetworks_settings_count(studio: Studio, settings: dict[str, Any], same: bool) -> None:
-    path = adapters.hypernetwork(studio.files / "settings.pt", **settings)
+    path = submodels.hypernetwork(studio.files / "settings.pt", **settings)
     with studio.registered(path.name, architecture=SD15) as file:
         drawn = studio.draw("sd15 folder", subs=(Sub(file.name),))
     assert np.array_equal(drawn, studio.draw("sd15 folder", subs=(Sub("sd15 hyper"),))) is same
@@ -135,7 +135,7 @@ def test_a_hypernetwork_without_activate_output_is_activated_at_its_end(studio: 
     drawn = []
     both: tuple[tuple[str, dict[str, Any]], ...] = (("said.pt", {"activate_output": True}), ("unsaid.pt", {}))
     for name, settings in both:
-        path = adapters.hypernetwork(studio.files / name, **settings)
+        path = submodels.hypernetwork(studio.files / name, **settings)
         if not settings:
             content = torch.load(path, weights_only=True)
             del content["activate_output"]

@@ -18,7 +18,7 @@ from restyle.wire.errors import RestyleError
 from tests.support import bombs
 from tests.support.checkers import GOOD, MIB, B, Looking, endless, look, pooled, processes, refusal
 from tests.support.command import PYTHONPATH
-from tests.support.house import wait_for
+from tests.support.patience import NEVER, PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_large_pictures_pass_also_side_by_side(pool: Callable[..., Checkers], ki
     large = bombs.flat(7000, kind)
     other = Looking(both, large, B)
     look(both, large)
-    other.join(60)
+    other.join(PATIENCE)
     assert other.ended is None
     assert not other.is_alive()
 
@@ -55,7 +55,7 @@ def test_processor_time_past_a_pictures_share_is_not_given(pool: Callable[..., C
 
 
 def test_a_picture_that_takes_its_time_holds_up_no_other_account(pool: Callable[..., Checkers]) -> None:
-    two = pool(check_seconds=1000)
+    two = pool(check_seconds=NEVER)
     first, second = Looking(two, endless()), Looking(two, endless())
     first.checker()
     for _ in range(3):
@@ -64,17 +64,17 @@ def test_a_picture_that_takes_its_time_holds_up_no_other_account(pool: Callable[
     assert second.is_alive()
     two.close()
     for each in (first, second):
-        each.join(20)
+        each.join(PATIENCE)
         assert isinstance(each.ended, Closed)
     with pytest.raises(Closed):
         look(two, GOOD)
 
 
 def test_a_decoder_that_dies_takes_its_picture_and_nothing_else(pool: Callable[..., Checkers]) -> None:
-    one = pool(checkers=1, check_seconds=1000)
+    one = pool(checkers=1, check_seconds=NEVER)
     dying = Looking(one, endless())
     dying.checker().send_signal(signal.SIGSEGV)
-    dying.join(20)
+    dying.join(PATIENCE)
     assert isinstance(dying.ended, RestyleError)
     assert "breaks its decoder (it was ended by SIGSEGV)" in dying.ended.message
     look(one, GOOD)
@@ -109,16 +109,18 @@ from restyle.settings import Settings
 pool = Checkers(Settings())
 pool.look(1, bytes.fromhex(sys.argv[1]), field="x", decode=True)
 print("looked", flush=True)
-time.sleep(60)
+time.sleep(3000)
 """
     environment = {**os.environ, "RESTYLE_DATA_DIR": str(tmp_path), "PYTHONPATH": PYTHONPATH}
     command = [sys.executable, "-c", program, GOOD.hex()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
         assert service.stdout is not None
-        assert service.stdout.readline() == "looked\n"
-        (checker,) = psutil.Process(service.pid).children()
-        service.kill()
-    wait_for(lambda: not checker.is_running(), 20)
+        try:
+            assert service.stdout.readline() == "looked\n"
+            (checker,) = psutil.Process(service.pid).children()
+        finally:
+            service.kill()
+    wait_for(lambda: not checker.is_running())
 
 
 def test_a_checker_is_small_and_knows_no_secrets(

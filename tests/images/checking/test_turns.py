@@ -1,13 +1,12 @@
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from restyle.images.checking.turns import Closed, Turns
+from tests.support.patience import PATIENCE, wait_for
 
-PATIENCE = 20
 A, B, C = 1, 2, 3
 
 
@@ -25,10 +24,7 @@ def standing(turns: Turns, account: int, name: str, had: list[str], *, large: bo
     before = turns.waiting
     thread = threading.Thread(target=take)
     thread.start()
-    end = time.monotonic() + PATIENCE
-    while turns.waiting == before and thread.is_alive():
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    wait_for(lambda: turns.waiting != before or not thread.is_alive())
     yield
     thread.join(PATIENCE)
     assert not thread.is_alive()

@@ -24,6 +24,7 @@ from restyle.wire.errors import RestyleError
 from tests.support import hub as hubs
 from tests.support.command import PYTHONPATH
 from tests.support.hub import Answer, Hub
+from tests.support.patience import PATIENCE
 
 MOST = 10_000_000
 CONTENT = random.Random(1).randbytes(1_000_003)
@@ -373,9 +374,9 @@ def test_two_runs_at_once_fetch_once(hub: Hub, target: Path) -> None:
     begun = threading.Event()
     first = threading.Thread(target=run, args=(lambda there, total: begun.set() if there == 300_000 else None,))
     first.start()
-    begun.wait()
+    assert begun.wait(PATIENCE)
     run(lambda there, total: waited.set() if there == 300_000 else None)
-    first.join()
+    first.join(PATIENCE)
     assert came == [Local(target, SHA256, len(CONTENT))] * 2
     assert len(hub.asked["/base"]) == 1
     assert nothing_but(target)

@@ -5,6 +5,7 @@ import pytest
 
 from restyle.models.files.part import held, part_of
 from restyle.wire.errors import RestyleError
+from tests.support.patience import PATIENCE
 
 
 def test_a_part_is_in_one_hand_at_a_time(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_a_part_is_in_one_hand_at_a_time(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert wrong == []
     assert target.read_bytes() in [bytes([number]) * 20 for number in range(10)]
     assert list(tmp_path.iterdir()) == [target]
@@ -42,7 +43,7 @@ def test_blocks_about_one_place_follow_one_another(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert inside == []
     assert list((tmp_path / "folder").iterdir()) == []
 
