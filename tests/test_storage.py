@@ -100,7 +100,7 @@ def test_objects_are_for_their_owner_alone(tmp_path: Path, mask: int) -> None:
     finally:
         os.umask(before)
     modes = {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
-    assert modes == {"inputs": 0o700, "results": 0o700, "inputs/a": 0o700, "inputs/a/0": 0o600}
+    assert modes == {"inputs": 0o700, "results": 0o700, "probes": 0o700, "inputs/a": 0o700, "inputs/a/0": 0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -121,6 +121,30 @@ def test_storage_that_fails_says_at_what(storage: Storage, objects: Path) -> Non
     with pytest.raises(StorageError, match="storage cannot delete inputs/b/: "):
         storage.delete_prefix("inputs/b/")
     assert sorted(path.name for path in (objects / "inputs" / "a").iterdir()) == ["0", "1"]
+
+
+@pytest.mark.parametrize("lost", ["objects", "objects/inputs"])
+def test_a_folder_that_is_gone_is_not_begun_anew(storage: Storage, objects: Path, lost: str) -> None:
+    """As one that was moved away, or whose disk is not mounted: what it holds is not lost, and comes back."""
+    storage.put("inputs/a/0", b"x")
+    folder = objects.parent / lost
+    folder.rename(objects.parent / "aside")
+    with pytest.raises(StorageError, match="inputs is gone; put the folder back"):
+        storage.put("inputs/b/0", b"x")
+    with pytest.raises(StorageError, match="inputs is gone; put the folder back"):
+        storage.get("inputs/a/0")
+    with pytest.raises(StorageError, match="inputs is gone; put the folder back"):
+        list(storage.names("inputs/"))
+    with pytest.raises(StorageError, match="inputs is gone"):
+        asyncio.run(_streamed(storage, "inputs/a/0"))
+    assert not folder.exists()
+    (objects.parent / "aside").rename(folder)
+    assert storage.get("inputs/a/0") == b"x"
+
+
+async def _streamed(storage: Storage, key: str) -> bytes:
+    async with storage.stream(key) as (_, pieces):
+        return b"".join([piece async for piece in pieces])
 
 
 def test_a_file_that_did_not_fit_leaves_nothing(storage: Storage, objects: Path) -> None:

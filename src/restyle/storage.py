@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INPUTS = "inputs/"
 RESULTS = "results/"
 PROBES = "probes/"
+PLACES = (INPUTS, RESULTS, PROBES)
 
 RETRIES = 3
 RETRY_SECONDS = 10
@@ -104,12 +105,15 @@ class Folder:
 
     Files are written here and not through :mod:`obstore`, which neither waits for the disk nor makes files private,
     and whose half-written files no listing of its own shows.
+
+    The places, such as ``inputs``, are made once. Where one is missing later, the folder was moved away or its disk is
+    not mounted: storage fails then, rather than begin anew and take all objects for lost.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
         with _failing("open", str(root)):
-            for folder in (self._root, self._root / INPUTS, self._root / RESULTS):
+            for folder in (self._root, *(self._root / place for place in PLACES)):
                 _make(folder)
                 folder.chmod(0o700)
 
@@ -118,20 +122,29 @@ class Folder:
         with _failing("store", key, len(data)):
             for tries in range(1, PUT_TRIES + 1):
                 try:
-                    _write(path, data, [path.parent, *_make(path.parent)])
+                    _write(path, data, [path.parent, *_make(path.parent, self._place(key))])
                     return
                 except FileNotFoundError:  # whoever deletes the prefix just now took the folder along
+                    self._check_place("store", key, len(data))
                     if tries == PUT_TRIES:
                         raise
 
     def get(self, key: str) -> bytes:
         with _failing("read", key):
-            return self._path(key).read_bytes()
+            try:
+                return self._path(key).read_bytes()
+            except FileNotFoundError:
+                self._check_place("read", key)
+                raise
 
     @asynccontextmanager
     async def stream(self, key: str) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         with _failing("read", key):
-            file = await asyncio.to_thread(self._path(key).open, "rb")
+            try:
+                file = await asyncio.to_thread(self._path(key).open, "rb")
+            except FileNotFoundError:
+                self._check_place("read", key)
+                raise
 
         async def pieces() -> AsyncIterator[bytes]:
             while True:
@@ -159,8 +172,18 @@ class Folder:
             with _failing("list", prefix), os.scandir(self._path(prefix)) as entries:
                 found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
+            self._check_place("list", prefix)
             return
         yield from found
+
+    def _place(self, key: str) -> Path:
+        return self._root / key.partition("/")[0]
+
+    def _check_place(self, doing: str, key: str, size: int | None = None) -> None:
+        """Raises StorageError where what is missing is more than an object."""
+        place = self._place(key)
+        if f"{place.name}/" in PLACES and not place.is_dir():
+            raise StorageError(doing, key, f"{place} is gone; put the folder back", size)
 
     def _path(self, key: str) -> Path:
         if key.startswith("/") or ".." in key.split("/"):
@@ -260,14 +283,21 @@ def _failing(doing: str, key: str, size: int | None = None) -> Iterator[None]:
         raise StorageError(doing, key, error.strerror or error, size) from error
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make ``folder`` and what is missing above it, for its owner alone. Returns the folders that hold new names."""
+def _make(folder: Path, within: Path | None = None) -> list[Path]:
+    """Make ``folder`` and what is missing above it, for its owner alone. Returns the folders that hold new names.
+
+    ``within`` itself is not made. Raises FileNotFoundError where it is missing.
+    """
+    if folder == within:
+        return []
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         return []
     except FileNotFoundError:
-        return [*_make(folder.parent), *_make(folder)]
+        if folder.parent == within:
+            raise
+        return [*_make(folder.parent, within), *_make(folder, within)]
     return [folder.parent]
 
 

@@ -206,6 +206,15 @@ def test_a_plan_is_handed_on_unread(house: House, claims: Claims, text: str) -> 
     assert house.task(uid).images == ("x",)
 
 
+@pytest.mark.parametrize("text", ["{}", "no JSON", b"\xff"])
+def test_images_that_cannot_be_read_are_none(house: House, claims: Claims, text: str | bytes) -> None:
+    uid = house.submit()
+    assert claims.finish(take(claims), ["x"])
+    damage(house, uid, "images", text)
+    assert house.task(uid).images == ()
+    assert house.store.result(uid, 0) is None
+
+
 @pytest.mark.parametrize("text", ["{}", '"text"', "no JSON"])
 def test_notices_that_cannot_be_read_give_way_to_new_ones(house: House, claims: Claims, text: str) -> None:
     uid = house.submit()

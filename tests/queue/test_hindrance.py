@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -25,19 +26,30 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 @contextmanager
-def away(objects: Path) -> Iterator[None]:
-    """The folder of objects is somewhere else, and in its place is what cannot be written to, not even by root."""
+def away(objects: Path, instead: Literal["file", "folder", "nothing"] = "file") -> Iterator[None]:
+    """The folder of objects is somewhere else, and in its place is what cannot be written to, not even by root; or the
+    empty folder of a disk that is not mounted; or nothing.
+    """
     aside = objects.with_name("aside")
     objects.rename(aside)
-    objects.touch()
+    match instead:
+        case "file":
+            objects.touch()
+        case "folder":
+            objects.mkdir()
     try:
         yield
     finally:
-        objects.unlink()
+        match instead:
+            case "file":
+                objects.unlink()
+            case "folder":
+                objects.rmdir()
         aside.rename(objects)
 
 
-def test_tasks_wait_for_storage_that_is_away(house: House) -> None:
+@pytest.mark.parametrize("instead", ["file", "folder", "nothing"])
+def test_tasks_wait_for_storage_that_is_away(house: House, instead: Literal["file", "folder", "nothing"]) -> None:
     objects = house.settings.data_dir / "objects"
     marker = house.settings.data_dir / "go"
     with house.dispatcher() as dispatcher:
@@ -45,7 +57,7 @@ def test_tasks_wait_for_storage_that_is_away(house: House) -> None:
         waiting = [house.submit() for _ in range(3)]
         dispatcher.notify()
         house.wait_until(drawing, lambda task: task.status == Status.RUNNING and task.progress > 0.04)
-        with away(objects):
+        with away(objects, instead):
             marker.touch()
             wait_for(lambda: dispatcher.storage_trouble() is not None)
             wait_for(lambda: dispatcher.trouble() in ("storage cannot be written", "storage cannot be read"))

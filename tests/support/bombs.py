@@ -56,6 +56,14 @@ def strips(count: int, kind: str = "L") -> bytes:
     return b"II*\0" + struct.pack("<L", 8 + len(table)) + table + directory
 
 
+def wide_pixels() -> bytes:
+    """A TIFF of one row of 1000 pixels, of which each is said to take 2**61 bytes."""
+    numbers = [(256, 1000), (257, 1), (258, 2**32 - 1), (259, 1), (262, 1), (273, 8), (277, 2**32 - 1), (278, 1)]
+    entries = [struct.pack("<HHLL", tag, 4, 1, value) for tag, value in [*numbers, (279, 1000)]]
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return b"II*\0" + struct.pack("<L", 8 + 1000) + bytes(1000) + directory
+
+
 def lying_avif(side: int, told: int = 64, frames: int = 1) -> bytes:
     """An AVIF of ``side`` squared, whose container says ``told`` wherever it says a size."""
     image = Image.new("RGB", (side, side), (90, 120, 30))
@@ -145,6 +153,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a million strips": (lambda: strips(1_200_000), "values in an entry"),
     "two million short strips": (lambda: strips(2_000_000, "H"), "values in an entry"),
     "100,000 strips of 1,000 rows": (lambda: strips(100_000), "names 100,000 strips"),
+    "pixels of 2**61 bytes": (wide_pixels, "bytes in a pixel"),
     "a small AVIF that is large": (lambda: lying_avif(1500), "1500 x 1500 = 2,250,000 pixels"),
     "a small moving AVIF that is large": (lambda: lying_avif(1500, frames=2), "1500 x 1500 = 2,250,000 pixels"),
     "a million chunks": (lambda: chunks(600_000), "pieces of metadata"),

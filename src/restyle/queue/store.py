@@ -188,14 +188,15 @@ class TaskStore:
 
         Raises :class:`RestyleError` (4006) for a task or an index that does not exist.
         """
-        query = sa.select(tasks.c.images, tasks.c.seeds, tasks.c.status, tasks.c.expires).where(tasks.c.uid == uid)
+        query = sa.select(*_RECORD).where(tasks.c.uid == uid)
         with reading(self._db) as connection:
             row = connection.execute(query).one_or_none()
-        if row is None or row.status != Status.FINISHED or not 0 <= index < len(row.seeds):
+        if row is None or row.status != Status.FINISHED:
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
-        if row.expires <= time.time() or index >= len(row.images):
-            return None
-        return str(row.images[index])
+        record = _record(row, None, time.time())
+        if not 0 <= index < len(record.seeds):
+            raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
+        return record.images[index] if index < len(record.images) else None
 
     def counts(self) -> dict[Status, int]:
         """How many tasks of all accounts are Queuing and Running now."""

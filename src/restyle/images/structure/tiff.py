@@ -10,6 +10,8 @@ ENTRIES = 4096
 """Most entries of a directory. Cameras write about a hundred."""
 VALUES = 1 << 18
 """Most numbers in one entry: strips of a row each, or tiles of 16 x 16, of 64 megapixels."""
+PIXEL_BYTES = 64
+"""Most bytes of a pixel, all samples together: the memory that a decoder is given depends on it."""
 TILE_PIXELS = 1 << 24
 """Largest tile of a picture that is smaller than its tile."""
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -85,6 +87,7 @@ def read(data: bytes) -> Frame:
     samples = first.numbers(SAMPLES, 1)[0]
     planes = samples if first.numbers(PLANAR, 1)[0] == 2 else 1
     bytes_per_pixel = -(-samples * max(first.numbers(BITS, 1)) // 8)
+    at_most("bytes in a pixel", bytes_per_pixel, PIXEL_BYTES)
     rows = min(first.numbers(ROWS_PER_STRIP, height)[0], height)
     across, down = first.numbers(TILE_WIDTH, width)[0], first.numbers(TILE_HEIGHT, height)[0]
     if not rows or not across or not down:
