@@ -13,9 +13,10 @@ from restyle.database import open_database
 from restyle.doctor import Finding, examine
 from restyle.settings import Settings
 from tests.support import models
-from tests.support.command import restyle, serving
+from tests.support.command import restyle
 from tests.support.engines import REGISTRY
 from tests.support.models import save
+from tests.support.service import RunningService
 
 
 @pytest.fixture
@@ -90,10 +91,9 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert (found.well, "RESTYLE_PORT" in found.mend) == (False, True)
 
 
-def test_a_port_where_restyle_itself_answers(tmp_path: Path) -> None:
-    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(tmp_path / "data")) as (said, _):
-        port = int(json.loads(said[0])["Address"].rpartition(":")[2])
-        found = findings(tmp_path / "data", port=port)["port"]
+def test_a_port_where_restyle_itself_answers(service: RunningService) -> None:
+    port = int(service.url.rpartition(":")[2])
+    found = findings(service.settings.data_dir, port=port)["port"]
     assert (found.well, "answers" in found.found) == (True, True)
 
 

@@ -164,15 +164,21 @@ def writing(db: sa.Engine) -> Iterator[sa.Connection]:
 
     SQLite has one writer at a time: the write lock is taken at the start, so that no transaction fails half-way because
     another wrote since it read; and inside one process writers queue on a lock of ours, which wakes the next at once
-    where SQLite's own waiting sleeps up to 100 ms.
+    where SQLite's own waiting sleeps up to 100 ms. Whoever does not get either in time is told so by SQLAlchemy's
+    TimeoutError and OperationalError.
     """
     lock: threading.Lock | None = db.get_execution_options().get("restyle_lock")
     if lock is None:
         with db.begin() as connection:
             yield connection
         return
-    with lock, db.connect() as connection, connection.execution_options(restyle_write=True).begin():
-        yield connection
+    if not lock.acquire(timeout=BUSY_SECONDS):
+        raise PoolTimeoutError(f"the database could not be written within {BUSY_SECONDS} s")
+    try:
+        with db.connect() as connection, connection.execution_options(restyle_write=True).begin():
+            yield connection
+    finally:
+        lock.release()
 
 
 def may_pass(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from PIL import Image
 from restyle.cli.convert import photographs, plan
 from tests.support import pictures
 from tests.support.command import restyle
-from tests.support.service import running
+from tests.support.service import RunningService
 
 
 @pytest.fixture
@@ -52,17 +52,16 @@ def test_one_broken_photograph_does_not_stop_the_others(folder: Path) -> None:
     assert (folder / "in" / "b.restyled.png").exists()
 
 
-def test_through_a_service(folder: Path) -> None:
-    with running(folder) as service:
-        keys = {
-            "RESTYLE_URL": service.url,
-            "RESTYLE_PUBLIC_KEY": service.key.public_key,
-            "RESTYLE_PRIVATE_KEY": service.key.private_key,
-        }
-        options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color")
-        there = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "there.png", *options, folder=folder, **keys)
-        assert (there.code, there.err) == (0, "")
-        assert "Obedient" in restyle("models", "list", folder=folder, **keys).out
+def test_through_a_service(folder: Path, service: RunningService) -> None:
+    keys = {
+        "RESTYLE_URL": service.url,
+        "RESTYLE_PUBLIC_KEY": service.key.public_key,
+        "RESTYLE_PRIVATE_KEY": service.key.private_key,
+    }
+    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color")
+    there = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "there.png", *options, folder=folder, **keys)
+    assert (there.code, there.err) == (0, "")
+    assert "Obedient" in restyle("models", "list", folder=folder, **keys).out
     restyle("convert", "in/b.png", "-s", "style.webp", "-o", "here.png", *options, folder=folder)
     assert (folder / "there.png").read_bytes() == (folder / "here.png").read_bytes()
 

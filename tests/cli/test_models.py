@@ -121,7 +121,7 @@ def test_what_is_wrong_is_one_line(folder: Path, arguments: tuple[str, ...], rea
 
 
 def test_a_running_service_sees_what_is_registered(folder: Path) -> None:
-    with running(folder) as service:
+    with running(folder, ready=False) as service:
         data_dir = service.settings.data_dir
         assert service.call("ListModels")["LoraModels"].keys() == {"ink"}
         run(folder, "add", "in/ink.safetensors", "--code", "brush", "--trigger", "inky", "--data-dir", data_dir)

@@ -30,11 +30,11 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 class Sending(threading.Thread):
     """A submission of a slow picture on its way, and its answer."""
 
-    def __init__(self, service: RunningService, key: KeyPair | None = None) -> None:
+    def __init__(self, service: RunningService, key: KeyPair | None = None, slow: str = SLOW) -> None:
         super().__init__(daemon=True)
         self.answer: httpx.Response | None = None
         self._url = service.url
-        body = {"Action": "ApplyReferenceStyle", **submission(ImageList=[PICTURE, SLOW])}
+        body = {"Action": "ApplyReferenceStyle", **submission(ImageList=[PICTURE, slow])}
         self._body = service.sign(body, key)
         self.start()
 
@@ -61,10 +61,12 @@ def test_a_hostile_picture_is_refused_and_the_next_request_works(exposed: Runnin
 
 
 def test_a_picture_that_takes_more_than_its_time_is_refused(tmp_path: Path) -> None:
-    with running(tmp_path, max_image_pixels=LARGEST, check_seconds=0.05) as service:
-        answer = Sending(service).result()
+    """Of a processor's time, that is: by the clock it has the more, the larger pictures may be."""
+    slower = base64.b64encode(bombs.slow_bmp(10_000_000)).decode()
+    with running(tmp_path, max_image_pixels=LARGEST, check_seconds=1) as service:
+        answer = Sending(service, slow=slower).result()
         assert (answer["RetCode"], answer["Field"]) == (4003, "ImageList[1]")
-        assert "takes more than 0.05 s" in answer["Message"]
+        assert "takes more than 1 s" in answer["Message"]
         assert service.wait(service.submit())["Status"] == "Finished"
 
 

@@ -13,7 +13,7 @@ from restyle.settings import Settings
 from restyle.wire.errors import RestyleError
 from tests.support.engines import REGISTRY
 from tests.support.patience import NEVER, PATIENCE
-from tests.support.service import running, submission
+from tests.support.service import RunningService, running, submission
 
 
 @pytest.fixture
@@ -51,26 +51,28 @@ def test_a_drain_lets_running_tasks_finish_and_keeps_queued_ones(tmp_path: Path)
 
 
 def test_a_drain_has_an_end_and_a_second_signal_brings_it_at_once(tmp_path: Path) -> None:
-    for seconds, signals in ((0.5, 1), (NEVER, 2)):
-        go = tmp_path / f"go-{signals}"
-        with running(tmp_path, drain_seconds=seconds) as service:
-            uid = service.submit(f"until {go}", TranslatePrompts=False)
-            service.wait(uid, "Running")
-            if signals == 2:
-                service.drain(by=signal.SIGINT)
-            service.process.send_signal(signal.SIGINT)
-            assert service.process.wait(PATIENCE) == 0
-            key = service.key
-        go.touch()
-        with running(tmp_path) as service:
-            service.key = key
-            assert service.wait(uid)["Status"] == "Finished"
+    go = tmp_path / "go"
+    with running(tmp_path, drain_seconds=0.5) as service:
+        key, uid = service.key, service.submit(f"until {go}", TranslatePrompts=False)
+        service.wait(uid, "Running")
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(PATIENCE) == 0
+    with running(tmp_path, drain_seconds=NEVER) as service:
+        service.key = key
+        service.wait(uid, "Running")
+        service.drain(by=signal.SIGINT)
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(PATIENCE) == 0
+    go.touch()
+    with running(tmp_path) as service:
+        service.key = key
+        assert service.wait(uid)["Status"] == "Finished"
 
 
-def test_the_port_that_the_system_chose_is_told(tmp_path: Path) -> None:
-    with running(tmp_path, port=0) as service:
-        assert service.url.startswith("http://127.0.0.1:")
-        assert httpx.get(service.url + "/healthz", timeout=PATIENCE).status_code == 200
+def test_the_port_that_the_system_chose_is_told(service: RunningService) -> None:
+    assert service.settings.port == 0
+    assert service.url.startswith("http://127.0.0.1:")
+    assert httpx.get(service.url + "/healthz", timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.usefixtures("logging_restored")
@@ -83,9 +85,8 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("logging_restored")
-def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        settings = Settings(data_dir=service.settings.data_dir, port=0, registry=REGISTRY)
-        with pytest.raises(RestyleError, match="another service"):
-            serve(settings)
-        assert service.http.get("/readyz").status_code == 200
+def test_two_services_do_not_share_a_folder(service: RunningService) -> None:
+    settings = Settings(data_dir=service.settings.data_dir, port=0, registry=REGISTRY)
+    with pytest.raises(RestyleError, match="another service"):
+        serve(settings)
+    assert service.http.get("/readyz").status_code == 200

@@ -1,7 +1,10 @@
 """The service as a whole: what it answers before its engines are there, and while storage or database are away."""
 
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -71,6 +74,26 @@ def test_while_storage_is_away_submissions_are_put_off_and_tasks_wait(tmp_path: 
         assert service.wait(service.submit())["Status"] == "Finished"
 
 
+def test_while_somebody_keeps_the_database_from_being_written_everything_is_shown(tmp_path: Path) -> None:
+    marker = tmp_path / "go"
+    with running(tmp_path) as service, closing(sqlite3.connect(str(service.db.url.database))) as other:
+        uid = service.submit(f"until {marker}", TranslatePrompts=False)
+        service.wait(uid, "Running")
+        waiting = [service.submit() for _ in range(12)]
+        other.execute("BEGIN IMMEDIATE")
+        marker.touch()
+        with ThreadPoolExecutor(len(waiting)) as clients:
+            ends = [clients.submit(service.call, "TerminateTask", TaskUID=each) for each in waiting]
+            wait_for(lambda: readiness(service) == (503, "the database cannot be read or written"))
+            assert service.task(uid)["Status"] == "Running"
+            assert service.call("GetCreditBalance")["RetCode"] == 0
+            assert not any(end.done() for end in ends)
+            other.rollback()
+            assert {end.result()["RetCode"] for end in ends} == {0}
+        assert service.wait(uid)["Status"] == "Finished"
+        wait_for(lambda: readiness(service) == (200, ""))
+
+
 @pytest.mark.parametrize("kind", [kind for kind in databases.KINDS if kind != "sqlite"])
 def test_while_the_database_is_away_clients_are_told_to_come_back(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -99,17 +122,16 @@ def admit(cluster: sa.URL, url: str, let_in: bool) -> None:
     admin.dispose()
 
 
-def test_a_captured_request_runs_once_however_it_is_cut(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-        key = service.keys.create(credits=10)
-        captured = service.sign({"Action": "ApplyReferenceStyle", "request_uuid": "order-4711", **submission()}, key)
-        first = service.http.post("/", json=captured).json()
-        assert first["RetCode"] == 0
-        assert service.http.post("/", json=captured).json()["TaskUID"] == first["TaskUID"]
-        for cut in range(4):
-            body = dict(captured)
-            width, mark = body.pop("Width"), body.pop("request_uuid")
-            head, tail = mark[: len(mark) - cut], mark[len(mark) - cut :]
-            body[f"Width{width}request_uuid{head}"] = tail or None
-            assert service.http.post("/", json=body).json()["RetCode"] == 4010
-        assert service.call("GetCreditBalance", key)["UsedCredits"] == 1
+def test_a_captured_request_runs_once_however_it_is_cut(service: RunningService) -> None:
+    key = service.keys.create(credits=10)
+    captured = service.sign({"Action": "ApplyReferenceStyle", "request_uuid": "order-4711", **submission()}, key)
+    first = service.http.post("/", json=captured).json()
+    assert first["RetCode"] == 0
+    assert service.http.post("/", json=captured).json()["TaskUID"] == first["TaskUID"]
+    for cut in range(4):
+        body = dict(captured)
+        width, mark = body.pop("Width"), body.pop("request_uuid")
+        head, tail = mark[: len(mark) - cut], mark[len(mark) - cut :]
+        body[f"Width{width}request_uuid{head}"] = tail or None
+        assert service.http.post("/", json=body).json()["RetCode"] == 4010
+    assert service.call("GetCreditBalance", key)["UsedCredits"] == 1

@@ -90,7 +90,7 @@ def test_a_task_becomes_pictures(db: sa.Engine, tmp_path: Path) -> None:
         (task,) = house.wait([uid])
     assert (task.status, task.progress, len(task.images)) == (Status.FINISHED, 1.0, 2)
     images = [Image.open(BytesIO(house.storage.get(key))) for key in task.images]
-    assert [(image.format, image.size) for image in images] == [("PNG", (32, 24))] * 2
+    assert [(image.format, image.size) for image in images] == [("PNG", (80, 64))] * 2
     assert not np.array_equal(np.asarray(images[0]), np.asarray(images[1]))
     assert task.started is not None
     assert task.finished is not None

@@ -36,14 +36,16 @@ def make(tmp_path: Path) -> Iterator[Make]:
         engine.dispose()
 
 
-def both(dispatcher: Dispatcher) -> list[int]:
-    """The workers, once both have loaded their engine: they give way to others from then on."""
-
-    def loaded() -> bool:
-        pids = dispatcher.pids()
-        return len(pids) == 2 and all(os.getpriority(os.PRIO_PROCESS, pid) >= os.nice(0) + 5 for pid in pids)
-
-    wait_for(loaded)
+def both(house: House, dispatcher: Dispatcher) -> list[int]:
+    """The workers, once both have loaded their engine and said so: each has drawn something, for another account."""
+    account, house.account = house.account, house.keys.create(credits=2).account_id
+    go = house.settings.data_dir / "both"
+    uids = [house.submit(f"until {go}") for _ in range(2)]
+    dispatcher.notify()
+    house.wait_until(uids, lambda task: task.status == Status.RUNNING and task.progress > 0.04)
+    go.touch()
+    house.wait(uids)
+    house.account = account
     return dispatcher.pids()
 
 
@@ -53,7 +55,7 @@ def test_an_idle_worker_that_stands_still_is_replaced_and_its_task_runs(
     monkeypatch.setattr(crew, "TAKE_SECONDS", 5)
     house = make(task_attempts=1)
     with house.dispatcher() as dispatcher:
-        stopped = both(dispatcher)
+        stopped = both(house, dispatcher)
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         uids = [house.submit(*LONG), house.submit(), house.submit(*LONG), house.submit()]
@@ -67,7 +69,7 @@ def test_beside_a_worker_that_stands_still_the_other_works(make: Make, monkeypat
     monkeypatch.setattr(crew, "TAKE_SECONDS", NEVER)
     house = make()
     with house.dispatcher() as dispatcher:
-        stopped = both(dispatcher)[0]
+        stopped = both(house, dispatcher)[0]
         os.kill(stopped, signal.SIGSTOP)
         uids = [house.submit(*LONG) for _ in range(6)]
         dispatcher.notify()
@@ -88,7 +90,6 @@ def test_a_run_that_stands_still_is_over_at_its_time_limit(make: Make) -> None:
     house = make(task_seconds=5)
     marker = house.settings.data_dir / "at-work"
     with house.dispatcher() as dispatcher:
-        both(dispatcher)
         uid = house.submit(f"touch {marker}", "draw 3000")
         dispatcher.notify()
         wait_for(marker.exists)
@@ -100,10 +101,11 @@ def test_a_run_that_stands_still_is_over_at_its_time_limit(make: Make) -> None:
         wait_for(lambda: house.wait([house.submit()])[0].status == Status.FINISHED)
 
 
-def test_stopping_does_not_wait_for_who_stands_still(make: Make) -> None:
+def test_stopping_does_not_wait_for_who_stands_still(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "TAKE_SECONDS", NEVER)
     house = make()
     with house.dispatcher(drain_seconds=0.5) as dispatcher:
-        pids = both(dispatcher)
+        pids = both(house, dispatcher)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         uids = [house.submit(*LONG) for _ in range(2)]

@@ -178,6 +178,5 @@ def entry(code: str, kind: Kind, **defaults: float) -> Entry:
 
 def broken_registry(settings: Settings) -> Registry:
     """Models whose engine cannot be loaded."""
-    return Registry(
-        settings, main=[MainModel(code, code, BROKEN_FAMILY, is_official=True) for code in Registry(settings).mains]
-    )
+    codes = (*Registry(settings).mains, OBEDIENT)
+    return Registry(settings, main=[MainModel(code, code, BROKEN_FAMILY, is_official=True) for code in codes])

@@ -94,7 +94,9 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
         enter = partial(_enter, service, exchange, action, proof)
         call = partial(Call, body=exchange.body, base_url=base_url)
         if not submits:
-            return await service.lanes.run(lambda: _act(service, action, call, *enter()), heavy=large)
+            return await service.lanes.run(
+                lambda: _act(service, action, call, *enter()), heavy=large, writes=action.writes
+            )
         key, asked = await service.lanes.run(enter, heavy=True)
         work = partial(_act, service, action, call, key, asked)
         return await service.submissions.run(key.account_id, work)

@@ -22,6 +22,8 @@ LIGHT_THREADS = 8
 HEAVY_THREADS = 2
 """Threads for requests that carry pictures. More would not be faster on the cores that the workers leave, and each
 holds a body several times over."""
+WRITING_THREADS = 4
+"""Threads for requests that change a record: the database has one writer at a time."""
 BUCKETS = 10_000
 """Buckets from which on those that are full again are forgotten, once a minute at most."""
 
@@ -120,7 +122,8 @@ class Turns:
 
 
 class Lanes:
-    """Two sets of threads, so that requests about tasks never stand behind requests with pictures.
+    """Three sets of threads, so that requests about tasks never stand behind requests with pictures, nor behind those
+    that wait for a database which somebody keeps from being written.
 
     The threads are daemons and not an executor's, since Python waits for those at its end, however long.
     """
@@ -128,16 +131,18 @@ class Lanes:
     def __init__(self) -> None:
         self._light = Lane(LIGHT_THREADS, "light")
         self._heavy = Lane(HEAVY_THREADS, "heavy")
+        self._writing = Lane(WRITING_THREADS, "writing")
 
-    async def run(self, work: Callable[[], T], *, heavy: bool) -> T:
+    async def run(self, work: Callable[[], T], *, heavy: bool, writes: bool = False) -> T:
         """What ``work`` returns or raises, done in a thread."""
-        result: T = await asyncio.wrap_future((self._heavy if heavy else self._light).put(work))
+        lane = self._writing if writes else self._heavy if heavy else self._light
+        result: T = await asyncio.wrap_future(lane.put(work))
         return result
 
     def close(self, seconds: float) -> int:
         """Begin nothing more, and wait ``seconds`` at most for the work under way. Returns the threads still at it."""
         end = time.monotonic() + seconds
-        return self._light.close(end) + self._heavy.close(end)
+        return sum(lane.close(end) for lane in (self._light, self._writing, self._heavy))
 
 
 class Lane:

@@ -17,13 +17,17 @@ EXAMPLE_UID = "cktlm6lrh4miq8ng9nf0"
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """``asked`` and ``answered`` are the fields of an example, without those that every request and answer carries."""
+    """``asked`` and ``answered`` are the fields of an example, without those that every request and answer carries.
+
+    ``writes`` says that it changes a record.
+    """
 
     request: type[schema.Request]
     answer: type[schema.Answer]
     perform: Callable[[Service, Call, Any], schema.Answer]
     asked: Mapping[str, Any]
     answered: Mapping[str, Any]
+    writes: bool = False
 
     @property
     def name(self) -> str:
@@ -91,6 +95,7 @@ ACTIONS: Mapping[str, Action] = {
             actions.apply_reference_style,
             _SUBMISSION,
             {"TaskUID": EXAMPLE_UID},
+            writes=True,
         ),
         Action(
             schema.ListTasksDetails,
@@ -107,7 +112,14 @@ ACTIONS: Mapping[str, Action] = {
             {},
             {"TaskUIDList": [EXAMPLE_UID]},
         ),
-        Action(schema.TerminateTask, schema.TerminateTaskAnswer, actions.terminate_task, {"TaskUID": EXAMPLE_UID}, {}),
+        Action(
+            schema.TerminateTask,
+            schema.TerminateTaskAnswer,
+            actions.terminate_task,
+            {"TaskUID": EXAMPLE_UID},
+            {},
+            writes=True,
+        ),
         Action(
             schema.GetCreditBalance,
             schema.GetCreditBalanceAnswer,

@@ -24,8 +24,12 @@ from restyle.wire.errors import RestyleError
 LOOK_SECONDS = 1.0
 """How long a task that another process submitted, without a call of :meth:`Ledger.look`, may go unseen."""
 
+PATIENCE_SECONDS = 5.0
+"""How long a look may take before the database is said not to answer."""
 RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 10.0
+
+AWAY = "the database cannot be read or written"
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +71,7 @@ class Ledger:
         self._pause = 0.0
         self._unsure = False
         self._renew_at = 0.0
+        self._at_work_since: float | None = None
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
 
     def open(self) -> None:
@@ -98,6 +103,9 @@ class Ledger:
     @property
     def trouble(self) -> str | None:
         """Why nothing can be claimed or written, in words for everybody; None while all is well."""
+        since = self._at_work_since
+        if self._trouble is None and since is not None and time.monotonic() - since > PATIENCE_SECONDS:
+            return AWAY
         return self._trouble
 
     def written(self) -> bool:
@@ -186,6 +194,7 @@ class Ledger:
                     self._changed.wait_for(self._called, LOOK_SECONDS)
                 self._looking = False
                 closing = self._closing
+            self._at_work_since = time.monotonic()
             try:
                 self._make_sure()
                 trouble = self._write()
@@ -193,6 +202,7 @@ class Ledger:
                     self._claim()
             except Exception as error:  # noqa: BLE001 - it serves everybody: whatever it is, it is tried again
                 trouble = error
+            self._at_work_since = None
             self._settle(trouble)
             if closing and (trouble is not None or self.written()):
                 return
@@ -206,7 +216,7 @@ class Ledger:
             return
         log.error("tasks cannot be handed out; trying again", exc_info=trouble)
         lost = isinstance(trouble, RestyleError)
-        self._trouble = "another service runs the tasks" if lost else "the database cannot be read or written"
+        self._trouble = "another service runs the tasks" if lost else AWAY
         self._pause = min(max(RETRY_SECONDS, self._pause * 2), MAX_RETRY_SECONDS)
         self._unsure = True
 

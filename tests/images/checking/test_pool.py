@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from restyle.images.checking import pool as pools
 from restyle.images.checking.pool import Checkers, Overdue
 from restyle.images.checking.turns import Closed
 from restyle.wire.errors import RestyleError
@@ -48,7 +49,10 @@ def test_large_pictures_pass_also_side_by_side(pool: Callable[..., Checkers], ki
     assert not other.is_alive()
 
 
-def test_processor_time_past_a_pictures_share_is_not_given(pool: Callable[..., Checkers]) -> None:
+def test_processor_time_past_a_pictures_share_is_not_given(
+    pool: Callable[..., Checkers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "PATIENCE", NEVER)  # by the clock; it is the processor's time that is shown
     one = pool(checkers=1, check_seconds=0.2)
     assert "takes more than 0.2 s" in refusal(one, endless())
     look(one, GOOD)
@@ -80,6 +84,25 @@ def test_a_decoder_that_dies_takes_its_picture_and_nothing_else(pool: Callable[.
     look(one, GOOD)
 
 
+def test_a_checker_that_the_system_kills_says_nothing_against_its_picture(pool: Callable[..., Checkers]) -> None:
+    one = pool(checkers=1, check_seconds=1000)
+    killed = Looking(one, endless())
+    killed.checker().kill()
+    killed.join(20)
+    assert isinstance(killed.ended, Overdue)
+    look(one, GOOD)
+
+
+def test_a_checker_that_cannot_work_is_no_fault_of_the_picture(
+    pool: Callable[..., Checkers], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "restyle").mkdir()
+    (tmp_path / "restyle" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="ended with status 1; for the reason run: python -m restyle"):
+        look(pool(), GOOD)
+
+
 def test_a_checker_killed_between_pictures_is_not_missed(pool: Callable[..., Checkers]) -> None:
     one = pool(checkers=1)
     look(one, GOOD)
@@ -104,6 +127,7 @@ def test_a_checker_that_stands_still_is_replaced(pool: Callable[..., Checkers]) 
 def test_checkers_end_with_their_service(tmp_path: Path) -> None:
     program = """
 import sys, time
+from restyle.images.checking import pool as pools
 from restyle.images.checking.pool import Checkers
 from restyle.settings import Settings
 pool = Checkers(Settings())

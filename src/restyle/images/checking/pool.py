@@ -13,12 +13,13 @@ from restyle.wire.errors import RestyleError
 if TYPE_CHECKING:
     from restyle.settings import Settings
 
+COMMAND = "python -m restyle.images.checking.checker"
 PATIENCE = 4
 """How many times its processor time a picture may take by the clock: the machine has other work, too."""
 
 
 class Overdue(Exception):
-    """A picture was not looked at in time, though it took no more than its share: the machine is too busy."""
+    """A picture was not looked at, though it took no more than its share: the machine is too busy."""
 
 
 class Checkers:
@@ -45,7 +46,8 @@ class Checkers:
             RestyleError: ``IMAGE_UNREADABLE`` naming ``field``; also where decoding it takes more time or memory than a
                 picture of its size may, or ends the decoder.
             Closed: the checkers were closed, before or meanwhile.
-            Overdue: the machine did not get round to it.
+            Overdue: the machine did not get round to it, or had no memory left for it.
+            RuntimeError: the checker cannot work, whatever the picture.
         """
         task = {**self._bounds, "field": field, "decode": decode, "large": False}
         with self._turns.turn(account, large=False):
@@ -78,8 +80,11 @@ class Checkers:
         except Died as death:
             if self._closed:
                 raise Closed from None
-            if process.expired:
+            # Nothing of ours kills a checker then but the end of its patience; the system does where memory runs out.
+            if process.expired or death.status == -signal.SIGKILL:
                 raise Overdue from None
+            if death.status >= 0:  # no decoder ends a process in that way: it did not even start, or has a defect
+                raise RuntimeError(f"a checker {death}; for the reason run: {COMMAND} < /dev/null") from None
             raise self._fatal(task["field"], death) from None
         finally:
             self._put_back(process, spent)
