@@ -35,8 +35,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> "Studio":
     """One diffusion engine over tiny checkpoints."""
-    import torch
-
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
     from tests.support.studio import Studio
 
     torch.set_num_threads(1)

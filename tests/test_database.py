@@ -241,6 +241,13 @@ def test_a_database_of_a_newer_restyle_is_left_alone(database_url: str) -> None:
         open_database(database_url)
 
 
+def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite3"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(RestyleError, match=r"x\.sqlite3 cannot be opened: file is not a database; .*restore a backup"):
+        open_database(f"sqlite:///{path}")
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import Error as SqliteError
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from sqlalchemy.exc import (
     InterfaceError,
     InternalError,
     OperationalError,
+    SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -142,13 +144,23 @@ def open_database(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
     except ArgumentError as error:
         raise RestyleError(Code.INTERNAL_ERROR, f"database_url is not an SQLAlchemy URL: {error}") from error
-    match parsed.get_backend_name():
-        case "sqlite":
-            return _open_sqlite(parsed)
-        case "postgresql" | "postgres":
-            return _open_postgresql(parsed)
-        case other:
-            raise RestyleError(Code.INTERNAL_ERROR, f"database_url names {other}; Restyle keeps SQLite or PostgreSQL")
+    try:
+        match parsed.get_backend_name():
+            case "sqlite":
+                return _open_sqlite(parsed)
+            case "postgresql" | "postgres":
+                return _open_postgresql(parsed)
+            case other:
+                raise RestyleError(
+                    Code.INTERNAL_ERROR, f"database_url names {other}; Restyle keeps SQLite or PostgreSQL"
+                )
+    except (SQLAlchemyError, SqliteError, OSError) as error:
+        where = parsed.render_as_string(hide_password=True)
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise RestyleError(
+            Code.INTERNAL_ERROR,
+            f"the database {where} cannot be opened: {why}; start it, end what holds it, or restore a backup",
+        ) from error
 
 
 @contextmanager

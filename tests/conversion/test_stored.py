@@ -91,6 +91,10 @@ def test_a_plan_of_the_first_release_is_planned_when_it_is_read(registry: Regist
         ({"files": [{"role": "telepathy", "sha256": "", "name": ""}]}, "files.0.role"),
         ({"styles": {}}, "styles"),
         ({"inference": {"steps": "many"}}, "inference.steps"),
+        ({"width": -5}, "-5 x 480"),
+        ({"height": 10**9}, "640 x 1000000000"),
+        ({"strength": float("nan")}, "at strength nan"),
+        ({"resize_mode": "x"}, "resize_mode"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_sentence(

@@ -327,7 +327,7 @@ def test_a_service_whose_engine_cannot_be_loaded_is_not_ready_and_keeps_its_task
     sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    house = House(sqlite, tmp_path / "data", registry="tests.support.engines:broken_registry", workers=1)
+    house = House(sqlite, tmp_path / "data", registry="tests.support.engines:broken_registry", workers=1, threads=3)
     dispatcher = Dispatcher(house.settings, house.db, house.storage)
     dispatcher.start()
     uid = house.submit()
@@ -336,7 +336,7 @@ def test_a_service_whose_engine_cannot_be_loaded_is_not_ready_and_keeps_its_task
     def told() -> bool:
         nonlocal printed
         printed += capfd.readouterr().out
-        return "no weights for 0 threads" in printed
+        return "no weights for 3 threads" in printed
 
     wait_for(told)
     assert not dispatcher.ready()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from restyle.database import requests, tasks, writing
+from restyle.database import reading, requests, tasks, writing
 from restyle.queue.claims import Claims
 from restyle.queue.retention import Retention
 from restyle.queue.store import Status
@@ -156,6 +156,22 @@ def test_sweeps_repeat_and_survive_a_storage_that_fails(db: sa.Engine, tmp_path:
         retention.ended(uid)
         time.sleep(0.3)
         inputs.unlink()
+        inputs.mkdir()
         house.storage.put(f"inputs/{OLD_UID}/0", b"its task never came")
         wait_for(lambda: list(house.storage.names("inputs/")) == [])
     assert list(house.storage.names("inputs/")) == []
+
+
+def test_what_cannot_be_deleted_holds_up_nothing_else(db: sa.Engine, tmp_path: Path) -> None:
+    house = House(db, tmp_path / "data", result_seconds=1)
+    results = house.settings.data_dir / "objects" / "results"
+    stuck, others = finished(house), [finished(house) for _ in range(2)]
+    with writing(db) as connection:
+        connection.execute(sa.update(tasks).values(expires=1.0))
+    shutil.rmtree(results / stuck)
+    (results / stuck).write_text("a file where a folder belongs")
+    Retention(db, house.storage, house.settings).sweep()
+    assert not any((results / uid).exists() for uid in others)
+    with reading(db) as connection:
+        left = connection.scalars(sa.select(tasks.c.uid).where(tasks.c.swept.is_(False))).all()
+    assert left == [stuck]

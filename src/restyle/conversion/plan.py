@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from restyle.conversion.companions import companions
-from restyle.conversion.models import WEIGHTED, MainModel, SubModel
+from restyle.conversion.models import CHECKPOINT_DEFAULTS, WEIGHTED, MainModel, SubModel
 from restyle.conversion.registry import Registry
 from restyle.conversion.request import Conversion, ModelChoice
 from restyle.conversion.seeds import batch_seeds
@@ -18,17 +18,10 @@ from restyle.conversion.size import result_size
 from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
-from restyle.wire.ranges import CFG_SCALE, CLIP_SKIP, SAMPLER, STEPS
+from restyle.wire.names import PARAMETERS
 
 USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
 """Which feature of an engine makes a parameter of a main model mean something."""
-DEFAULTS = {
-    "steps": ("Steps", STEPS.default),
-    "sampler": ("Sampler", SAMPLER),
-    "clip_skip": ("ClipSkip", CLIP_SKIP.default),
-    "cfg_scale": ("CFGScale", CFG_SCALE.default),
-}
-"""Parameter -> its name among a model's defaults, and what it is where the model has none."""
 SUB_ROLES = {
     Feature.LORA: Role.LORA,
     Feature.EMBEDDING: Role.EMBEDDING,
@@ -145,9 +138,8 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
     given = conversion.model.parameters
 
     def value(name: str) -> Any:
-        own = getattr(given, name)
-        wire, default = DEFAULTS[name]
-        return model.defaults.get(wire, default) if own is None else own
+        own, wire = getattr(given, name), PARAMETERS[name]
+        return model.defaults.get(wire, CHECKPOINT_DEFAULTS[wire]) if own is None else own
 
     sampler, known = value("sampler"), model.family.samplers
     if known and sampler not in known:

@@ -18,6 +18,7 @@ from restyle.conversion.registry import Registry
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from restyle.wire.ranges import RESIZE_MODES, SIDE, STRENGTH
 
 VERSION = 1
 
@@ -47,8 +48,8 @@ def from_json(text: str, registry: Registry, seeds: tuple[int, ...]) -> Plan:
     try:
         return reader(values, registry, seeds)
     except RestyleError as error:
-        if error.code in (Code.MODEL_NOT_FOUND, Code.SUB_MODEL_UNFIT):  # what planning finds is the task's own error
-            raise
+        if error.code in (Code.MODEL_NOT_FOUND, Code.SUB_MODEL_UNFIT, Code.INTERNAL_ERROR):
+            raise  # what planning finds is the task's own error
         raise _unreadable(error.message) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -59,7 +60,15 @@ def from_json(text: str, registry: Registry, seeds: tuple[int, ...]) -> Plan:
 
 
 def _read(values: dict[str, Any], registry: Registry, seeds: tuple[int, ...]) -> Plan:
-    return _plans.validate_python(values)
+    found = _plans.validate_python(values)
+    sides = all(1 <= side <= SIDE.maximum for side in (found.width, found.height))
+    if not (sides and STRENGTH.minimum <= found.strength <= STRENGTH.maximum):
+        raise _unreadable(
+            f"{found.width} x {found.height} at strength {found.strength:g} is no picture that can be drawn"
+        )
+    if found.resize_mode not in RESIZE_MODES:
+        raise _unreadable(f'its resize_mode is "{found.resize_mode}"')
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 
 from pydantic import BaseModel
 
@@ -54,10 +53,6 @@ class WorkerProcess:
         except OSError:
             return False
         return True
-
-    def receive(self) -> Iterator[bytes]:
-        """What the worker said since, as :meth:`restyle.queue.channel.Channel.receive`."""
-        return self.channel.receive()
 
     def kill(self) -> None:
         """End the process, also one that stands still, and close its socket."""

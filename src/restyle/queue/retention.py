@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from queue import Empty, SimpleQueue
 
@@ -13,7 +13,7 @@ from restyle.database import reading, requests, tasks, writing
 from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
 from restyle.queue.uid import created
 from restyle.settings import Settings
-from restyle.storage import INPUTS, PROBES, RESULTS, Storage, input_prefix, result_prefix
+from restyle.storage import INPUTS, PROBES, RESULTS, Storage, StorageError, input_prefix, result_prefix
 
 BATCH = 500
 SUBMISSION_SECONDS = 900
@@ -73,22 +73,36 @@ class Retention:
                 log.exception("retention failed; the next sweep tries again", uid=uid or None)
 
     def _expire_results(self, now: float) -> None:
-        due = sa.select(tasks.c.uid).where(tasks.c.swept.is_(False), tasks.c.expires <= now).limit(BATCH)
-        while uids := self._uids(due):
-            for uid in uids:
-                self._storage.delete_prefix(result_prefix(uid))
+        due = sa.select(tasks.c.uid).where(tasks.c.swept.is_(False), tasks.c.expires <= now)
+        for uids in self._deleted(due, result_prefix):
             with writing(self._db) as connection:
                 done = sa.update(tasks).where(tasks.c.uid.in_(uids))
                 connection.execute(done.values(swept=True, images=[]))
 
     def _delete_records(self, now: float) -> None:
-        due = sa.select(tasks.c.uid).where(tasks.c.finished <= now - self._settings.record_seconds).limit(BATCH)
-        while uids := self._uids(due):
-            for uid in uids:
-                self._storage.delete_prefix(input_prefix(uid))
-                self._storage.delete_prefix(result_prefix(uid))
+        due = sa.select(tasks.c.uid).where(tasks.c.finished <= now - self._settings.record_seconds)
+        for uids in self._deleted(due, input_prefix, result_prefix):
             with writing(self._db) as connection:
                 connection.execute(sa.delete(tasks).where(tasks.c.uid.in_(uids)))
+
+    def _deleted(self, due: sa.Select[tuple[str]], *prefixes: Callable[[str], str]) -> Iterator[list[str]]:
+        """The uids of ``due``, a batch at a time, once what lies under their ``prefixes`` is gone.
+
+        What cannot be deleted is logged and left to the next sweep; it holds up none of the others.
+        """
+        left: list[str] = []
+        while uids := self._uids(due.where(tasks.c.uid.not_in(left)).limit(BATCH)):
+            stuck = [uid for uid in uids if not all(self._delete(prefix(uid)) for prefix in prefixes)]
+            left += stuck
+            yield [uid for uid in uids if uid not in stuck]
+
+    def _delete(self, prefix: str) -> bool:
+        try:
+            self._storage.delete_prefix(prefix)
+        except StorageError as error:
+            log.error("files cannot be deleted; the next sweep tries again", prefix=prefix, reason=error.message)
+            return False
+        return True
 
     def _delete_orphans(self, now: float) -> None:
         """What a crash left behind between two steps: every folder in the storage is asked whose it is."""
@@ -99,7 +113,7 @@ class Retention:
                 for uid in uids:
                     young = created(uid) > now - SUBMISSION_SECONDS
                     if status[uid] not in needed if uid in status else not young:
-                        self._storage.delete_prefix(f"{place}{uid}/")
+                        self._delete(f"{place}{uid}/")
 
     def _clean(self, uid: str) -> None:
         match self._status([uid]).get(uid):

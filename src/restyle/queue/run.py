@@ -30,6 +30,11 @@ def run(
     :class:`restyle.storage.StorageError`, and whatever the engine raises.
     """
     plan, count = from_json(claim.plan, drawer.registry, claim.seeds), len(claim.seeds)
+    if plan.seeds != claim.seeds:
+        raise RestyleError(
+            Code.INTERNAL_ERROR,
+            "the stored task cannot be read by this release: its plan has other seeds",
+        )
     report(0)
     limits = Limits.of(settings)
     raw = decode(_stored(storage, plan.raw), limits, field="RawImageIndex")

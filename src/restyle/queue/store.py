@@ -286,6 +286,25 @@ def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
 
 
 def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
+    if not _is_whole(row):
+        return TaskRecord(
+            uid=row.uid,
+            action="",
+            status=Status.ERROR,
+            seed=0,
+            seeds=(),
+            cost=0,
+            progress=0.0,
+            queue_position=None,
+            images=(),
+            error_code=int(Code.INTERNAL_ERROR),
+            error_message="the record of this task cannot be read; whoever runs the service can restore it",
+            notices=(),
+            created=0.0,
+            started=None,
+            finished=None,
+            expires=None,
+        )
     expired = row.expires is not None and row.expires <= now
     return TaskRecord(
         uid=row.uid,
@@ -304,6 +323,17 @@ def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
         started=row.started,
         finished=row.finished,
         expires=row.expires,
+    )
+
+
+def _is_whole(row: sa.Row[Any]) -> bool:
+    """Whether a row holds what its columns are for: SQLite keeps whatever it is given."""
+    numbers = (row.seed, row.cost, row.progress, row.error_code, row.created)
+    moments = (row.started, row.finished, row.expires)
+    return (
+        row.status in set(Status)
+        and all(isinstance(number, int | float) for number in numbers)
+        and all(moment is None or isinstance(moment, int | float) for moment in moments)
     )
 
 

@@ -213,6 +213,7 @@ def test_the_command_verifies_by_drawing(data: Path) -> None:
     ran = restyle(
         *("models", "verify", "sdxl", "--out", "checked"),
         folder=data,
+        RESTYLE_REGISTRY="",
         RESTYLE_DATA_DIR=str(data / "data"),
         RESTYLE_THREADS="1",
         RESTYLE_DIFFUSION_PRECISION="float32",
