@@ -150,6 +150,7 @@ class Lane:
 
     def __init__(self, threads: int, name: str) -> None:
         self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._at_work: set[threading.Thread] = set()
         self._threads = [threading.Thread(target=self._run, name=f"{name}_{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -169,7 +170,7 @@ class Lane:
             self._work.put(None)
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        return sum(thread.is_alive() for thread in self._threads)
+        return len(self._at_work)
 
     def _run(self) -> None:
         while self._do_next():
@@ -182,10 +183,13 @@ class Lane:
             return False
         future, work = item
         if future.set_running_or_notify_cancel():
+            self._at_work.add(threading.current_thread())
             try:
                 result = work()
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
                 future.set_exception(error)
             else:
                 future.set_result(result)
+            finally:
+                self._at_work.discard(threading.current_thread())
         return True
