@@ -1,9 +1,6 @@
 """ControlNets (Zhang et al. 2023): structure from the raw image, shown to a network beside the UNet."""
 
-import os
 from collections.abc import Mapping
-from functools import cache
-from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +12,7 @@ from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
 from restyle.engines.diffusion.components import built, from_folder, prepared
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.edges import canny
 from restyle.engines.diffusion.files import Tensors, architecture_of, tensors, under
 from restyle.images.pixels import Pixels
 
@@ -23,8 +21,6 @@ SIZE_EMBEDDING = {
     for old, new in ((0, "linear_1"), (2, "linear_2"))
     for kind in ("weight", "bias")
 }
-LOW, HIGH = 100, 200
-"""Canny's thresholds, on gradients of a Sobel filter over 0..255: those that the ControlNet was trained with."""
 
 
 def load(file: File, device: Device) -> Any:
@@ -57,22 +53,3 @@ def condition(kind: str, pixels: Pixels) -> torch.Tensor:
     picture = canny(pixels) if kind == "canny" else pixels
     shown = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
     return shown.to(torch.float32) / 255
-
-
-def canny(pixels: Pixels) -> Pixels:
-    """Edges (Canny 1986) by the detector that the networks learned with: white on black, uint8 (H, W, 3)."""
-    edges: Pixels = _opencv().Canny(np.ascontiguousarray(pixels), LOW, HIGH)
-    return np.repeat(edges[..., None], 3, axis=2)
-
-
-@cache
-def _opencv() -> ModuleType:
-    """OpenCV, imported without a trace: its import lengthens LD_LIBRARY_PATH for every process started later."""
-    before = os.environ.get("LD_LIBRARY_PATH")
-    import cv2
-
-    if before is None:
-        os.environ.pop("LD_LIBRARY_PATH", None)
-    else:
-        os.environ["LD_LIBRARY_PATH"] = before
-    return cv2

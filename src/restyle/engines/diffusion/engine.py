@@ -106,7 +106,7 @@ class Diffusion:
             control=stock.control(recipe.control) if recipe.control else None,
             embeddings=tuple(stock.embedding(file, widths) for file in recipe.embeddings),
             image_embeds=embeds,
-            styles=stock.styles,
+            inversions=stock.inversions,
         )
         nets = [(stock.hypernetwork(file), file.weight) for file in recipe.hypernetworks]
         progress.beat()

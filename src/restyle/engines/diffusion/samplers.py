@@ -6,9 +6,12 @@ The table itself needs none of the heavy libraries, so that the service can refu
 from __future__ import annotations
 
 import inspect
+import json
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -102,6 +105,16 @@ def whole_of(sampler: Sampler, steps: int, denoise: float) -> int:
     return min(max(round(steps / max(denoise, steps / TRAINED_STEPS)), steps), TRAINED_STEPS)
 
 
+@lru_cache(maxsize=16)
+def _untouched(name: str, config: str, options: str) -> Any:
+    """A scheduler of the library, to be copied; ``config`` and ``options`` are JSON. Some take most of a second to
+    make, since they compute the whole training schedule first.
+    """
+    import diffusers
+
+    return getattr(diffusers, name).from_config(json.loads(config), **json.loads(options))
+
+
 class Schedule:
     """The last ``steps`` of a sampler's schedule for one image, from the noise level ``denoise`` down to none.
 
@@ -111,13 +124,12 @@ class Schedule:
     def __init__(
         self, sampler: Sampler, config: Mapping[str, Any], *, steps: int, denoise: float, seed: int, device: str
     ) -> None:
-        import diffusers
         import torch
 
         options: dict[str, Any] = {**SPACING[sampler.even], **sampler.options}
         if sampler.own_noise:
             options["noise_sampler_seed"] = seed
-        self.scheduler: Any = getattr(diffusers, sampler.scheduler).from_config(dict(config), **options)
+        self.scheduler: Any = deepcopy(_untouched(sampler.scheduler, json.dumps(dict(config)), json.dumps(options)))
         whole, begin = whole_of(sampler, steps, denoise), 0
         if sampler.distilled:
             self._set_distilled(steps, steps / whole, device)

@@ -1,6 +1,7 @@
 """One job at work: what its images share, prepared once, and the drawing of each."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from restyle.engines.diffusion import controlnet, injection, prompt
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import identity
-from restyle.engines.diffusion.guidance import Control, Denoiser, Guided, sample
+from restyle.engines.diffusion.guidance import Control, Denoiser, Guided, Tick, sample
 from restyle.engines.diffusion.hires import Injected, Tiled, enlarged, refine_steps
 from restyle.engines.diffusion.injection import Injection, Inverted
 from restyle.engines.diffusion.progress import Progress
@@ -37,7 +38,7 @@ class Tools:
     control: Any | None
     embeddings: tuple[Any, ...]
     image_embeds: Embeds | None
-    styles: Cache[Inverted]
+    inversions: Cache[Inverted]
 
 
 def digest(pixels: Pixels) -> bytes:
@@ -177,30 +178,36 @@ class Session:
 
     @cached_property
     def _raw(self) -> Inverted:
-        """The raw image on its way to noise, with its queries."""
-        return self._inverted(self._clean, "q")
+        """The raw image on its way to noise, with its queries; kept for later tasks."""
+        return self._kept("q", self._levels[0], lambda: self._clean)
 
     @cached_property
     def _style(self) -> Inverted:
         """The reference on its way to noise, with its keys and values; kept for later tasks."""
+        height, width = self._levels[0].shape[:2]
+        style = whole(self._recipe.job.style, height * width)
+        return self._kept("kv", style, lambda: encode(self._tools.vae, style, self._device))
+
+    def _kept(self, parts: str, pixels: Pixels, latents: Callable[[], torch.Tensor]) -> Inverted:
+        """The inversion of ``pixels``, which prompts, seed, sampler and guidance have no part in."""
         recipe = self._recipe
-        first = self._levels[0]
-        style = whole(recipe.job.style, first.shape[0] * first.shape[1])
         key = (
+            parts,
+            digest(pixels),
             identity(recipe.main),
             recipe.vae.sha256 if recipe.vae else "",
             tuple((file.sha256, file.weight) for file in (*recipe.loras, *recipe.hypernetworks)),
-            digest(recipe.job.style),
-            style.shape,
             recipe.job.inference.steps,
             recipe.job.inference.clip_skip,
             self._sigma,
         )
-        return self._tools.styles.get(key, lambda: self._inverted(encode(self._tools.vae, style, self._device), "kv"))
+        tick = self._progress.stage(recipe.job.inference.steps * self._levels[0].size)
+        if key in self._tools.inversions:
+            tick(1.0)
+        return self._tools.inversions.get(key, lambda: self._inverted(latents(), parts, tick))
 
-    def _inverted(self, latents: torch.Tensor, parts: str) -> Inverted:
+    def _inverted(self, latents: torch.Tensor, parts: str, tick: Tick) -> Inverted:
         steps = self._recipe.job.inference.steps
-        tick = self._progress.stage(steps * self._levels[0].size)
         checkpoint = self._tools.checkpoint
         with self._device.using(checkpoint.unet):
             return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, tick)

@@ -18,8 +18,8 @@ from restyle.images.pixels import Pixels
 
 SMALL_BYTES = 512 * 1024 * 1024
 """For each of hypernetworks, embeddings, and references as IP-Adapters see them."""
-STYLE_BYTES = 2 * 1024 * 1024 * 1024
-"""For inverted references, on the CPU."""
+INVERSION_BYTES = 2 * 1024 * 1024 * 1024
+"""For inverted raw images and references, on the CPU."""
 
 Embeds = tuple[torch.Tensor, torch.Tensor]
 
@@ -48,7 +48,7 @@ class Stock:
         self._hypernetworks: Cache[hypernetwork.Hypernetwork] = Cache(SMALL_BYTES, hypernetwork.Hypernetwork.size)
         self._embeddings: Cache[embeddings.Embedding] = Cache(SMALL_BYTES, embeddings.Embedding.size)
         self._embeds: Cache[Embeds] = Cache(SMALL_BYTES, lambda pair: sum(part.numel() * 4 for part in pair))
-        self.styles: Cache[Inverted] = Cache(STYLE_BYTES, Inverted.size)
+        self.inversions: Cache[Inverted] = Cache(INVERSION_BYTES, Inverted.size)
 
     def checkpoint(self, file: File) -> Loaded:
         """A main model."""
@@ -108,7 +108,7 @@ class Stock:
             self._encoders,
             self._hypernetworks,
             self._embeds,
-            self.styles,
+            self.inversions,
         ):
             cache.clear()
         self._device.clear()
