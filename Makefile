@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Installed on its own, before what depends on it would choose a newer release.
 TORCH ?= torch==2.13.0
 
+# Tests start hundreds of processes: each module is compiled once, not in each of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo serve test check bench clean
 .DEFAULT_GOAL := install
 

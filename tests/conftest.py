@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from restyle.database import open_database
 from tests.support import databases
@@ -23,6 +24,13 @@ def pytest_report_header() -> str:
     return f"databases: {', '.join(databases.KINDS)}" + (
         "" if "postgresql" in databases.KINDS else " (no PostgreSQL server programs here)"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Those that structlog makes unless told otherwise show every variable, and take half a second each."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.fixture(scope="session")

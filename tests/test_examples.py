@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tests.support.command import PYTHONPATH
+from tests.support.engines import REGISTRY
 from tests.support.patience import PATIENCE
 from tests.test_docs import README, load
 
@@ -78,7 +80,11 @@ def test_the_demo_leaves_pictures_and_a_sheet(tmp_path: Path) -> None:
     ("options", "environment", "reason"),
     [
         ((), {"RESTYLE_WORKERS": "0"}, "RESTYLE_WORKERS"),
-        (("--size", "63"), {}, "ApplyReferenceStyle was refused with RetCode 230: "),
+        (
+            ("--size", "63"),
+            {"RESTYLE_REGISTRY": REGISTRY, "PYTHONPATH": PYTHONPATH},  # no engine has to be loaded for that
+            "ApplyReferenceStyle was refused with RetCode 230: ",
+        ),
     ],
     ids=["the service does not start", "a request is refused"],
 )

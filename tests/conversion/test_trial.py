@@ -1,5 +1,6 @@
 """The check that an operator runs on a real checkpoint."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,16 @@ pytestmark = [
 ]
 
 
-def test_it_draws_reports_and_leaves_a_sheet(studio: "Studio", tmp_path: Path) -> None:
-    report = trial.trial("sd15 folder", studio.settings, tmp_path / "out")
+@pytest.fixture
+def quick(studio: "Studio") -> Iterator[str]:
+    """A main model whose defaults ask for few steps."""
+    with studio.registered("sd15", defaults={"Steps": 6}) as file:
+        yield file.name
+
+
+def test_it_draws_reports_and_leaves_a_sheet(quick: str, studio: "Studio", tmp_path: Path) -> None:
+    report = trial.trial(quick, studio.settings, tmp_path / "out")
+    assert report["Steps"] == 6
     assert report["Size"] == "64 x 64"
     assert report["Style route"] == "style injection"
     assert report["Repeats exactly"] == "yes"
@@ -31,8 +40,8 @@ def test_it_draws_reports_and_leaves_a_sheet(studio: "Studio", tmp_path: Path) -
 
 
 def test_a_model_whose_strength_does_not_grow_is_told(
-    studio: "Studio", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: str, studio: "Studio", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial, "STRENGTHS", (0.5, 0.005))
     with pytest.raises(RestyleError, match="further from the raw image"):
-        trial.trial("sdxl folder", studio.settings, tmp_path)
+        trial.trial(quick, studio.settings, tmp_path)

@@ -46,7 +46,7 @@ def test_metrics_tell_what_happened(tmp_path: Path) -> None:
             assert line in page.splitlines()
         assert "process_resident_memory_bytes" in page
         later = {'restyle_tasks_ended_total{code="0"} 1.0', "restyle_engine_seconds_count 1.0"}
-        wait_for(lambda: later <= set(service.http.get("/metrics").text.splitlines()), pause=0.2)
+        wait_for(lambda: later <= set(service.http.get("/metrics").text.splitlines()))
 
 
 def test_unknown_actions_do_not_make_new_metrics(service: RunningService) -> None:

@@ -81,7 +81,7 @@ def test_a_sender_that_leaves_in_the_middle_harms_nobody(tight: RunningService) 
             raw.sendall(head.encode() + b"{" * (size // 2))
     assert tight.call("ListModels")["RetCode"] == 0
     assert "Traceback" not in tight.log.read_text()
-    wait_for(lambda: "restyle_bodies_held_bytes 0.0" in tight.http.get("/metrics").text, pause=0.05)
+    wait_for(lambda: "restyle_bodies_held_bytes 0.0" in tight.http.get("/metrics").text)
 
 
 def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:

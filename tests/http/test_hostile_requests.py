@@ -70,5 +70,5 @@ def test_the_service_is_as_it_was(exposed: RunningService) -> None:
 
 def settle(service: RunningService) -> None:
     """Wait until the good ones among them are drawn."""
-    wait_for(lambda: not service.call("ListRunningTasks")["TaskUIDList"], pause=0.05)
+    wait_for(lambda: not service.call("ListRunningTasks")["TaskUIDList"])
     time.sleep(0.3)

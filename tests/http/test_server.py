@@ -20,9 +20,9 @@ from tests.support.service import RunningService, running, submission
 def logging_restored() -> Iterator[None]:
     """``serve`` sets up the logging of its process, which here is that of the tests."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**config)
     root.handlers[:] = handlers
     root.setLevel(level)
 

@@ -39,14 +39,14 @@ def sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def house(sqlite: sa.Engine, tmp_path: Path) -> House:
-    return House(sqlite, tmp_path / "data")
+    return House(sqlite, tmp_path / "data", workers=2)
 
 
 @pytest.fixture(scope="module")
 def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Dispatcher]]:
     folder = tmp_path_factory.mktemp("dispatch")
     db = open_database(f"sqlite:///{folder / 'data' / 'restyle.sqlite3'}")
-    house = House(db, folder / "data")
+    house = House(db, folder / "data", workers=2)
     with house.dispatcher() as dispatcher:
         yield house, dispatcher
     db.dispose()
@@ -154,7 +154,7 @@ def test_a_failing_engine_ends_its_own_task_only(
 
 @pytest.mark.parametrize(("order", "stays"), [("short", True), ("memory", False)])
 def test_a_worker_that_gave_its_memory_back_goes_on(sqlite: sa.Engine, tmp_path: Path, order: str, stays: bool) -> None:
-    house = House(sqlite, tmp_path / "data", workers=1)
+    house = House(sqlite, tmp_path / "data")
     with house.dispatcher() as dispatcher:
         before = dispatcher.pids()
         tasks = [house.submit(order), house.submit("draw 0.1")]
@@ -187,7 +187,7 @@ def test_idle_workers_that_are_killed_are_replaced_and_cost_no_attempt(sqlite: s
     house = House(sqlite, tmp_path / "data", task_attempts=1)
     with house.dispatcher() as dispatcher:
         for _ in range(3):
-            wait_for(lambda: len(dispatcher.pids()) == 2)
+            wait_for(lambda: len(dispatcher.pids()) == 1)
             pids = dispatcher.pids()
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
@@ -327,7 +327,7 @@ def test_a_service_whose_engine_cannot_be_loaded_is_not_ready_and_keeps_its_task
     sqlite: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    house = House(sqlite, tmp_path / "data", registry="tests.support.engines:broken_registry", workers=1, threads=3)
+    house = House(sqlite, tmp_path / "data", registry="tests.support.engines:broken_registry", threads=3)
     dispatcher = Dispatcher(house.settings, house.db, house.storage)
     dispatcher.start()
     uid = house.submit()
@@ -374,7 +374,7 @@ def test_workers_end_at_once_when_their_service_is_killed(house: House) -> None:
         "from restyle.database import open_database\n"
         "from tests.support.house import House\n"
         "folder = Path(sys.argv[1])\n"
-        "house = House(open_database(sys.argv[2]), folder)\n"
+        "house = House(open_database(sys.argv[2]), folder, workers=2)\n"
         "with house.dispatcher() as dispatcher:\n"
         "    while len(dispatcher.pids()) < 2: time.sleep(0.01)\n"
         "    print(*dispatcher.pids(), flush=True)\n"
@@ -423,7 +423,7 @@ def test_a_database_that_drops_its_connections_delays_tasks_and_loses_none(
 ) -> None:
     with databases.postgres_database(request.getfixturevalue("postgres_cluster")) as url:
         db = open_database(url)
-        house = House(db, tmp_path / "data")
+        house = House(db, tmp_path / "data", workers=2)
         drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         with house.dispatcher():
             uids = [house.submit("draw 0.2") for _ in range(16)]
@@ -444,8 +444,9 @@ def test_a_database_that_drops_its_connections_delays_tasks_and_loses_none(
         db.dispose()
 
 
-def test_a_finished_run_is_not_finished_twice_by_a_worker_left_behind(house: House) -> None:
+def test_a_finished_run_is_not_finished_twice_by_a_worker_left_behind(sqlite: sa.Engine, tmp_path: Path) -> None:
     """What a stale worker wrote lies under its own claim, and never shows."""
+    house = House(sqlite, tmp_path / "data")
     uid = house.submit()
     stale = Claims(house.db, house.settings).next()
     assert stale is not None

@@ -53,7 +53,7 @@ def test_an_idle_worker_that_stands_still_is_replaced_and_its_task_runs(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crew, "TAKE_SECONDS", 5)
-    house = make(task_attempts=1)
+    house = make(task_attempts=1, workers=2)
     with house.dispatcher() as dispatcher:
         stopped = both(house, dispatcher)
         for pid in stopped:
@@ -67,7 +67,7 @@ def test_an_idle_worker_that_stands_still_is_replaced_and_its_task_runs(
 
 def test_beside_a_worker_that_stands_still_the_other_works(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "TAKE_SECONDS", NEVER)
-    house = make()
+    house = make(workers=2)
     with house.dispatcher() as dispatcher:
         stopped = both(house, dispatcher)[0]
         os.kill(stopped, signal.SIGSTOP)
@@ -103,7 +103,7 @@ def test_a_run_that_stands_still_is_over_at_its_time_limit(make: Make) -> None:
 
 def test_stopping_does_not_wait_for_who_stands_still(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "TAKE_SECONDS", NEVER)
-    house = make()
+    house = make(workers=2)
     with house.dispatcher(drain_seconds=0.5) as dispatcher:
         pids = both(house, dispatcher)
         for pid in pids:
@@ -126,7 +126,7 @@ def test_a_worker_that_talks_nonsense_is_ended_and_disturbs_nobody(make: Make) -
         struct.pack("!I", 51) + b'{"kind":"done","claim":"0000000000000000","notices"',
         struct.pack("!I", 60) + b'{"kind":"progress","claim":"0123456789abcdef","fraction":99}',
     ]
-    house = make(task_attempts=1)
+    house = make(task_attempts=1, workers=2)
     with house.dispatcher() as dispatcher:
         bad = [house.submit(f"say {word.hex()}") for word in words]
         good = [house.submit() for _ in range(3)]

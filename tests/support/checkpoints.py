@@ -6,6 +6,7 @@ They show that wiring, formats, determinism and state are right, and nothing of 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ UNETS: dict[Architecture, dict[str, Any]] = {
         "up_block_types": (CROSS_UP, CROSS_UP, UP),
         "cross_attention_dim": 2 * HIDDEN,
         "attention_head_dim": (1, 1, 1),
-        "transformer_layers_per_block": (1, 2, 3),
+        "transformer_layers_per_block": (1, 1, 2),
         "use_linear_projection": True,
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 256,
@@ -78,12 +79,16 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+@cache
 def unet(architecture: Architecture, seed: int = 1) -> Any:
+    """Made once, to be read only."""
     with seeded(seed):
         return UNet2DConditionModel(sample_size=NATIVE // 8, **UNETS[architecture]).eval()
 
 
+@cache
 def vae(architecture: Architecture, seed: int = 2) -> Any:
+    """Made once, to be read only."""
     with seeded(seed):
         return AutoencoderKL(
             block_out_channels=(32,) * 4,
@@ -96,8 +101,9 @@ def vae(architecture: Architecture, seed: int = 2) -> Any:
         ).eval()
 
 
+@cache
 def text_encoder(kind: Any, seed: int) -> Any:
-    """One CLIP text encoder; the one with projection has SDXL's activation."""
+    """One CLIP text encoder, made once, to be read only; the one with projection has SDXL's activation."""
     config = CLIPTextConfig(
         vocab_size=49408,
         hidden_size=HIDDEN,

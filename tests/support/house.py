@@ -1,7 +1,6 @@
 """Everything about tasks without HTTP: a database, a storage, an account, and a way to submit and wait."""
 
 import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,10 +29,10 @@ from tests.support.pictures import picture
 
 
 class House:
-    """One data folder and its database, with an account of 1,000 credits."""
+    """One data folder and its database, with an account of 1,000 credits, and one worker unless told otherwise."""
 
     def __init__(self, db: sa.Engine, folder: Path, **changes: Any) -> None:
-        values = {"data_dir": folder, "registry": REGISTRY, "workers": 2, **changes}
+        values = {"data_dir": folder, "registry": REGISTRY, "workers": 1, **changes}
         self.settings = Settings(**values)
         self.db = db
         self.storage = open_storage(self.settings)
@@ -79,15 +78,16 @@ class House:
 
     def wait_until(self, uids: Sequence[str], holds: Any) -> list[TaskRecord]:
         """The tasks, once ``holds`` is true of each."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            tasks = [
+        tasks: list[TaskRecord] = []
+
+        def all_hold() -> bool:
+            tasks[:] = (
                 task for n in range(0, len(uids), 100) for task in self.store.details(self.account, uids[n : n + 100])
-            ]
-            if all(holds(task) for task in tasks):
-                return tasks
-            assert time.monotonic() < end, [(task.uid, task.status, task.progress) for task in tasks if not holds(task)]
-            time.sleep(0.005)
+            )
+            return all(holds(task) for task in tasks)
+
+        wait_for(all_hold, lambda: [(task.uid, task.status, task.progress) for task in tasks if not holds(task)])
+        return tasks
 
     def used(self) -> int:
         """Credits the account has used."""

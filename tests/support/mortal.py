@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sysconfig
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from restyle.settings import Settings
 from restyle.wire.signature import sign
 from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT, REGISTRY
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
 
 RESTYLE = Path(sysconfig.get_path("scripts")) / "restyle"
@@ -65,13 +64,10 @@ class MortalService:
         """Start, and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log)
-        end = time.monotonic() + PATIENCE
-        while not self._answers():
-            assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < end, self._log.read_text()
-            time.sleep(0.02)
+        wait_for(self._answers, self._log.read_text)
 
     def _answers(self) -> bool:
+        assert self.process.poll() is None, self._log.read_text()
         try:
             return self._client.get("/readyz").status_code == 200
         except httpx.TransportError:
@@ -137,13 +133,14 @@ class MortalService:
 
     def wait(self, uids: list[str]) -> list[dict[str, Any]]:
         """The tasks, once all have ended."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            tasks = self.details(uids)
-            if all(task["Status"] in ("Finished", "Error") for task in tasks):
-                return tasks
-            assert time.monotonic() < end, [task for task in tasks if task["Status"] not in ("Finished", "Error")]
-            time.sleep(0.05)
+        tasks: list[dict[str, Any]] = []
+
+        def left() -> list[dict[str, Any]]:
+            tasks[:] = self.details(uids)
+            return [task for task in tasks if task["Status"] not in ("Finished", "Error")]
+
+        wait_for(lambda: not left(), lambda: tasks)
+        return tasks
 
     def download(self, url: str) -> bytes:
         answer = self._client.get(url)

@@ -1,16 +1,25 @@
-"""A VGG16 of the right shape with few channels and random weights: quick, and nothing to download."""
+"""A VGG16 of the right shape with few channels and random weights: quick, and nothing to download.
+
+Name ``REGISTRY`` in ``RESTYLE_REGISTRY`` for a neighbour that draws with such a file, installed in its place.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import vgg
+from restyle.conversion.registry import Registry
 from restyle.engines.base import File, Role
+from restyle.engines.families import FAMILIES
+from restyle.engines.neighbour.family import FAMILY, WEIGHTS
 from restyle.engines.neighbour.weights import CONVOLUTIONS, digest
 from restyle.images.pixels import Floats
+from restyle.settings import Settings
 
+REGISTRY = "tests.support.networks:registry"
 CHANNELS = (3, 8, 8, 12, 12, 16, 16, 16, 20)
 
 
@@ -41,3 +50,10 @@ def weight_file(path: Path, seed: int = 0) -> File:
             for number, values in enumerate(pair):
                 file[f"block{block}/layers/{layer}/vars/{number}"] = values
     return File(Role.WEIGHTS, path, digest(path), "few channels")
+
+
+def registry(settings: Settings) -> Registry:
+    """What ships, but that the neighbour's weights are those found in their place."""
+    path = settings.data_dir / "models" / WEIGHTS.path
+    found = replace(FAMILY, weights=replace(WEIGHTS, sha256=digest(path), size=path.stat().st_size))
+    return Registry(settings, families=[found if family is FAMILY else family for family in FAMILIES])

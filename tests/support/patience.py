@@ -10,9 +10,14 @@ NEVER = 10 * PATIENCE
 """Seconds of what must not come to its end by itself while a test waits: a test that passes cut it short."""
 
 
-def wait_for(holds: Any, pause: float = 0.005) -> None:
-    """Return once ``holds()`` is true; fail where that takes longer than patience."""
+def wait_for(holds: Any, otherwise: Any = lambda: "waited in vain") -> None:
+    """Return once ``holds()`` is true; fail with what ``otherwise()`` says where that takes longer than patience.
+
+    Looks often at first and then less, so that what is waited for has the processor.
+    """
     end = time.monotonic() + PATIENCE
+    pause = 0.005
     while not holds():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, otherwise()
         time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)

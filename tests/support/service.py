@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,20 +73,22 @@ class RunningService:
 
     def wait(self, uid: str, *statuses: str) -> dict[str, Any]:
         """The task once it has one of ``statuses``, or has ended."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            detail = self.task(uid)
-            if detail["Status"] in (statuses or ("Finished", "Error")):
-                return detail
-            assert time.monotonic() < end, detail
-            time.sleep(0.01)
+        detail: dict[str, Any] = {}
+
+        def arrived() -> bool:
+            detail.clear()
+            detail.update(self.task(uid))
+            return detail["Status"] in (statuses or ("Finished", "Error"))
+
+        wait_for(arrived, lambda: detail)
+        return detail
 
     def wait_until_ready(self) -> None:
-        end = time.monotonic() + PATIENCE
-        while self.http.get("/readyz").status_code != 200:
+        def ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.02)
+            return self.http.get("/readyz").status_code == 200
+
+        wait_for(ready, self.log.read_text)
 
     def finished(self, **fields: Any) -> dict[str, Any]:
         """The task of an accepted ApplyReferenceStyle once it has finished well."""

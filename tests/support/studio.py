@@ -26,8 +26,8 @@ from tests.support.pictures import picture
 SD15, SDXL = Architecture.SD15, Architecture.SDXL
 RAW = np.asarray(picture(64, 64))
 STYLE = np.asarray(picture(48, 96))[:, ::-1].copy()
-STEPS = 3
-"""Fewer than a request may ask for, since a tiny drawing shows as much in three steps as in six."""
+STEPS = 2
+"""Fewer than a request may ask for, since a tiny drawing shows as much in two steps as in six."""
 
 
 class Studio:

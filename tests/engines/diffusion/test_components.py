@@ -1,5 +1,6 @@
 """Checkpoints as they load: every tensor in its place, or an error that says which is not."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_vaes_and_controlnets_load_from_every_form(studio: Studio, device: Devic
 
 
 def test_pixels_survive_the_way_to_latents_and_back_in_shape(studio: Studio, device: Device) -> None:
-    network = checkpoints.vae(SD15).requires_grad_(False)
+    network = deepcopy(checkpoints.vae(SD15)).requires_grad_(False)
     pixels = vae.padded(studio.job("sd15 folder").raw[:50, :41])
     latents = vae.encode(network, pixels, device)
     assert latents.shape == (1, 4, 7, 6)
@@ -118,7 +119,7 @@ def test_pixels_survive_the_way_to_latents_and_back_in_shape(studio: Studio, dev
 
 
 def test_large_pictures_are_coded_in_tiles_and_the_network_is_as_before(device: Device) -> None:
-    network = checkpoints.vae(SD15).requires_grad_(False)
+    network = deepcopy(checkpoints.vae(SD15)).requires_grad_(False)
     before = (network.use_tiling, network.tile_sample_min_size, network.tile_latent_min_size)
     shapes = []
     network.decoder.register_forward_hook(lambda module, given, output: shapes.append(output.shape[-2:]))

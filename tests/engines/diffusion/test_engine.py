@@ -106,7 +106,7 @@ def disturbances(studio: Studio, base: str) -> list[tuple[str, Any]]:
 
     return [
         ("sub-models", lambda: studio.draw(model, subs=subs)),
-        ("many steps above native size", lambda: studio.draw(model, raw=np.asarray(picture(130, 70)), steps=8)),
+        ("more steps above native size", lambda: studio.draw(model, raw=np.asarray(picture(104, 72)), steps=4)),
         ("stopped early", lambda: stopped(0.0)),
         ("stopped midway", lambda: stopped(0.4)),
         ("stopped in the second image", lambda: stopped(0.8)),

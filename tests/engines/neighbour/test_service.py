@@ -1,4 +1,4 @@
-"""The neighbour over HTTP and by the command, with its real weights in the data folder."""
+"""The neighbour over HTTP and by the command: with weights of few channels, once with the real ones."""
 
 import base64
 import io
@@ -11,27 +11,33 @@ import httpx
 import pytest
 from PIL import Image
 
-from restyle.engines.base import File
+from restyle.engines.base import File, Inference, Job, Style
+from restyle.engines.neighbour.engine import Neighbour
 from restyle.engines.neighbour.family import WEIGHTS
 from restyle.images.encode import encode_png
 from tests.support.command import restyle
+from tests.support.networks import REGISTRY
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.photographs import photograph
 from tests.support.pictures import pixel_bytes
 from tests.support.service import RunningService, running, submission
 
 CODE = "Restyle Neighbour"
-REGISTRY = ""
 RAW, STYLE = photograph("chelsea", 80, 72), photograph("coffee", 100, 90)
 PICTURES = [base64.b64encode(encode_png(pixels)).decode() for pixels in (RAW, STYLE)]
 
 
-@pytest.fixture(scope="module")
-def service(weights: File, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    folder = tmp_path_factory.mktemp("operator")
-    place = folder / "data" / "models" / WEIGHTS.path
+def put(weights: File, data: Path) -> None:
+    """The weights where an operator installs them."""
+    place = data / "models" / WEIGHTS.path
     place.parent.mkdir(parents=True)
     shutil.copy(weights.path, place)
+
+
+@pytest.fixture(scope="module")
+def service(few_channels: File, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    folder = tmp_path_factory.mktemp("operator")
+    put(few_channels, folder / "data")
     with running(folder, registry=REGISTRY, threads=1) as started:
         yield started
 
@@ -94,7 +100,7 @@ def test_progress_rises_and_a_running_task_ends_when_it_is_terminated(service: R
         seen.append(service.task(uid)["Progress"])
         return seen[-1] >= 0.05 and len(set(seen)) > 3
 
-    wait_for(look, pause=0.02)
+    wait_for(look)
     assert seen == sorted(seen)
     assert seen[-1] < 1
     assert service.call("TerminateTask", TaskUID=uid)["RetCode"] == 0
@@ -105,28 +111,37 @@ def test_progress_rises_and_a_running_task_ends_when_it_is_terminated(service: R
 
 
 def test_without_its_weights_it_is_listed_as_not_installed_and_refused(tmp_path: Path) -> None:
-    with running(tmp_path, registry=REGISTRY) as empty:
+    with running(tmp_path, registry="") as empty:
         answer = empty.call("ApplyReferenceStyle", **request())
         assert answer["RetCode"] == 4004
         assert "restyle models install neighbour" in answer["Message"]
-        ran = restyle(
-            "models", "list", folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / "data"), RESTYLE_REGISTRY=REGISTRY
-        )
+        ran = restyle("models", "list", folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / "data"), RESTYLE_REGISTRY="")
         assert any(CODE in line and "restyle models install neighbour" in line for line in ran.out.splitlines()), ran
 
 
-def test_the_command_draws_with_it(service: RunningService, tmp_path: Path) -> None:
+def command(folder: Path, data: Path, registry: str) -> bytes:
+    """The pixels that the command draws."""
     for name, picture in (("raw", RAW), ("style", STYLE)):
-        (tmp_path / f"{name}.png").write_bytes(encode_png(picture))
+        (folder / f"{name}.png").write_bytes(encode_png(picture))
     ran = restyle(
         *("convert", "raw.png", "--style", "style.png", "--output", "made.png"),
         *("--model", CODE, "--steps", "6", "--seed", "3", "--strength", "0.7"),
-        folder=tmp_path,
-        RESTYLE_DATA_DIR=str(service.settings.data_dir),
+        folder=folder,
+        RESTYLE_DATA_DIR=str(data),
         RESTYLE_THREADS="1",
-        RESTYLE_REGISTRY=REGISTRY,
+        RESTYLE_REGISTRY=registry,
     )
     assert ran.code == 0, ran
-    assert pixel_bytes((tmp_path / "made.png").read_bytes()) == pixel_bytes(
-        service.images(**request(StyleReferStrength=0.7))[0]
-    )
+    return pixel_bytes((folder / "made.png").read_bytes())
+
+
+def test_the_command_draws_as_the_service(service: RunningService, tmp_path: Path) -> None:
+    drawn = command(tmp_path, service.settings.data_dir, REGISTRY)
+    assert drawn == pixel_bytes(service.images(**request(StyleReferStrength=0.7))[0])
+
+
+def test_with_the_real_weights_it_draws_as_its_engine(weights: File, neighbour: Neighbour, tmp_path: Path) -> None:
+    put(weights, tmp_path / "data")
+    job = Job(RAW, (Style(STYLE),), 0.7, (3,), inference=Inference(6), files=(weights,))
+    (drawn,) = neighbour.convert(job, lambda fraction: None)
+    assert command(tmp_path, tmp_path / "data", "") == drawn.tobytes()
