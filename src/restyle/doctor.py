@@ -76,7 +76,7 @@ def _runtime(settings: Settings) -> Iterator[Finding]:
         yield _finding(module, False, "not installed", f"pip install {module}")
         return
     try:
-        version = str(import_module(module).__version__)
+        version = str(import_module("restyle.images.runtime").ov.__version__)
     except (ImportError, OSError, AttributeError) as error:
         yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
     else:

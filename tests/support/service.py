@@ -18,10 +18,10 @@ from restyle.database import keys, open_database, writing
 from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
-from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT, REGISTRY
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
+from tests.support.silence import silent
 
 PROGRAM = """
 from restyle.http.server import serve
@@ -139,7 +139,7 @@ def submission(*orders: str, **fields: Any) -> dict[str, Any]:
 
 @contextmanager
 def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[RunningService]:
-    """A service on ``folder`` with settings ``changes``, ended at the end of the block."""
+    """A service on ``folder`` with settings ``changes``, ended at the end of the block; it called nobody then."""
     values = {
         "data_dir": folder / "data",
         "port": 0,
@@ -149,28 +149,32 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
         **changes,
     }
     variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in values.items()}
-    environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
     log = folder / "log"
-    with log.open("a") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
-        )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert url, log.read_text()
-    service = RunningService(process, url, Settings(**values), log)
-    try:
-        if ready:
-            service.wait_until_ready()
-        yield service
-    finally:
-        service.http.close()
-        service.db.dispose()
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.wait()
-        process.stdout.close()
+    with silent(folder) as silence:
+        with log.open("a") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **silence, **variables},
+            )
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url, log.read_text()
+        service = RunningService(process, url, Settings(**values), log)
+        try:
+            if ready:
+                service.wait_until_ready()
+            yield service
+        finally:
+            service.http.close()
+            service.db.dispose()
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(PATIENCE)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+            process.wait()
+            process.stdout.close()

@@ -4,12 +4,11 @@ The only module of this room that needs OpenVINO, so only engines import it.
 """
 
 import numpy as np
-import openvino as ov
-import openvino.opset13 as op
 from PIL import Image
 
 from restyle.images.luma import luma
 from restyle.images.pixels import Floats
+from restyle.images.runtime import op, ov
 
 SHRINK = 4
 

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import openvino as ov
 
 from restyle.engines.base import Description, Job, Machine, Report
 from restyle.engines.cache import Cache
@@ -24,6 +23,7 @@ from restyle.images.luma import luma
 from restyle.images.palette import Palette, with_palette
 from restyle.images.pixels import Floats, Pixels
 from restyle.images.resize import resized
+from restyle.images.runtime import ov
 
 BASE_SIDE = 512
 """Square root of the pixels at which large strokes are drawn; a seed moves it by BASE_JITTER octaves, or not."""

@@ -1,10 +1,10 @@
 """The style predictor: a picture's style as a code of 100 numbers (MobileNetV2, Ghiasi et al. 2017)."""
 
 import numpy as np
-import openvino as ov
 
 from restyle.engines.painter.weights import PREDICTOR, weight_file, without_activation_rounding
 from restyle.images.pixels import Floats
+from restyle.images.runtime import ov
 
 CODE_LENGTH = 100
 

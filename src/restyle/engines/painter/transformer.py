@@ -5,12 +5,11 @@ network (BMVC 2017), in the small variant that Magenta published. Instance norma
 """
 
 import numpy as np
-import openvino as ov
-import openvino.opset13 as op
 
 from restyle.engines.painter.cells import cell_kernel
 from restyle.engines.painter.weights import TRANSFORMER, Convolution, convolutions
 from restyle.images.pixels import Floats
+from restyle.images.runtime import op, ov
 
 CELL = 2
 MARGIN = 4

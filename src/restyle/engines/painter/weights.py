@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 
 from restyle.images.pixels import Floats
+from restyle.images.runtime import ov
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
