@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.cli.convert import photographs, plan
+from restyle.cli.photographs import Photograph, find
+from restyle.cli.results import plan
 from tests.support import pictures
 from tests.support.command import restyle
 from tests.support.service import RunningService

@@ -66,6 +66,15 @@ class Core:
     retries: int
     timed: bool
 
+    def __post_init__(self) -> None:
+        """Raises RestyleError (230) for what is no address of a service."""
+        if not self.url.lower().startswith(("http://", "https://")):
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"url is {self.url!r}; the address of a service begins with http:// or https://",
+                field="url",
+            )
+
     def convert(self, raw: Source, style: Source, options: Options, on_progress: Progress | None) -> Flow[Any]:
         deadline = Deadline(self.timeout)
         task = yield from self._submit(raw, style, options, None, deadline)
