@@ -5,10 +5,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.testclient import TestClient
 
+from restyle.http.app import create_app
 from restyle.http.openapi import document
 from restyle.http.table import ACTIONS
+from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
 from tests.support.patience import wait_for
@@ -176,3 +180,39 @@ def test_the_page_stands_on_its_own(service: RunningService) -> None:
     assert not re.search(r"https?://(?!127\.0\.0\.1:8484/results)", response.text)
     for code in Code:
         assert f"<td>{int(code)}</td><td>{code.meaning}</td>" in response.text
+
+
+def test_a_browser_at_the_root_is_led_to_the_documents(service: RunningService) -> None:
+    for method in ("GET", "HEAD"):
+        response = service.http.request(method, "/")
+        assert (response.status_code, response.headers["Location"], response.content) == (303, "docs", b"")
+    assert "<title>Restyle" in service.http.get("/", follow_redirects=True).text
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])
+def test_what_can_be_read_answers_head_with_the_same_headers(service: RunningService, path: str) -> None:
+    head, got = service.http.head(path), service.http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+    if path != "/metrics":
+        assert int(head.headers["Content-Length"]) == len(got.content)
+
+
+def test_pages_of_other_origins_may_call_only_where_a_setting_allows_it(tmp_path: Path) -> None:
+    """In this process: health needs no worker."""
+
+    def asked(origins: str, origin: str) -> httpx.Response:
+        client = TestClient(create_app(Settings(data_dir=tmp_path, cors_origins=origins)))
+        ask = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        preflight = client.options("/", headers=ask | {"Access-Control-Request-Headers": "content-type"})
+        response = client.get("/healthz", headers={"Origin": origin})
+        allowed = response.headers.get("Access-Control-Allow-Origin")
+        assert allowed == preflight.headers.get("Access-Control-Allow-Origin")
+        assert (preflight.status_code == 200) == (allowed is not None)
+        return response
+
+    page = "https://app.example.org"
+    assert "Access-Control-Allow-Origin" not in asked("", page).headers
+    assert asked(f"http://127.0.0.1:3000, {page}", page).headers["Access-Control-Allow-Origin"] == page
+    assert "Access-Control-Allow-Origin" not in asked(page, "https://evil.example.org").headers
+    assert asked("*", page).headers["Access-Control-Allow-Origin"] == "*"

@@ -86,7 +86,6 @@ def test_a_disabled_key_and_an_unknown_one_are_answered_alike(service: RunningSe
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 405, 161),
         ("PUT", "/", 405, 161),
         ("DELETE", "/", 405, 161),
         ("POST", "/readyz", 405, 161),
