@@ -189,7 +189,7 @@ def _sqlite(path: Path) -> Finding:
     """Read without a trace: SQLite in read-only mode makes and upgrades nothing."""
     restore = f"stop the service and restore {path} from a backup"
     try:
-        connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
             damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -261,7 +261,7 @@ def open_storage(settings: Settings) -> Storage:
     if not settings.storage_url:
         return Folder(settings.data_dir / "objects")
     if urlsplit(settings.storage_url).scheme == "file":
-        return Folder(Path(urlsplit(settings.storage_url).path))
+        return Folder(Path(unquote(urlsplit(settings.storage_url).path)))
     from obstore.exceptions import BaseError
 
     try:
