@@ -36,6 +36,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "library": frozenset({"conversion", "engines", "images", "settings"}),
     "doctor": WORDS
     | {
+        "accounts",
         "conversion",
         "database",
         "engines",

@@ -1,6 +1,8 @@
 """Every setting, as data: environment variable ``RESTYLE_<NAME>``, default, range and reason."""
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -53,6 +55,24 @@ def _checked(url: str, *, path: bool) -> str:
     if not path and parts.path:
         raise ValueError(f"give an origin, which has no path, not even a slash at its end, such as {what}")
     return url
+
+
+OTHER_VARIABLES = frozenset({"URL", "PUBLIC_KEY", "PRIVATE_KEY"})
+"""Variables after ``RESTYLE_`` that are no settings: the command's, of the service it asks."""
+BENCH = "BENCH_"
+"""The beginning of those that benchmarks read."""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of ours that nobody reads, each with the setting that was meant, empty where none is like it."""
+    known = {name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    found = {}
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix("RESTYLE_")
+        if name == variable.upper() or name in known or name.startswith(BENCH):
+            continue
+        found[variable] = next((f"RESTYLE_{like}" for like in get_close_matches(name, sorted(known), 1)), "")
+    return found
 
 
 class Settings(BaseSettings):

@@ -215,7 +215,7 @@ def _checked_name(name: str) -> str:
 
 def _master_key(db: sa.Engine, key_file: Path) -> bytes:
     try:
-        text = key_file.read_bytes()
+        return read_master_key(key_file)
     except FileNotFoundError:
         with reading(db) as connection:
             orphans = connection.execute(sa.select(sa.func.count()).select_from(keys)).scalar_one()
@@ -225,6 +225,14 @@ def _master_key(db: sa.Engine, key_file: Path) -> bytes:
                 f"{key_file} is missing, and it sealed the {orphans} keys in the database; restore it from a backup",
             ) from None
         return _create_master_key(key_file)
+
+
+def read_master_key(key_file: Path) -> bytes:
+    """The key in ``key_file``. Raises FileNotFoundError, and :class:`RestyleError` (5000) for what is no such file."""
+    try:
+        text = key_file.read_bytes()
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise RestyleError(
             Code.INTERNAL_ERROR,

@@ -30,9 +30,9 @@ def serve(
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM.
 
-    An empty data folder becomes a working one. On a terminal a first pair of keys is shown; elsewhere, as under systemd,
-    none is made, since a journal keeps what it is told: `restyle keys create` makes one. The other settings are environment variables,
-    RESTYLE_WORKERS for one; docs/operations.md lists them.
+    An empty data folder becomes a working one. On a terminal a first pair of keys is shown. Elsewhere, as under
+    systemd, none is made, since a journal keeps what it is told: `restyle keys create` makes one. The other settings
+    are environment variables, RESTYLE_WORKERS for one; docs/operations.md lists them.
     """
     settings = read_settings(host=host, port=port, data_dir=data_dir)
     say_folder(settings)

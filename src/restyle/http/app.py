@@ -85,10 +85,9 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
         return Response(text, media_type="application/json", headers=HEADERS)
 
     @app.api_route("/docs", methods=["GET", "HEAD"])
-    async def _() -> Response:
-        return Response(
-            page(field_limits(settings)), media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY}
-        )
+    async def _(request: Request) -> Response:
+        text = page(field_limits(settings), base_of(request, settings.public_url))
+        return Response(text, media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY})
 
     if origins := cors_origins(settings.cors_origins):
         app.add_middleware(

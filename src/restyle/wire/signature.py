@@ -57,7 +57,12 @@ def matches(body: Mapping[str, Json], private_key: str, signature: str) -> bool:
     (Python and Go, below 0.0001) or ``1e-7`` (JavaScript, below 0.000001). Such a signature counts, too.
     """
     prints = (print_number, _print_as_python, _print_as_javascript) if _has_small(body) else (print_number,)
-    return any([same_text(_sign(body, private_key, each), signature) for each in prints])
+    return any(same_text(_sign(body, private_key, each), signature) for each in prints)
+
+
+def text_of(body: Mapping[str, Json]) -> str:
+    """The whole text that is signed, without the private key at its end. For small bodies; raises as :func:`sign`."""
+    return b"".join(_object_pieces(_unsigned(body), print_number)).decode()
 
 
 def signed_text(body: Mapping[str, Json]) -> SignedText:
