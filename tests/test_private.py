@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import restyle.http.server  # here, since another user may not read where Python is installed
 from restyle.private import make_data_folder
 from restyle.wire.errors import RestyleError
 from tests.support.command import restyle
+
+import_module("restyle.http.server")  # now, since another user may not read where Python is installed
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.testclient import TestClient
 
 from restyle.http.app import create_app
 from restyle.http.openapi import document
@@ -281,11 +281,15 @@ def test_what_can_be_read_answers_head_with_the_same_headers(service: RunningSer
 def test_pages_of_other_origins_may_call_only_where_a_setting_allows_it(tmp_path: Path) -> None:
     """In this process: health needs no worker."""
 
-    def asked(origins: str, origin: str) -> httpx.Response:
-        client = TestClient(create_app(Settings(data_dir=tmp_path, cors_origins=origins)))
+    async def answers(origins: str, origin: str) -> tuple[httpx.Response, httpx.Response]:
+        app = create_app(Settings(data_dir=tmp_path, cors_origins=origins))
         ask = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        preflight = client.options("/", headers=ask | {"Access-Control-Request-Headers": "content-type"})
-        response = client.get("/healthz", headers={"Origin": origin})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            preflight = await client.options("/", headers=ask | {"Access-Control-Request-Headers": "content-type"})
+            return preflight, await client.get("/healthz", headers={"Origin": origin})
+
+    def asked(origins: str, origin: str) -> httpx.Response:
+        preflight, response = asyncio.run(answers(origins, origin))
         allowed = response.headers.get("Access-Control-Allow-Origin")
         assert allowed == preflight.headers.get("Access-Control-Allow-Origin")
         assert (preflight.status_code == 200) == (allowed is not None)

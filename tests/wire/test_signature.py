@@ -184,7 +184,7 @@ def signed_as(text: str) -> str:
 
 @pytest.mark.parametrize("printed", ["0.00001", "1e-05"])
 def test_a_small_fraction_counts_as_each_published_signer_prints_it(printed: str) -> None:
-    body = {"A": "x", "B": {"StyleReferStrength": 1e-05, "W": [0.5]}}
+    body: dict[str, Any] = {"A": "x", "B": {"StyleReferStrength": 1e-05, "W": [0.5]}}
     assert matches(body, PRIVATE_KEY, signed_as(f"AxBStyleReferStrength{printed}W0.5"))
     assert not matches(body, PRIVATE_KEY, signed_as("AxBStyleReferStrength1e-5W0.5"))
 
@@ -203,9 +203,9 @@ def test_no_language_prints_these_so(number: float, printed: str) -> None:
 
 
 def test_bodies_with_small_fractions_are_told_apart_however_they_were_signed() -> None:
-    one = {"A": [1e-05, "", "0.5"], "B": ""}
+    one: dict[str, Any] = {"A": [1e-05, "", "0.5"], "B": ""}
     signature = signed_as("A1e-050.5B")
-    other = {"A": [1e-05, "0.5", ""], "B": ""}
+    other: dict[str, Any] = {"A": [1e-05, "0.5", ""], "B": ""}
     assert matches(one, PRIVATE_KEY, signature)
     assert matches(other, PRIVATE_KEY, signature)
     assert digest_body(one, signature) != digest_body(other, signature)
