@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 # Threads that wait shall sleep, here and in every process that tests start: several run beside each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Nobody's home is read or written: what is registered there is no business of a test.
+os.environ["XDG_DATA_HOME"] = str(Path(__file__).parent / "no-such-home")
 
 import pytest
 import sqlalchemy as sa

@@ -17,27 +17,39 @@ FORMS = WORDS | {"wire.fields", "wire.names", "wire.ranges"}
 ROOMS: dict[str, frozenset[str]] = {
     "wire": frozenset(),
     "settings": frozenset(),
+    "private": WORDS,
     "images": WORDS | {"settings"},
     "storage": WORDS | {"settings"},
-    "database": WORDS,
-    "accounts": WORDS | {"database"},
+    "database": WORDS | {"private"},
+    "accounts": WORDS | {"database", "private"},
     "models.files": WORDS,
-    "models": WORDS | {"models.files"},
-    "prompts": WORDS | {"models.files"},
+    "models": WORDS | {"models.files", "private"},
+    "prompts": WORDS | {"models.files", "private"},
     "engines": WORDS | {"images"},
     "engines.families": frozenset({"engines"}),
     "conversion": FORMS | {"engines", "engines.families", "images", "models", "prompts", "settings"},
-    "queue": WORDS | {"accounts", "conversion", "database", "images", "settings", "storage"},
+    "queue": WORDS | {"accounts", "conversion", "database", "images", "private", "settings", "storage"},
     "http": frozenset(
-        {"wire", "accounts", "conversion", "database", "engines", "images", "queue", "settings", "storage"}
+        {"wire", "accounts", "conversion", "database", "engines", "images", "private", "queue", "settings", "storage"}
     ),
     "client": frozenset({"wire", "conversion", "images"}),
     "library": frozenset({"conversion", "engines", "images", "settings"}),
     "doctor": WORDS
-    | {"conversion", "database", "engines", "engines.families", "models", "models.files", "settings", "storage"},
+    | {
+        "accounts",
+        "conversion",
+        "database",
+        "engines",
+        "engines.families",
+        "models",
+        "models.files",
+        "private",
+        "settings",
+        "storage",
+    },
     "cli": frozenset(
         {"wire", "accounts", "client", "conversion", "database", "doctor", "engines", "engines.families"}
-        | {"http", "images", "library", "models", "models.files", "prompts", "settings"}
+        | {"http", "images", "library", "models", "models.files", "private", "prompts", "settings"}
     ),
     "": frozenset({"cli", "client", "library", "wire"}),
 }

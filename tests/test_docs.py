@@ -148,3 +148,10 @@ def test_every_link_leads_somewhere(document: Path, link: str) -> None:
     assert target.exists()
     if anchor:
         assert anchor in {slug(heading) for heading in re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)}
+
+
+def test_the_unit_keeps_the_data_to_the_service_and_is_the_one_that_is_documented() -> None:
+    unit = (ROOT / "deploy" / "restyle.service").read_text()
+    assert blocks(OPERATIONS, "ini") == [unit]
+    assert {"StateDirectory=restyle", "StateDirectoryMode=0700", "UMask=0077"} <= set(unit.splitlines())
+    assert set(re.findall(r"RESTYLE_[A-Z_]+", unit)) <= {f"RESTYLE_{name.upper()}" for name in Settings.model_fields}

@@ -1,5 +1,6 @@
 """What ``restyle doctor`` finds, in installations that ail in one way each."""
 
+import base64
 import json
 import socket
 import sqlite3
@@ -118,3 +119,44 @@ def test_registered_models_are_looked_after(tmp_path: Path) -> None:
     assert "is missing" in found()["model ink"]["Found"]
     (tmp_path / "restyle-data" / "models" / "catalogue.toml").write_text("x")
     assert not found()["catalogue"]["Well"]
+
+
+def test_a_key_file_that_is_missing_short_or_another_installations(data: Path, tmp_path: Path) -> None:
+    kept = (data / "key").read_bytes()
+    (data / "key").write_bytes(kept[:20])
+    assert "no key file" in findings(data)["key file"].found
+    (data / "key").write_bytes(base64.b64encode(b"x" * 32))
+    found = findings(data)["key file"]
+    assert (found.well, "does not open the keys" in found.found, "restore" in found.mend) == (False, True, True)
+    (data / "key").unlink()
+    found = findings(data)["key file"]
+    assert (found.well, "is missing, and it sealed the 1 keys" in found.found) == (False, True)
+    assert not (data / "key").exists()
+    (data / "key").mkdir()
+    assert "cannot be read" in findings(data)["key file"].found
+
+
+def test_storage_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
+    assert findings(data)["storage"].well
+    (data / "objects").write_text("")
+    assert "no folder that can be written" in findings(data)["storage"].found
+    for url, says in (("gopher://x", "storage_url cannot be opened"), (f"file://{data}/key", "no folder")):
+        found = findings(data, storage_url=url)["storage"]
+        assert (found.well, says in found.found, bool(found.mend)) == (False, True, True)
+
+
+def test_a_folder_that_others_may_look_into(tmp_path: Path) -> None:
+    (tmp_path / "somebody's").touch()
+    tmp_path.chmod(0o755)
+    found = findings(tmp_path)["data folder"]
+    assert (found.well, "mode 0755" in found.found, found.mend) == (False, True, f"chmod 700 {tmp_path}")
+
+
+def test_variables_that_nobody_reads(tmp_path: Path) -> None:
+    ran = restyle(
+        "doctor", "--json", folder=tmp_path, RESTYLE_PORT="0", RESTYLE_WORKRES="3", RESTYLE_QQQQ="1", RESTYLE_URL="x"
+    )
+    found = {one["Check"]: one["Mend"] for one in json.loads(ran.out) if not one["Well"]}
+    assert found["variable RESTYLE_WORKRES"] == "unset RESTYLE_WORKRES, or write RESTYLE_WORKERS"
+    assert found["variable RESTYLE_QQQQ"] == "unset RESTYLE_QQQQ"
+    assert ran.code == 1

@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from restyle.migrations import HEAD
+from restyle.private import close_to_others, make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -82,6 +83,8 @@ keys = sa.Table(
     metadata,
     sa.Column("public_key", sa.Text, primary_key=True),
     sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False, index=True),
+    # For people alone; empty where nobody gave one.
+    sa.Column("name", sa.Text, nullable=False, server_default=""),
     sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requires_timestamp", sa.Boolean, nullable=False),
@@ -211,20 +214,12 @@ def unavailable(error: Exception) -> bool:
     return isinstance(error, PoolTimeoutError)
 
 
-def make_private(path: Path) -> Path:
-    """``path``, a file from now on if it was none, and its owner's alone whatever mode it had.
-
-    Raises :class:`RestyleError` (5000) where the mode is not ours to change.
-    """
-    path.touch(mode=0o600)
-    _make_private(path)
-    return path
-
-
 def _open_sqlite(url: sa.URL) -> sa.Engine:
-    if not url.database or url.database == ":memory:" or "mode=memory" in url.database:
+    name = url.database or ":memory:"
+    uri = name.startswith("file:")  # only then does the rest mean more than a file's name
+    if name == ":memory:" or (uri and ("mode=memory" in name or url.query.get("mode") == "memory")):
         raise RestyleError(Code.INTERNAL_ERROR, "database_url is SQLite in memory, which worker processes cannot share")
-    path = Path(url.database)
+    path = Path(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = sa.create_engine(
         url, pool_size=16, max_overflow=48, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
@@ -251,7 +246,7 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         for end in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
-                _make_private(path.with_name(path.name + end))
+                close_to_others(path.with_name(path.name + end))
         with db.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, SqliteConnection)
@@ -278,16 +273,6 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         _migrate(connection)
     return db
-
-
-def _make_private(path: Path) -> None:
-    if path.stat().st_mode & 0o077:
-        try:
-            path.chmod(0o600)
-        except PermissionError as error:
-            raise RestyleError(
-                Code.INTERNAL_ERROR, f"{path} can be read by others; let its owner mend it with: chmod 600 {path}"
-            ) from error
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
 import psutil
 
+from restyle.accounts.keys import KeyStore, read_master_key
 from restyle.conversion.draw import Drawer
 from restyle.conversion.models import missing_libraries
 from restyle.conversion.plan import Pictures, plan
@@ -26,8 +28,13 @@ from restyle.engines.families import FAMILIES
 from restyle.models.catalogue import Catalogue, Entry
 from restyle.models.kinds import Kind
 from restyle.models.scan import size_of
-from restyle.settings import MIB, Settings
+from restyle.private import OTHERS, may_be_closed, writable
+from restyle.settings import MIB, Settings, unknown_variables
+from restyle.storage import PLACES, PROBES, folder_of, open_storage
 from restyle.wire.errors import RestyleError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 PYTHON = (3, 11)
 DISK_BYTES = 1024 * MIB
@@ -50,11 +57,13 @@ def examine(settings: Settings) -> list[Finding]:
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _runtime,
+        _variables,
         _catalogue,
         _engine,
         _data_folder,
         _key_file,
         _database,
+        _storage,
         _disk,
         _memory,
         _port,
@@ -81,6 +90,16 @@ def _runtime(settings: Settings) -> Iterator[Finding]:
         yield _finding(module, False, f"does not import: {error}", f"pip install --force-reinstall {module}")
     else:
         yield _finding(module, True, version)
+
+
+def _variables(settings: Settings) -> Iterator[Finding]:
+    """Variables that nobody reads: most are misspelt settings."""
+    unknown = unknown_variables(os.environ)
+    for name, like in unknown.items():
+        mend = f"unset {name}" + (f", or write {like}" if like else "")
+        yield _finding(f"variable {name}", False, "is no setting, and has no effect", mend)
+    if not unknown:
+        yield _finding("variables", True, "all known")
 
 
 def _catalogue(settings: Settings) -> Iterator[Finding]:
@@ -153,18 +172,62 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
     if not place.is_dir():
         yield _finding("data folder", False, f"{place} is a file", "set RESTYLE_DATA_DIR to a folder")
         return
-    writable = os.access(place, os.W_OK | os.X_OK)
-    state = "exists" if place == folder else "will be made at the first start"
-    mend = f"chown {os.getuid()} {place}, or set RESTYLE_DATA_DIR to another folder"
-    yield _finding("data folder", writable, f"{folder} {state if writable else 'cannot be written'}", mend)
+    if not writable(place):
+        mend = f"chown {os.geteuid()} {place}, or set RESTYLE_DATA_DIR to another folder"
+        yield _finding("data folder", False, f"{folder} cannot be written", mend)
+        return
+    if place != folder:
+        yield _finding("data folder", True, f"{folder} will be made at the first start")
+        return
+    mode = place.stat().st_mode & 0o777
+    # What the next start closes by itself is well.
+    closed = not mode & OTHERS or may_be_closed(place.stat(), set(os.listdir(place)))
+    found = f"{folder} exists" if closed else f"{folder} has mode {mode:04o}, so that others may look into it"
+    yield _finding("data folder", closed, found, f"chmod 700 {folder}")
 
 
 def _key_file(settings: Settings) -> Iterator[Finding]:
+    """Whether it is one, its owner's alone, and the one that sealed the keys in the database."""
     path = settings.data_dir / "key"
-    if not path.exists():
+    try:
+        if path.exists():
+            read_master_key(path)
+        if (db := _keys_database(settings)) is not None:
+            try:
+                KeyStore(db, path)
+            finally:
+                db.dispose()
+    except (RestyleError, PermissionError) as error:
+        found, _, mend = str(error).partition("; ")
+        yield _finding("key file", False, found, mend.removeprefix("mend it with: ") or f"chown {os.geteuid()} {path}")
         return
-    mode = path.stat().st_mode & 0o777
-    yield _finding("key file", mode & 0o077 == 0, f"{path} has mode {mode:04o}", f"chmod 600 {path}")
+    if path.exists():
+        yield _finding("key file", True, f"{path} has mode {path.stat().st_mode & 0o777:04o}")
+
+
+def _keys_database(settings: Settings) -> "sa.Engine | None":
+    """The database with keys in it, only to be read; None where there is none, or what is wrong is its own finding."""
+    import sqlalchemy as sa
+
+    from restyle.database import keys, open_database, reading
+
+    path = settings.data_dir / "restyle.sqlite3"
+    try:
+        if settings.database_url:
+            db = open_database(settings.database_url)
+        elif path.exists():
+            db = sa.create_engine("sqlite://", creator=lambda: _read_only(path))
+        else:
+            return None
+        with reading(db) as connection:
+            return db if connection.execute(sa.select(sa.func.count()).select_from(keys)).scalar_one() else None
+    except (RestyleError, sa.exc.SQLAlchemyError):
+        return None
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """In this mode SQLite makes and upgrades nothing."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -186,10 +249,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _sqlite(path: Path) -> Finding:
-    """Read without a trace: SQLite in read-only mode makes and upgrades nothing."""
+    """Read without a trace."""
     restore = f"stop the service and restore {path} from a backup"
     try:
-        connection = sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
+        connection = _read_only(path)
         try:
             damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
@@ -215,6 +278,33 @@ def _revisions() -> list[str]:
     config = Config()
     config.set_main_option("script_location", "restyle:migrations")
     return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def _storage(settings: Settings) -> Iterator[Finding]:
+    """Whether images can be kept: a folder that can be written, or an object store that answers."""
+    folder = folder_of(settings)
+    if folder is None:
+        try:
+            list(open_storage(settings).names(PROBES))
+        except RestyleError as error:
+            mend = "correct RESTYLE_STORAGE_URL and its credentials, or start the object store"
+            yield _finding("storage", False, error.message, mend)
+        else:
+            yield _finding("storage", True, f"{settings.storage_url} answers")
+        return
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    closed = [each for each in (place, *(folder / name for name in PLACES)) if each.exists() and not _usable(each)]
+    if closed:
+        mend = f"chown {os.geteuid()} {closed[0]}, or set RESTYLE_STORAGE_URL to another place"
+        yield _finding("storage", False, f"{closed[0]} is no folder that can be written", mend)
+        return
+    yield _finding("storage", True, f"{folder} " + ("exists" if place == folder else "will be made at the first start"))
+
+
+def _usable(folder: Path) -> bool:
+    return folder.is_dir() and writable(folder)
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

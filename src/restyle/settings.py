@@ -1,9 +1,14 @@
 """Every setting, as data: environment variable ``RESTYLE_<NAME>``, default, range and reason."""
 
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from platformdirs import user_data_path
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -12,12 +17,75 @@ HOUR = 3600
 DAY = 24 * HOUR
 
 
+EARLIER_FOLDER = Path("restyle-data")
+"""Where the data folder was by default before it had a place of its own: in the current folder."""
+
+
+def default_data_dir() -> Path:
+    """The data folder of the user by the platform's convention, ``~/.local/share/restyle`` for one.
+
+    A ``restyle-data`` in the current folder that is this user's (or anybody's, for root) goes first: an earlier release
+    has put it there. It is also the place for a user without a home folder.
+    """
+    try:
+        owner = EARLIER_FOLDER.stat().st_uid if EARLIER_FOLDER.is_dir() else None
+    except OSError:
+        owner = None
+    if owner is not None and os.geteuid() in (0, owner):
+        return EARLIER_FOLDER
+    folder = user_data_path("restyle", appauthor=False)
+    return folder if folder.is_absolute() else EARLIER_FOLDER
+
+
+def cors_origins(text: str) -> list[str]:
+    """The origins of ``RESTYLE_CORS_ORIGINS``."""
+    return [origin.strip() for origin in text.split(",") if origin.strip()]
+
+
+def _checked(url: str, *, path: bool) -> str:
+    """``url``, a base to which paths are added, or an origin. Raises ValueError for what is none."""
+    what = "https://restyle.example.org/with/a/path" if path else "https://app.example.org"
+    try:
+        parts = urlsplit(url)
+        well = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port or an address that is none
+        well = False
+    if not well or parts.query or parts.fragment or "@" in parts.netloc or any(map(str.isspace, url)):
+        raise ValueError(f"give a whole address of http or https, such as {what}")
+    if not path and parts.path:
+        raise ValueError(f"give an origin, which has no path, not even a slash at its end, such as {what}")
+    return url
+
+
+OTHER_VARIABLES = frozenset({"URL", "PUBLIC_KEY", "PRIVATE_KEY"})
+"""Variables after ``RESTYLE_`` that are no settings: the command's, of the service it asks."""
+BENCH = "BENCH_"
+"""The beginning of those that benchmarks read."""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of ours that nobody reads, each with the setting that was meant, empty where none is like it."""
+    known = {name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    found = {}
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix("RESTYLE_")
+        if name == variable.upper() or name in known or name.startswith(BENCH):
+            continue
+        found[variable] = next((f"RESTYLE_{like}" for like in get_close_matches(name, sorted(known), 1)), "")
+    return found
+
+
 class Settings(BaseSettings):
     """Read once at start. The descriptions are the documentation: ``docs/operations.md`` is made from them."""
 
     model_config = SettingsConfigDict(env_prefix="RESTYLE_", frozen=True, extra="ignore")
 
-    data_dir: Path = Field(Path("restyle-data"), description="Folder of the database, the images and the key file.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        json_schema_extra={"default": "~/.local/share/restyle"},
+        description="Folder of the database, the images and the key file; the user's data folder by the platform's "
+        "convention, unless the current folder holds a restyle-data.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder.")
     storage_url: str = Field("", description="Where images are kept, as an obstore URL; empty means the data folder.")
 
@@ -27,6 +95,11 @@ class Settings(BaseSettings):
     port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
     public_url: str = Field(
         "", description="Base of result URLs; empty means the address that the client asked for (its Host header)."
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins, such as https://app.example.org, whose pages may call the service from a browser, "
+        "separated by commas; * allows all; empty allows none.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1,::1",
@@ -108,6 +181,19 @@ class Settings(BaseSettings):
         None, ge=0, description="Credits per megapixel and step of diffusion models; the engine's, 0.2, unless given."
     )
 
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        return _checked(url, path=True) if url else url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_cors_origins(cls, text: str) -> str:
+        for origin in cors_origins(text):
+            if origin != "*":
+                _checked(origin, path=False)
+        return text
+
     def price(self, engine: str) -> float | None:
         """Credits per megapixel that the operator wants of the engine of that name; None for its own price."""
         price: float | None = getattr(self, f"{engine}_price", None)
@@ -115,4 +201,9 @@ class Settings(BaseSettings):
 
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'restyle.sqlite3').absolute()}"
+        if self.database_url:
+            return self.database_url
+        from sqlalchemy import URL  # which takes its time to load, and drawing a picture needs none
+
+        file = (self.data_dir / "restyle.sqlite3").absolute()
+        return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -256,12 +256,19 @@ class Bucket:
             raise StorageError(doing, key, error, size) from error
 
 
+def folder_of(settings: Settings) -> Path | None:
+    """The folder that objects are kept in; None where it is an object store."""
+    if not settings.storage_url:
+        return settings.data_dir / "objects"
+    parts = urlsplit(settings.storage_url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
 def open_storage(settings: Settings) -> Storage:
     """The storage that ``settings.storage_url`` names, or the data folder's. Raises :class:`RestyleError` (5000)."""
-    if not settings.storage_url:
-        return Folder(settings.data_dir / "objects")
-    if urlsplit(settings.storage_url).scheme == "file":
-        return Folder(Path(urlsplit(settings.storage_url).path))
+    folder = folder_of(settings)
+    if folder is not None:
+        return Folder(folder)
     from obstore.exceptions import BaseError
 
     try:

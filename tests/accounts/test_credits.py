@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from restyle.accounts.credits import add, balance, charge, refund
+from restyle.accounts.credits import balance, charge, give, refund, take
 from restyle.accounts.keys import KeyStore
 from restyle.database import open_database, writing
 from restyle.wire.errors import RestyleError
@@ -55,7 +55,7 @@ def test_an_account_is_never_overdrawn(db: sa.Engine, account: int) -> None:
     ):
         charge(connection, account, 3)
     assert error.value.code == 4007
-    add(db, account, 1)
+    give(db, account, 1)
     with writing(db) as connection:
         charge(connection, account, 3)
     assert balance(db, account).used == 11
@@ -74,11 +74,11 @@ def test_a_refund_beyond_what_was_used_is_refused(db: sa.Engine, account: int) -
         refund(connection, account, 1)
 
 
-def test_credits_are_added_to_accounts_that_exist_and_by_one_or_more(db: sa.Engine, account: int) -> None:
-    with pytest.raises(RestyleError, match="must be 1 or more, not 0"):
-        add(db, account, 0)
+def test_credits_are_given_to_accounts_that_exist_and_by_one_or_more(db: sa.Engine, account: int) -> None:
+    with pytest.raises(RestyleError, match="give must be 1 or more, not 0"):
+        give(db, account, 0)
     with pytest.raises(LookupError):
-        add(db, account + 99, 1)
+        give(db, account + 99, 1)
     with pytest.raises(LookupError):
         balance(db, account + 99)
 
@@ -105,3 +105,22 @@ def test_processes_cannot_spend_the_same_credits(database_url: str, tmp_path: Pa
     kept = sum(int(process.communicate()[0]) for process in started)
     assert balance(db, account).used == 3 * kept <= 100
     db.dispose()
+
+
+def test_credits_are_taken_as_far_as_they_are_not_used(db: sa.Engine, account: int, tmp_path: Path) -> None:
+    with writing(db) as connection:
+        charge(connection, account, 4)
+    take(db, account, 5)
+    with pytest.raises(RestyleError, match="2 credits cannot be taken: the account has 1 left") as refused:
+        take(db, account, 2)
+    assert (refused.value.code, balance(db, account).total) == (4007, 5)
+    with pytest.raises(RestyleError, match="take must be 1 or more"):
+        take(db, account, -1)
+    with pytest.raises(LookupError):
+        take(db, account + 99, 1)
+    free = KeyStore(db, tmp_path / "key").create(credits=3, unlimited=True).account_id
+    with writing(db) as connection:
+        charge(connection, free, 100)
+    take(db, free, 3)
+    with pytest.raises(RestyleError, match="has 0 left"):
+        take(db, free, 1)

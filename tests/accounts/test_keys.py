@@ -132,3 +132,46 @@ def test_processes_that_make_the_first_key_at_once_share_one_file(tmp_path: Path
     store = KeyStore(db, tmp_path / "key")
     assert all(store.find(public_key) for public_key in public_keys)
     db.dispose()
+
+
+def test_an_account_has_several_keys_with_names(store: KeyStore, db: sa.Engine) -> None:
+    first = store.create(credits=5, name="laptop")
+    second = store.add(first.account_id, name="Büro 2", requires_timestamp=True)
+    other = store.create(credits=1)
+    listed = {key.public_key: key for key in store.list()}
+    assert [listed[pair.public_key].name for pair in (first, second, other)] == ["laptop", "Büro 2", ""]
+    assert listed[second.public_key].account_id == first.account_id != other.account_id
+    assert (listed[second.public_key].total_credits, listed[second.public_key].requires_timestamp) == (5, True)
+    store.rename(second.public_key, "")
+    store.disable(first.public_key)
+    found = [store.find(pair.public_key) for pair in (first, second)]
+    assert [key is not None and key.disabled for key in found] == [True, False]
+    store.enable(first.public_key)
+    assert not any(key.disabled or key.name == "Büro 2" for key in store.list())
+
+
+def test_a_rotated_key_has_another_private_key_and_all_else_as_before(store: KeyStore) -> None:
+    pair = store.create(credits=5, name="x")
+    before = store.find(pair.public_key)
+    rotated = store.rotate(pair.public_key)
+    after = store.find(pair.public_key)
+    assert before is not None
+    assert after is not None
+    assert (after.private_key, after.account_id) == (rotated, before.account_id)
+    assert rotated != pair.private_key
+
+
+def test_what_cannot_be_done_with_keys(store: KeyStore) -> None:
+    for attempt in (
+        lambda: store.enable("nobody"),
+        lambda: store.rename("nobody", "x"),
+        lambda: store.rotate("nobody"),
+        lambda: store.add(99),
+    ):
+        with pytest.raises(RestyleError, match="there is no") as refused:
+            attempt()
+        assert refused.value.code == 172
+    for name in ("x" * 65, "a\tb", "\x1b[31m"):
+        with pytest.raises(RestyleError, match="64 printable characters at most"):
+            store.create(credits=1, name=name)
+    assert store.list() == []

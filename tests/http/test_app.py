@@ -1,18 +1,29 @@
+import asyncio
+import base64
+import hashlib
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from restyle.http.app import create_app
 from restyle.http.openapi import document
 from restyle.http.table import ACTIONS
+from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
+from tests.support.engines import OBEDIENT
 from tests.support.patience import wait_for
-from tests.support.service import RunningService, running
+from tests.support.service import PICTURE, RunningService, running
 
 
 def test_health_and_readiness(service: RunningService) -> None:
@@ -173,6 +184,119 @@ def test_the_page_stands_on_its_own(service: RunningService) -> None:
     assert links.anchors <= links.ids
     assert set(ACTIONS) <= links.ids
     assert "<script" not in response.text
-    assert not re.search(r"https?://(?!127\.0\.0\.1:8484/results)", response.text)
+    assert set(re.findall(r"https?://[^/\s]+", response.text)) == {"http://127.0.0.1:8484", service.url}
     for code in Code:
         assert f"<td>{int(code)}</td><td>{code.meaning}</td>" in response.text
+
+
+class Blocks(HTMLParser):
+    """The text of each block that is to be pasted, and the heading above it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self._heading = self._text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"h2", "h3", "h4", "pre"}:
+            self._text = ""
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"h2", "h3", "h4"}:
+            self._heading = self._text
+        if tag == "pre":
+            self.found.append((self._heading, self._text))
+
+    def under(self, heading: str) -> list[str]:
+        return [text for each, text in self.found if each == heading]
+
+
+@pytest.fixture
+def blocks(service: RunningService, tmp_path: Path) -> Blocks:
+    """Of the page, in a folder with the two pictures that its examples name."""
+    for name in ("photo.jpg", "painting.jpg"):
+        (tmp_path / name).write_bytes(base64.b64decode(PICTURE))
+    return Blocks(service.http.get("/docs").text.replace("Restyle Painter", OBEDIENT))
+
+
+def environment_of(service: RunningService) -> dict[str, str]:
+    keys = {"RESTYLE_PUBLIC_KEY": service.key.public_key, "RESTYLE_PRIVATE_KEY": service.key.private_key}
+    return {**os.environ, "RESTYLE_URL": service.url, **keys}
+
+
+def test_the_python_of_the_page_runs(service: RunningService, blocks: Blocks, tmp_path: Path) -> None:
+    calls = [f"{code}\nprint(json.dumps(answer))" for code in blocks.under("In Python")]
+    assert len(calls) == len(ACTIONS)
+    program = "\n".join([*blocks.under("Python"), *calls])
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment_of(service), capture_output=True, text=True
+    )
+    codes = {answer["Action"]: answer["RetCode"] for answer in map(json.loads, run.stdout.splitlines())}
+    assert codes.pop("TerminateTask") in (0, 4011), run
+    assert (set(codes.values()), len(codes)) == ({0}, len(ACTIONS) - 1), run
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("curl", "sha1sum", "base64"))), reason="no curl, sha1sum or base64")
+def test_the_shell_of_the_page_runs(service: RunningService, blocks: Blocks, tmp_path: Path) -> None:
+    assert f"RESTYLE_URL={service.url}\n" in blocks.under("Shell")[0]
+    uid = service.submit()
+    calls = [text.replace("TASK=...", f"TASK={uid}") + "\necho" for text in blocks.under("With curl")]
+    run = subprocess.run(
+        ["sh", "-c", "\n".join(calls)], cwd=tmp_path, env=environment_of(service), capture_output=True, text=True
+    )
+    codes = {answer["Action"]: answer["RetCode"] for answer in map(json.loads, run.stdout.splitlines())}
+    assert codes.pop("TerminateTask") in (0, 4011), run
+    assert (set(codes.values()), len(codes)) == ({0}, len(ACTIONS) - 1), run
+
+
+def test_the_signature_of_the_page_can_be_followed(blocks: Blocks) -> None:
+    (text,) = blocks.under("3. One after the other: the canonical text")
+    (check,) = blocks.under("4. The private key behind it, and the SHA-1 of all")
+    (signed,) = blocks.under("5. The request, signed")
+    assert hashlib.sha1(f"{text}123456".encode()).hexdigest() == json.loads(signed)["Signature"]
+    assert text in check
+    assert json.loads(signed)["Signature"] in check
+
+
+def test_a_browser_at_the_root_is_led_to_the_documents(service: RunningService) -> None:
+    for method in ("GET", "HEAD"):
+        response = service.http.request(method, "/")
+        assert (response.status_code, response.headers["Location"], response.content) == (303, "docs", b"")
+    assert "<title>Restyle" in service.http.get("/", follow_redirects=True).text
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"])
+def test_what_can_be_read_answers_head_with_the_same_headers(service: RunningService, path: str) -> None:
+    head, got = service.http.head(path), service.http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+    if path != "/metrics":
+        assert int(head.headers["Content-Length"]) == len(got.content)
+
+
+def test_pages_of_other_origins_may_call_only_where_a_setting_allows_it(tmp_path: Path) -> None:
+    """In this process: health needs no worker."""
+
+    async def answers(origins: str, origin: str) -> tuple[httpx.Response, httpx.Response]:
+        app = create_app(Settings(data_dir=tmp_path, cors_origins=origins))
+        ask = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            preflight = await client.options("/", headers=ask | {"Access-Control-Request-Headers": "content-type"})
+            return preflight, await client.get("/healthz", headers={"Origin": origin})
+
+    def asked(origins: str, origin: str) -> httpx.Response:
+        preflight, response = asyncio.run(answers(origins, origin))
+        allowed = response.headers.get("Access-Control-Allow-Origin")
+        assert allowed == preflight.headers.get("Access-Control-Allow-Origin")
+        assert (preflight.status_code == 200) == (allowed is not None)
+        return response
+
+    page = "https://app.example.org"
+    assert "Access-Control-Allow-Origin" not in asked("", page).headers
+    assert asked(f"http://127.0.0.1:3000, {page}", page).headers["Access-Control-Allow-Origin"] == page
+    assert "Access-Control-Allow-Origin" not in asked(page, "https://evil.example.org").headers
+    assert asked("*", page).headers["Access-Control-Allow-Origin"] == "*"

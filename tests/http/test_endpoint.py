@@ -2,6 +2,7 @@ import hashlib
 import json
 import threading
 import time
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -86,7 +87,6 @@ def test_a_disabled_key_and_an_unknown_one_are_answered_alike(service: RunningSe
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 405, 161),
         ("PUT", "/", 405, 161),
         ("DELETE", "/", 405, 161),
         ("POST", "/readyz", 405, 161),
@@ -180,6 +180,41 @@ def test_an_internal_error_tells_a_number_and_nothing_else(service: RunningServi
     logged = next(line for line in service.log.read_text().splitlines() if incident in line)
     assert "no such table" in logged
     assert service.call("ListModels")["RetCode"] == 0
+
+
+def test_the_log_tells_who_asked_for_a_task_and_how_it_went(service: RunningService) -> None:
+    body = service.sign({"Action": "ApplyReferenceStyle", **submission()})
+    uid = service.http.post("/", json=body, headers={"X-Forwarded-For": "192.0.2.9"}).json()["TaskUID"]
+    detail = service.wait(uid)
+
+    def ended() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in service.log.read_text().splitlines() if uid in line]
+        return lines if any(line["event"] == "task ended" for line in lines) else []
+
+    wait_for(ended)
+    request, started, end = (
+        next(line for line in ended() if line["event"] == event) for event in ("request", "task started", "task ended")
+    )
+    assert (request["client"], request["task"], request["action"]) == ("192.0.2.9", uid, "ApplyReferenceStyle")
+    assert (started["task"], end["task"], end["outcome"], end["code"]) == (uid, uid, "done", 0)
+    began, done = (datetime.fromisoformat(end[name]) for name in ("started", "ended"))
+    assert end["seconds"] == pytest.approx((done - began).total_seconds(), abs=0.01)
+    service.http.get(detail["ImgList"][0])
+    assert any(line["event"] == "result" and line["status"] == 200 for line in ended())
+
+
+def test_a_refused_signature_shows_what_was_to_be_signed(service: RunningService) -> None:
+    body = service.sign({"Action": "GetCreditBalance", "Note": "é" * 50})
+    answer = service.http.post("/", json={**body, "Signature": "0" * 40}).json()
+    text = f"ActionGetCreditBalanceNote{'é' * 50}PublicKey{service.key.public_key}"
+    assert answer["RetCode"] == 171
+    for part in (hashlib.sha256(text.encode()).hexdigest(), f'"{text[:32]}"', f'"{text[-32:]}"', f"{len(text)} char"):
+        assert part in answer["Message"]
+    assert service.key.private_key not in answer["Message"]
+    small = {"Action": "GetCreditBalance", "Note": 1e-05, "PublicKey": service.key.public_key}
+    signed = f"ActionGetCreditBalanceNote1e-05PublicKey{service.key.public_key}{service.key.private_key}"
+    small["Signature"] = hashlib.sha1(signed.encode()).hexdigest()
+    assert service.http.post("/", json=small).json()["RetCode"] == 0
 
 
 def test_private_keys_and_pictures_are_never_logged(service: RunningService) -> None:

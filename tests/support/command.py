@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -24,6 +25,10 @@ PYTHONPATH = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
 """Where processes that tests start find this very checkout, whatever is installed, and the tests' own engines."""
 
 
+DATA = {"RESTYLE_DATA_DIR": "restyle-data"}
+"""Where commands keep what they keep unless a test says otherwise: in the folder they run in, in nobody's home."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """How it went."""
@@ -40,18 +45,22 @@ class Ran:
 def environment(**variables: str) -> dict[str, str]:
     """Of the command: the obedient engine, and nothing of ours from outside."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESTYLE_")}
-    return {**inherited, "PYTHONPATH": PYTHONPATH, "RESTYLE_REGISTRY": REGISTRY, **variables}
+    return {**inherited, "PYTHONPATH": PYTHONPATH, "RESTYLE_REGISTRY": REGISTRY, **DATA, **variables}
 
 
-def restyle(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
-    """Run the command in ``folder`` to its end, in this process: its own words, files and exit code."""
+def restyle(*arguments: str | Path, folder: Path, **variables: str | None) -> Ran:
+    """Run the command in ``folder`` to its end, in this process: its own words, files and exit code.
+
+    A variable of None is not set, whatever there is by default.
+    """
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith("RESTYLE_")]:
             patch.delenv(name)
-        for name, value in {"RESTYLE_REGISTRY": REGISTRY, **variables}.items():
-            patch.setenv(name, value)
+        for name, value in {"RESTYLE_REGISTRY": REGISTRY, **DATA, **variables}.items():
+            if value is not None:
+                patch.setenv(name, value)
         patch.setattr(sys, "argv", ["restyle", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -73,21 +82,25 @@ def restyle_process(*arguments: str | Path, folder: Path, **variables: str) -> R
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, lines: int = 1, **variables: str) -> Iterator[tuple[list[str], Any]]:
-    """``restyle serve`` on any free port: its first ``lines`` lines, and the process. Ended with SIGTERM."""
-    with (folder / "serve.log").open("a") as errors:
+def serving(
+    folder: Path, *arguments: str, lines: int = 1, terminal: bool = False, **variables: str
+) -> Iterator[tuple[list[str], Any]]:
+    """``restyle serve`` on any free port: its first ``lines`` lines, and the process. Ended with SIGTERM.
+
+    It writes to a pipe, or to a ``terminal``.
+    """
+    reading, writing = pty.openpty() if terminal else os.pipe()
+    with (folder / "serve.log").open("a") as errors, open(reading, encoding="utf-8") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "restyle", "serve", "--port", "0", *arguments],
             cwd=folder,
             env=environment(RESTYLE_WORKERS="1", **variables),
-            stdout=subprocess.PIPE,
+            stdout=writing,
             stderr=errors,
-            text=True,
         )
-    assert process.stdout is not None
-    try:
-        yield [process.stdout.readline().rstrip("\n") for _ in range(lines)], process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0, (folder / "serve.log").read_text()
-        process.stdout.close()
+        os.close(writing)
+        try:
+            yield [said.readline().rstrip("\r\n") for _ in range(lines)], process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0, (folder / "serve.log").read_text()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restyle.wire.signature import digest_body, header_time, matches, print_number, sign, sign_header
+from restyle.wire.signature import digest_body, header_time, matches, print_number, sign, sign_header, signed_text
 from tests.support.vectors import PRIVATE_KEY, PUBLIC_KEY, VECTORS
 
 
@@ -175,3 +175,45 @@ def test_the_timed_header_is_the_hmac_of_time_and_bytes() -> None:
 def test_a_header_of_another_form_is_refused(header: str) -> None:
     with pytest.raises(ValueError, match="not"):
         header_time(header)
+
+
+def signed_as(text: str) -> str:
+    """The signature of a signer whose text is ``text``, before the private key."""
+    return hashlib.sha1(f"{text}{PRIVATE_KEY}".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("printed", ["0.00001", "1e-05"])
+def test_a_small_fraction_counts_as_each_published_signer_prints_it(printed: str) -> None:
+    body: dict[str, Any] = {"A": "x", "B": {"StyleReferStrength": 1e-05, "W": [0.5]}}
+    assert matches(body, PRIVATE_KEY, signed_as(f"AxBStyleReferStrength{printed}W0.5"))
+    assert not matches(body, PRIVATE_KEY, signed_as("AxBStyleReferStrength1e-5W0.5"))
+
+
+@pytest.mark.parametrize(
+    ("number", "printed"),
+    [(1e-7, "1e-7"), (1e-7, "1e-07"), (-2.5e-10, "-2.5e-10"), (2.5e-7, "2.5e-7"), (1e-12, "1e-12"), (1e-6, "0.000001")],
+)
+def test_smaller_ones_too(number: float, printed: str) -> None:
+    assert matches({"x": number}, PRIVATE_KEY, signed_as(f"x{printed}"))
+
+
+@pytest.mark.parametrize(("number", "printed"), [(0.0001, "1e-04"), (1e-6, "1e-6"), (1e22, "1e+22"), (0.5, "5e-01")])
+def test_no_language_prints_these_so(number: float, printed: str) -> None:
+    assert not matches({"x": number}, PRIVATE_KEY, signed_as(f"x{printed}"))
+
+
+def test_bodies_with_small_fractions_are_told_apart_however_they_were_signed() -> None:
+    one: dict[str, Any] = {"A": [1e-05, "", "0.5"], "B": ""}
+    signature = signed_as("A1e-050.5B")
+    other: dict[str, Any] = {"A": [1e-05, "0.5", ""], "B": ""}
+    assert matches(one, PRIVATE_KEY, signature)
+    assert matches(other, PRIVATE_KEY, signature)
+    assert digest_body(one, signature) != digest_body(other, signature)
+
+
+@given(st.dictionaries(st.text(max_size=3), st.text(max_size=80), max_size=3))
+def test_the_signed_text_is_shown_by_its_ends_and_hash_without_the_key(body: dict[str, str]) -> None:
+    text = slow_text({name: value for name, value in body.items() if name != "Signature"})
+    shown = signed_text(body)
+    assert (shown.length, shown.first, shown.last) == (len(text), text[:32], text[-32:])
+    assert shown.sha256 == hashlib.sha256(text.encode()).hexdigest()

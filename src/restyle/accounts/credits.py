@@ -28,14 +28,37 @@ def balance(db: sa.Engine, account_id: int) -> Balance:
     return Balance(row.total_credits, row.used_credits, row.unlimited)
 
 
-def add(db: sa.Engine, account_id: int, credits: int) -> None:
+def give(db: sa.Engine, account_id: int, credits: int) -> None:
     """Grant ``credits`` (1 or more) to the account. Raises :class:`LookupError` for one that does not exist."""
-    if credits < 1:
-        raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"credits to add must be 1 or more, not {credits}")
+    _check_amount("give", credits)
     grant = sa.update(accounts).values(total_credits=accounts.c.total_credits + credits)
     with writing(db) as connection:
         if connection.execute(grant.where(accounts.c.id == account_id)).rowcount != 1:
             raise LookupError(f"no account {account_id}")
+
+
+def take(db: sa.Engine, account_id: int, credits: int) -> None:
+    """Take back ``credits`` (1 or more) that were granted and not used.
+
+    Raises :class:`RestyleError` (4007) where fewer are left, :class:`LookupError` for an account that does not exist.
+    """
+    _check_amount("take", credits)
+    # An unlimited account uses what it was never granted.
+    used = sa.case((accounts.c.unlimited, 0), else_=accounts.c.used_credits)
+    left = accounts.c.total_credits - used
+    withdraw = sa.update(accounts).values(total_credits=accounts.c.total_credits - credits)
+    with writing(db) as connection:
+        if connection.execute(withdraw.where(accounts.c.id == account_id, left >= credits)).rowcount == 1:
+            return
+        rest = connection.execute(sa.select(left).where(accounts.c.id == account_id)).scalar_one_or_none()
+    if rest is None:
+        raise LookupError(f"no account {account_id}")
+    raise RestyleError(Code.CREDITS_INSUFFICIENT, f"{credits} credits cannot be taken: the account has {rest} left")
+
+
+def _check_amount(doing: str, credits: int) -> None:
+    if credits < 1:
+        raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"credits to {doing} must be 1 or more, not {credits}")
 
 
 def charge(connection: sa.Connection, account_id: int, amount: int) -> None:

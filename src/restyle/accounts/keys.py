@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from restyle.database import accounts, keys, reading, writing
+from restyle.private import OTHERS, make_data_folder
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -24,6 +25,8 @@ ALPHABET = string.ascii_letters + string.digits
 
 NONCE_BYTES = 12
 MASTER_BYTES = 32
+MOST_NAME = 64
+"""Characters of a key's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class KeySummary:
 
     public_key: str
     account_id: int
+    name: str
     disabled: bool
     requires_timestamp: bool
     unlimited: bool
@@ -78,26 +82,31 @@ class KeyStore:
         if row is not None:
             self._open(row.public_key, row.sealed_private_key)
 
-    def create(self, *, credits: int, unlimited: bool = False, requires_timestamp: bool = False) -> KeyPair:
-        """Make an account with ``credits`` and its key pair. ``unlimited`` accounts are never refused for credits."""
+    def create(
+        self, *, credits: int, unlimited: bool = False, requires_timestamp: bool = False, name: str = ""
+    ) -> KeyPair:
+        """Make an account with ``credits`` and its first pair. ``unlimited`` accounts are never refused for credits.
+
+        ``name``, of 64 printable characters at most, is for people alone. Raises :class:`RestyleError` (230).
+        """
         if credits < 0:
             raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"credits must be 0 or more, not {credits}")
-        public_key, private_key = _random_text(32), _random_text(44)
-        now = time.time()
+        account = {"total_credits": credits, "unlimited": unlimited, "created": time.time()}
         with writing(self._db) as connection:
-            account = {"total_credits": credits, "unlimited": unlimited, "created": now}
             account_id: int = connection.execute(
                 sa.insert(accounts).values(account).returning(accounts.c.id)
             ).scalar_one()
-            key = {
-                "public_key": public_key,
-                "account_id": account_id,
-                "sealed_private_key": self._seal(public_key, private_key),
-                "requires_timestamp": requires_timestamp,
-                "created": now,
-            }
-            connection.execute(sa.insert(keys).values(key))
-        return KeyPair(public_key, private_key, account_id)
+            return self._add(connection, account_id, name, requires_timestamp)
+
+    def add(self, account_id: int, *, requires_timestamp: bool = False, name: str = "") -> KeyPair:
+        """Make one more pair for an account. Raises :class:`RestyleError`: 230, 172 where there is no such account."""
+        with writing(self._db) as connection:
+            known = sa.select(accounts.c.id).where(accounts.c.id == account_id)
+            if connection.execute(known).one_or_none() is None:
+                raise RestyleError(
+                    Code.KEY_NOT_FOUND, f"there is no account {account_id}; `restyle keys list` shows all"
+                )
+            return self._add(connection, account_id, name, requires_timestamp)
 
     def find(self, public_key: str) -> Key | None:
         """The key of that name, disabled ones too. One indexed read, so that disabling works at once everywhere."""
@@ -114,6 +123,7 @@ class KeyStore:
             sa.select(
                 keys.c.public_key,
                 keys.c.account_id,
+                keys.c.name,
                 keys.c.disabled,
                 keys.c.requires_timestamp,
                 accounts.c.unlimited,
@@ -129,18 +139,49 @@ class KeyStore:
 
     def disable(self, public_key: str) -> None:
         """Refuse the key from now on. Raises :class:`RestyleError` (172) for one that does not exist."""
-        with writing(self._db) as connection:
-            found = connection.execute(
-                sa.update(keys).where(keys.c.public_key == public_key).values(disabled=True)
-            ).rowcount
-        if found != 1:
-            raise RestyleError(
-                Code.KEY_NOT_FOUND, f"there is no public key {public_key}; `restyle keys list` shows all"
-            )
+        self._change(public_key, disabled=True)
+
+    def enable(self, public_key: str) -> None:
+        """Take the key again. Raises :class:`RestyleError` (172) for one that does not exist."""
+        self._change(public_key, disabled=False)
+
+    def rename(self, public_key: str, name: str) -> None:
+        """Give the key another name. Raises :class:`RestyleError`: 230, 172 for one that does not exist."""
+        self._change(public_key, name=_checked_name(name))
+
+    def rotate(self, public_key: str) -> str:
+        """A new private key in the place of the key's old one, which signs nothing from now on.
+
+        Raises :class:`RestyleError` (172) for a key that does not exist.
+        """
+        private_key = _random_text(44)
+        self._change(public_key, sealed_private_key=self._seal(public_key, private_key))
+        return private_key
 
     def derive(self, purpose: bytes) -> bytes:
         """A 32-byte secret for ``purpose``, the same after a restart, that tells nothing of another's."""
         return hmac.digest(self._master, b"restyle:" + purpose, hashlib.sha256)
+
+    def _add(self, connection: sa.Connection, account_id: int, name: str, requires_timestamp: bool) -> KeyPair:
+        public_key, private_key = _random_text(32), _random_text(44)
+        key = {
+            "public_key": public_key,
+            "account_id": account_id,
+            "name": _checked_name(name),
+            "sealed_private_key": self._seal(public_key, private_key),
+            "requires_timestamp": requires_timestamp,
+            "created": time.time(),
+        }
+        connection.execute(sa.insert(keys).values(key))
+        return KeyPair(public_key, private_key, account_id)
+
+    def _change(self, public_key: str, **values: object) -> None:
+        with writing(self._db) as connection:
+            found = connection.execute(sa.update(keys).where(keys.c.public_key == public_key).values(values)).rowcount
+        if found != 1:
+            raise RestyleError(
+                Code.KEY_NOT_FOUND, f"there is no public key {public_key}; `restyle keys list` shows all"
+            )
 
     def _seal(self, public_key: str, private_key: str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
@@ -162,9 +203,19 @@ def _random_text(length: int) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
+def _checked_name(name: str) -> str:
+    if len(name) > MOST_NAME or not name.isprintable():
+        raise RestyleError(
+            Code.PARAMETER_NOT_AVAILABLE,
+            f"the name of a key is {MOST_NAME} printable characters at most, not {name[: 2 * MOST_NAME]!r}",
+            field="name",
+        )
+    return name
+
+
 def _master_key(db: sa.Engine, key_file: Path) -> bytes:
     try:
-        text = key_file.read_bytes()
+        return read_master_key(key_file)
     except FileNotFoundError:
         with reading(db) as connection:
             orphans = connection.execute(sa.select(sa.func.count()).select_from(keys)).scalar_one()
@@ -174,6 +225,19 @@ def _master_key(db: sa.Engine, key_file: Path) -> bytes:
                 f"{key_file} is missing, and it sealed the {orphans} keys in the database; restore it from a backup",
             ) from None
         return _create_master_key(key_file)
+
+
+def read_master_key(key_file: Path) -> bytes:
+    """The key in ``key_file``. Raises FileNotFoundError, and :class:`RestyleError` (5000) for what is no such file."""
+    try:
+        text = key_file.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RestyleError(
+            Code.INTERNAL_ERROR,
+            f"the key file {key_file} cannot be read: {error.strerror or error}; give it to this user with chown",
+        ) from error
     try:
         master = base64.b64decode(text.strip(), validate=True)
     except ValueError:
@@ -182,14 +246,14 @@ def _master_key(db: sa.Engine, key_file: Path) -> bytes:
         raise RestyleError(
             Code.INTERNAL_ERROR, f"{key_file} is no key file (44 characters of Base64); restore it from a backup"
         )
-    if key_file.stat().st_mode & 0o077:
+    if key_file.stat().st_mode & OTHERS:
         raise RestyleError(Code.INTERNAL_ERROR, f"{key_file} can be read by others; mend it with: chmod 600 {key_file}")
     return master
 
 
 def _create_master_key(key_file: Path) -> bytes:
     """Written whole beside its place (``mkstemp`` makes it 0600) and linked there: of several makers, one wins."""
-    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_folder(key_file.parent)
     master = os.urandom(MASTER_BYTES)
     handle, temporary = tempfile.mkstemp(prefix=".key-", dir=key_file.parent)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.output import AsJson, read_settings, say_json, say_table, show_help
+from restyle.cli.output import AsJson, read_settings, say_folder, say_json, say_table, show_help
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -30,8 +30,11 @@ Key = Annotated[str, typer.Argument(help="The public key.", show_default=False)]
 def _store(data_dir: Path | None) -> Iterator[tuple["sa.Engine", "KeyStore"]]:
     from restyle.accounts.keys import KeyStore
     from restyle.database import open_database
+    from restyle.private import make_data_folder
 
     settings = read_settings(data_dir=data_dir)
+    say_folder(settings)
+    make_data_folder(settings.data_dir)
     db = open_database(settings.database())
     try:
         yield db, KeyStore(db, settings.data_dir / "key")
@@ -41,7 +44,12 @@ def _store(data_dir: Path | None) -> Iterator[tuple["sa.Engine", "KeyStore"]]:
 
 @app.command("create")
 def create(
-    unlimited: Annotated[bool, typer.Option("--unlimited", help="Never refuse for credits.")] = False,
+    account: Annotated[
+        int | None,
+        typer.Option("--account", help="Account that gets one more pair; a new account unless given.", min=1),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="What the pair is for; shown by list.")] = "",
+    unlimited: Annotated[bool, typer.Option("--unlimited", help="Never refuse the new account for credits.")] = False,
     credits: Annotated[int | None, typer.Option(min=0, help="Credits of the new account.", show_default="300")] = None,
     timestamps: Annotated[
         bool, typer.Option("--timestamps", help="Also require the header X-Restyle-Signature, which ends replays.")
@@ -49,12 +57,17 @@ def create(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an account and its pair of keys. The private key is shown only now."""
+    """Make a pair of keys, and an account for it unless --account names one. The private key is shown only now."""
+    if account is not None and (unlimited or credits is not None):
+        raise typer.BadParameter("--credits and --unlimited are for a new account; `restyle credits give` gives more")
     given = read_settings(data_dir=data_dir).new_account_credits if credits is None else credits
     with _store(data_dir) as (_, store):
-        pair = store.create(credits=given, unlimited=unlimited, requires_timestamp=timestamps)
+        if account is None:
+            pair = store.create(credits=given, unlimited=unlimited, requires_timestamp=timestamps, name=name)
+        else:
+            pair = store.add(account, requires_timestamp=timestamps, name=name)
     if as_json:
-        say_json({"PublicKey": pair.public_key, "PrivateKey": pair.private_key})
+        say_json({"PublicKey": pair.public_key, "PrivateKey": pair.private_key, "AccountID": pair.account_id})
         return
     typer.echo(f"PublicKey   {pair.public_key}\nPrivateKey  {pair.private_key}")
 
@@ -69,6 +82,8 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
             [
                 {
                     "PublicKey": key.public_key,
+                    "AccountID": key.account_id,
+                    "Name": key.name,
                     "Disabled": key.disabled,
                     "Timestamps": key.requires_timestamp,
                     "Unlimited": key.unlimited,
@@ -83,13 +98,37 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     rows = [
         (
             key.public_key,
+            key.account_id,
+            key.name or "-",
             "disabled" if key.disabled else "in use",
             "unlimited" if key.unlimited else key.total_credits,
             key.used_credits,
         )
         for key in found
     ]
-    say_table(("PUBLIC KEY", "STATE", "CREDITS", "USED"), rows)
+    say_table(("PUBLIC KEY", "ACCOUNT", "NAME", "STATE", "CREDITS", "USED"), rows)
+
+
+@app.command("rename")
+def rename(
+    public_key: Key,
+    name: Annotated[str, typer.Argument(help="Its new name.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key another name, for people to tell keys apart."""
+    with _store(data_dir) as (_, store):
+        store.rename(public_key, name)
+    _say(as_json, f"{public_key} is now called {name}", PublicKey=public_key, Name=name)
+
+
+@app.command("rotate")
+def rotate(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Make a new private key in place of the old one, which a running service refuses at once. It is shown only now."""
+    with _store(data_dir) as (_, store):
+        private_key = store.rotate(public_key)
+    said = f"PublicKey   {public_key}\nPrivateKey  {private_key}"
+    _say(as_json, said, PublicKey=public_key, PrivateKey=private_key)
 
 
 @app.command("disable")
@@ -97,10 +136,22 @@ def disable(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) 
     """Refuse a key from now on; a running service obeys at once."""
     with _store(data_dir) as (_, store):
         store.disable(public_key)
+    _say(as_json, f"{public_key} is disabled", PublicKey=public_key, Disabled=True)
+
+
+@app.command("enable")
+def enable(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Take a key that was disabled again; a running service obeys at once."""
+    with _store(data_dir) as (_, store):
+        store.enable(public_key)
+    _say(as_json, f"{public_key} is in use", PublicKey=public_key, Disabled=False)
+
+
+def _say(as_json: bool, words: str, **values: object) -> None:
     if as_json:
-        say_json({"PublicKey": public_key, "Disabled": True})
+        say_json(values)
     else:
-        typer.echo(f"{public_key} is disabled")
+        typer.echo(words)
 
 
 @credits_app.command("show")
@@ -110,8 +161,8 @@ def show(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) -> 
         _say_balance(db, _account(store, public_key), as_json)
 
 
-@credits_app.command("add")
-def add(
+@credits_app.command("give")
+def give(
     public_key: Key,
     amount: Annotated[int, typer.Argument(min=1, help="Credits to give.", show_default=False)],
     data_dir: DataDir = None,
@@ -122,7 +173,23 @@ def add(
 
     with _store(data_dir) as (db, store):
         account = _account(store, public_key)
-        credits.add(db, account, amount)
+        credits.give(db, account, amount)
+        _say_balance(db, account, as_json)
+
+
+@credits_app.command("take")
+def take(
+    public_key: Key,
+    amount: Annotated[int, typer.Argument(min=1, help="Credits to take.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take from an account what it was given and has not used."""
+    from restyle.accounts import credits
+
+    with _store(data_dir) as (db, store):
+        account = _account(store, public_key)
+        credits.take(db, account, amount)
         _say_balance(db, account, as_json)
 
 

@@ -105,8 +105,20 @@ def read_settings(**given: Any) -> "Settings":
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
         raise RestyleError(
-            Code.INTERNAL_ERROR, f"setting RESTYLE_{name.upper()} is {first['input']!r}: {first['msg']}", field=name
+            Code.INTERNAL_ERROR,
+            f"setting RESTYLE_{name.upper()} is {first['input']!r}: {first['msg'].removeprefix('Value error, ')}",
+            field=name,
         ) from error
+
+
+def say_folder(settings: "Settings") -> None:
+    """One line on standard error where the data folder is the one of the current folder that nobody named."""
+    if "data_dir" not in settings.model_fields_set and not settings.data_dir.is_absolute():
+        typer.echo(
+            f"restyle: using the data folder {settings.data_dir.absolute()}, since it is there; name it in "
+            "RESTYLE_DATA_DIR to use it from any folder",
+            err=True,
+        )
 
 
 def need_keys(public_key: str | None, private_key: str | None) -> tuple[str, str]:

@@ -1,12 +1,14 @@
 """``restyle serve``: the service, and what a first visitor needs to use it."""
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restyle.cli.output import AsJson, read_settings, say_json
+from restyle.cli.output import AsJson, read_settings, say_folder, say_json
 
 if TYPE_CHECKING:
     from restyle.accounts.keys import KeyPair
@@ -28,46 +30,51 @@ def serve(
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM.
 
-    An empty data folder becomes a working one, with a first pair of keys. The other settings are environment variables,
-    RESTYLE_WORKERS for one; docs/operations.md lists them.
+    An empty data folder becomes a working one. On a terminal a first pair of keys is shown. Elsewhere, as under
+    systemd, none is made, since a journal keeps what it is told: `restyle keys create` makes one. The other settings
+    are environment variables, RESTYLE_WORKERS for one; docs/operations.md lists them.
     """
     settings = read_settings(host=host, port=port, data_dir=data_dir)
+    say_folder(settings)
 
     from restyle.http.log import configure
     from restyle.http.server import serve as run
 
     configure(settings)
-    run(settings, bound=lambda address: _greet(address, settings, first_keys(settings), as_json))
+    run(settings, bound=lambda address: _greet(address, settings, as_json))
 
 
-def first_keys(settings: "Settings") -> "KeyPair | None":
-    """A pair of keys for a service that has none; None where it has. Made when the port is ours, so surely shown."""
+def _greet(address: str, settings: "Settings", as_json: bool) -> None:
+    """Say where the service is, and give a first visitor keys: on a terminal only, for all else is kept somewhere.
+
+    Called when the port is ours, so that keys that are made are surely shown.
+    """
     from restyle.accounts.keys import KeyStore
     from restyle.database import open_database
 
+    pair: KeyPair | None = None
     db = open_database(settings.database())
     try:
         store = KeyStore(db, settings.data_dir / "key")
-        return None if store.list() else store.create(credits=settings.new_account_credits)
+        lacking = not store.list()
+        if lacking and not as_json and sys.stdout.isatty():
+            pair = store.create(credits=settings.new_account_credits)
     finally:
         db.dispose()
-
-
-def _greet(address: str, settings: "Settings", pair: "KeyPair | None", as_json: bool) -> None:
     if as_json:
-        say_json(
-            {"Address": address}
-            | ({"PublicKey": pair.public_key, "PrivateKey": pair.private_key} if pair is not None else {})
-        )
+        say_json({"Address": address, "HasKeys": not lacking})
         return
     typer.echo(f"Restyle serves {address}  (data in {settings.data_dir.absolute()}, documents at {address}/docs)")
     if pair is None:
+        if lacking:
+            folder = shlex.quote(str(settings.data_dir.absolute()))
+            typer.echo(f"There are no keys yet. Make a pair with:  restyle keys create --data-dir {folder}")
         return
     typer.echo(
         "\nThe first pair of keys. The private key is shown this once; `restyle keys create` makes another pair.\n"
         f"  PublicKey   {pair.public_key}\n"
         f"  PrivateKey  {pair.private_key}\n"
-        f"It has {settings.new_account_credits} credits; `restyle credits add` gives more.\n"
+        f"It has {settings.new_account_credits} credits; `restyle credits give` gives more.\n"
         "\nTry it:\n"
         f"  {curl(address, pair)}\n"
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from restyle.database import reading
 from restyle.http import metrics
@@ -19,10 +20,11 @@ from restyle.http.openapi import document
 from restyle.http.page import POLICY, page
 from restyle.http.results import result
 from restyle.http.service import Service, field_limits
-from restyle.settings import Settings
+from restyle.settings import Settings, cors_origins
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.schema import Answer
+from restyle.wire.signature import HEADER
 
 log = structlog.get_logger(__name__)
 
@@ -53,36 +55,48 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
     async def _(request: Request) -> Response:
         return await endpoint(_service(app), request)
 
+    @app.api_route("/", methods=["GET", "HEAD"])
+    async def _() -> Response:
+        # Relative, and so right behind a proxy that serves this under a path of its own.
+        return Response(status_code=303, headers={**HEADERS, "Location": "docs"})
+
     @app.api_route("/results/{uid}/{index}.png", methods=["GET", "HEAD"])
     async def _(request: Request, uid: str, index: str) -> Response:
         return await result(_service(app), request, uid, index)
 
-    @app.get("/healthz")
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def _() -> Response:
         return respond(Answer(Action=""))
 
-    @app.get("/readyz")
+    @app.api_route("/readyz", methods=["GET", "HEAD"])
     async def _() -> Response:
         return await _ready(_service(app))
 
-    @app.get("/metrics")
+    @app.api_route("/metrics", methods=["GET", "HEAD"])
     async def _() -> Response:
         service = _service(app)
         service.metrics.bodies_held.set(service.bodies.held)
         text = await service.lanes.run(service.metrics.page, heavy=False)
         return Response(text, headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    @app.get("/openapi.json")
+    @app.api_route("/openapi.json", methods=["GET", "HEAD"])
     async def _(request: Request) -> Response:
         text = document(base_of(request, settings.public_url), field_limits(settings))
         return Response(text, media_type="application/json", headers=HEADERS)
 
-    @app.get("/docs")
-    async def _() -> Response:
-        return Response(
-            page(field_limits(settings)), media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY}
-        )
+    @app.api_route("/docs", methods=["GET", "HEAD"])
+    async def _(request: Request) -> Response:
+        text = page(field_limits(settings), base_of(request, settings.public_url))
+        return Response(text, media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY})
 
+    if origins := cors_origins(settings.cors_origins):
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["Content-Type", HEADER],
+            expose_headers=["Retry-After"],
+        )
     return app
 
 

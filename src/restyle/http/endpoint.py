@@ -15,6 +15,7 @@ from restyle.http.actions import Call
 from restyle.http.body import SMALL, check_headers, received
 from restyle.http.envelope import Refused, failure, respond, stopping
 from restyle.http.gate import Proof, action_of, admit, names_key
+from restyle.http.limits import client_of
 from restyle.http.links import base_of
 from restyle.http.service import Service
 from restyle.http.table import Action
@@ -29,13 +30,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Exchange:
-    """What is known of a request so far, for its answer and for the records. ``action`` is a known one or empty."""
+    """What is known of a request so far, for its answer and for the records.
+
+    ``action`` is a known one or empty, ``task`` the TaskUID that it made or is to end.
+    """
 
     began: float = field(default_factory=time.perf_counter)
     size: int = 0
     body: dict[str, Json] = field(default_factory=dict)
     action: str = ""
     public_key: str = ""
+    task: str = ""
 
 
 async def endpoint(service: Service, request: Request) -> Response:
@@ -45,7 +50,7 @@ async def endpoint(service: Service, request: Request) -> Response:
     try:
         response = respond(await _reach(service, request, exchange))
     except ClientDisconnect:  # nobody is there to read an answer
-        log.info("a client left before its request was complete", bytes=exchange.size)
+        log.info("a client left before its request was complete", client=client_of(request), bytes=exchange.size)
         return Response(status_code=400)
     except Exception as caught:  # noqa: BLE001 - the last line of defence: what nobody expected is logged, and told as 5000
         error = _public(caught, exchange)
@@ -61,7 +66,9 @@ async def endpoint(service: Service, request: Request) -> Response:
         action=exchange.action,
         code=int(code),
         status=response.status_code,
+        client=client_of(request),
         public_key=exchange.public_key,
+        **({"task": exchange.task} if exchange.task else {}),
         bytes=exchange.size,
         ms=round(seconds * 1000, 1),
     )
@@ -95,10 +102,10 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
         call = partial(Call, body=exchange.body, base_url=base_url)
         if not submits:
             return await service.lanes.run(
-                lambda: _act(service, action, call, *enter()), heavy=large, writes=action.writes
+                lambda: _act(service, exchange, action, call, *enter()), heavy=large, writes=action.writes
             )
         key, asked = await service.lanes.run(enter, heavy=True)
-        work = partial(_act, service, action, call, key, asked)
+        work = partial(_act, service, exchange, action, call, key, asked)
         return await service.submissions.run(key.account_id, work)
 
 
@@ -118,10 +125,19 @@ def _enter(service: Service, exchange: Exchange, action: Action, proof: Proof | 
 
 
 def _act(
-    service: Service, action: Action, call: Callable[[Key], Call], key: Key, request: schema.Request
+    service: Service,
+    exchange: Exchange,
+    action: Action,
+    call: Callable[[Key], Call],
+    key: Key,
+    request: schema.Request,
 ) -> schema.Answer:
+    if isinstance(request, schema.TerminateTask):
+        exchange.task = request.TaskUID
     with service.needed():
         answer = action.perform(service, call(key), request)
+    if isinstance(answer, schema.ApplyReferenceStyleAnswer):
+        exchange.task = answer.TaskUID
     answer.request_uuid = request.request_uuid
     return answer
 

@@ -1,5 +1,6 @@
 """Who sends this request, and may they? Every check between a parsed body and the fields of its action."""
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -11,7 +12,17 @@ from restyle.http.table import ACTIONS, Action
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.fields import shown, unavailable
-from restyle.wire.signature import HEADER, HEADER_SECONDS, Json, header_time, matches, same_text, sign_header
+from restyle.wire.signature import (
+    HEADER,
+    HEADER_SECONDS,
+    SHOWN,
+    Json,
+    header_time,
+    matches,
+    same_text,
+    sign_header,
+    signed_text,
+)
 
 NAMED = re.compile(rb'"PublicKey"\s*:\s*"([A-Za-z0-9]{1,64})"')
 
@@ -58,11 +69,7 @@ def admit(body: Mapping[str, Json], keys: KeyStore, rate: Rate, proof: Proof | N
     if key is None or key.disabled:
         raise RestyleError(Code.KEY_NOT_FOUND, "the public key is unknown or disabled", field="PublicKey")
     if not matches(body, key.private_key, signature):
-        raise RestyleError(
-            Code.SIGNATURE_MISMATCH,
-            "the signature does not match; it is the SHA-1 of all other fields, names ascending, and the private key",
-            field="Signature",
-        )
+        raise _mismatch(body)
     if proof is not None:
         _check_proof(proof, key)
     elif key.requires_timestamp:
@@ -73,6 +80,18 @@ def admit(body: Mapping[str, Json], keys: KeyStore, rate: Rate, proof: Proof | N
         )
     rate.take(key.public_key)
     return key
+
+
+def _mismatch(body: Mapping[str, Json]) -> RestyleError:
+    """Says what was to be signed, so that a client can lay its own text beside it. All of it came from the client."""
+    text = signed_text(body)
+    return RestyleError(
+        Code.SIGNATURE_MISMATCH,
+        "the signature does not match; it is the SHA-1 of all other fields, names ascending, and the private key. "
+        f"Without the key the text has {text.length} characters and the SHA-256 {text.sha256}; its first {SHOWN} are "
+        f"{json.dumps(text.first, ensure_ascii=False)}, its last {json.dumps(text.last, ensure_ascii=False)}",
+        field="Signature",
+    )
 
 
 def _check_proof(proof: Proof, key: Key) -> None:

@@ -28,10 +28,15 @@ BUCKETS = 10_000
 """Buckets from which on those that are full again are forgotten, once a minute at most."""
 
 
+def client_of(request: Request) -> str:
+    """The address that ``request`` came from, where a trusted proxy has passed it on the one that the proxy names."""
+    return request.client.host if request.client is not None else ""
+
+
 def address_of(request: Request) -> str:
     """Whom the limits per address count ``request`` to: an IPv4 address, or the network (/64) of an IPv6 address, since
     who has one of these has all of them."""
-    host = request.client.host if request.client is not None else ""
+    host = client_of(request)
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -4,16 +4,18 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from html import escape
 
-from restyle.http.reference import INTRODUCTION, STATUSES, Row, examples, own_rows, rows
-from restyle.http.table import ACTIONS
+from restyle.http.reference import EXAMPLE_KEYS, INTRODUCTION, STATUSES, Row, examples, own_rows, rows
+from restyle.http.samples import ADDRESS, PYTHON_START, SHELL_START, python, shell
+from restyle.http.table import ACTIONS, EXAMPLE_UID
 from restyle.wire import schema
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
-from restyle.wire.signature import HEADER, HEADER_SECONDS
+from restyle.wire.signature import HEADER, HEADER_SECONDS, SHOWN, sign, text_of
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2129; --faint: #667; --line: #d9dce3; --paper: #fff; --code: #f4f5f8;
@@ -29,6 +31,7 @@ nav a:hover, a { color: var(--accent) }
 nav b { display: block; margin: 1rem 0 .3rem; color: var(--faint); font-size: .8rem; letter-spacing: .04em }
 main { max-width: 66rem; margin-left: 15rem; padding: 1.5rem 2.5rem 5rem }
 h1 { margin: .2rem 0 } h2 { margin: 3rem 0 .4rem; padding-top: 1rem; border-top: 1px solid var(--line) }
+h4 { margin: 1rem 0 .2rem; font-size: .9rem }
 h3 { margin: 1.6rem 0 .4rem; color: var(--faint); font-size: 1rem }
 table { width: 100%; border-collapse: collapse; font-size: .92rem }
 th, td { padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
@@ -37,8 +40,15 @@ code, pre { font: .88em/1.5 ui-monospace, monospace }
 code { background: var(--code); border-radius: 4px; padding: .1em .3em }
 pre { padding: 1rem; overflow: auto; background: var(--code); border-radius: 8px } pre code { padding: 0 }
 .required { color: var(--accent); font-weight: 600 }
-@media (max-width: 50rem) { nav { display: none } main { margin: 0; padding: 1rem }
-                            table { display: block; overflow: auto } }
+@media (max-width: 50rem) {
+  nav { position: static; width: auto; padding: 1rem; border: 0; border-bottom: 1px solid var(--line) }
+  nav a { display: inline-block; margin-right: 1rem }
+  main { margin: 0; padding: 1rem }
+  table, tbody, tr, td { display: block } tr:first-child { display: none }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--line) } td { padding: 0; border: 0 }
+  td:empty { display: none } td, code { overflow-wrap: anywhere }
+  pre { padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere }
+}
 """
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -51,24 +61,28 @@ TYPES = ("Model", "InferenceParams")
 ANSWER_TYPES = ("TaskDetail", "ModelEntry")
 
 
+def page(limits: Limits, address: str) -> bytes:
+    """The page of a service of these ``limits`` at ``address``, as UTF-8 HTML."""
+    return _page(limits).replace(ADDRESS, escape(shlex.quote(address))).encode()
+
+
 @cache
-def page(limits: Limits) -> bytes:
-    """The page of a service of these ``limits``, as UTF-8 HTML."""
+def _page(limits: Limits) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Restyle: the API</title><style>{STYLE}</style></head>
 <body><nav>{_navigation()}</nav><main>
 <h1>Restyle</h1><p>{_text(INTRODUCTION)} As a machine reads it: <a href="openapi.json">openapi.json</a>.</p>
-{_signing()}{"".join(_action(name, limits) for name in ACTIONS)}{_types()}{_codes()}
+{_signing()}{_step_by_step()}{"".join(_action(name, limits) for name in ACTIONS)}{_types()}{_codes()}
 </main></body></html>
-""".encode()
+"""
 
 
 def _navigation() -> str:
     def links(names: tuple[str, ...]) -> str:
         return "".join(f'<a href="#{name}">{name}</a>' for name in names)
 
-    start = '<a href="#signature">Requests and answers</a>'
+    start = '<a href="#signature">Requests and answers</a><a href="#steps">A signature, step by step</a>'
     end = '<a href="#codes">Codes</a><a href="#statuses">HTTP statuses</a>'
     return (
         f"<b>Start</b>{start}<b>Actions</b>{links(tuple(ACTIONS))}"
@@ -95,6 +109,31 @@ def _signing() -> str:
     )
 
 
+def _step_by_step() -> str:
+    public_key, private_key = EXAMPLE_KEYS
+    body = {"Action": "ListTasksDetails", "TaskUIDList": [EXAMPLE_UID], "PublicKey": public_key}
+    text, signed = text_of(body), {**body, "Signature": sign(body, private_key)}
+    parts = [(f"<code>{name}</code>", f"<code>{escape(text_of({name: body[name]}))}</code>") for name in sorted(body)]
+    check = f"printf %s '{text}{private_key}' | sha1sum\n{signed['Signature']}  -\n"
+    return (
+        '<h2 id="steps">A signature, step by step</h2>'
+        f"<p>{_text(f'With the public key `{public_key}` and the private key `{private_key}`, of no account.')}</p>"
+        f"<h3>1. The request, without a signature</h3>{_json(body)}"
+        "<h3>2. Its fields, ascending by name (capital letters before small ones), each name directly before its value"
+        f"</h3>{_table(('Field', 'Becomes'), parts)}"
+        f"<h3>3. One after the other: the canonical text</h3>{_pre(text)}"
+        f"<h3>4. The private key behind it, and the SHA-1 of all</h3>{_pre(check)}"
+        f"<h3>5. The request, signed</h3>{_json(signed)}<p>"
+        + _text(
+            "Where a signature does not match (171), the `Message` tells how many characters the service would sign, "
+            f"without the private key, their SHA-256, and the first and last {SHOWN}: `printf %s` your own text into "
+            "`sha256sum` and compare. `sha1sum` is `shasum` on macOS."
+        )
+        + "</p><h3>To paste, before the examples below</h3>"
+        f"<h4>Shell</h4>{_pre(SHELL_START)}<h4>Python</h4>{_pre(PYTHON_START)}"
+    )
+
+
 def _action(name: str, limits: Limits) -> str:
     action = ACTIONS[name]
     asked, answered = examples()[name]
@@ -103,7 +142,8 @@ def _action(name: str, limits: Limits) -> str:
         f'<h2 id="{name}">{name}</h2><p>{_text(action.request.__doc__ or "")}</p>'
         f"<h3>Request, besides what every one carries</h3>{_fields(own_rows(action.request, schema.Request, limits))}"
         f"<h3>Answer, besides what every one carries</h3>{answers}"
-        f"<h3>For example</h3>{_json(asked)}{_json(answered)}"
+        f"<h3>With curl</h3>{_pre(shell(name))}<h3>In Python</h3>{_pre(python(name))}"
+        f"<h3>A request and its answer</h3>{_json(asked)}{_json(answered)}"
     )
 
 
@@ -162,7 +202,11 @@ def _table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def _json(value: object) -> str:
-    return f"<pre><code>{escape(json.dumps(value, indent=2, ensure_ascii=False))}</code></pre>"
+    return _pre(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _pre(text: str) -> str:
+    return f"<pre><code>{escape(text)}</code></pre>"
 
 
 def _text(text: str) -> str:

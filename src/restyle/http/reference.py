@@ -22,7 +22,7 @@ INTRODUCTION = (
 
 STATUSES = {
     400: "The body is not a JSON object, the Host is no name, or it is no HTTP (4001).",
-    405: "Not POST.",
+    405: "Not POST, nor GET or HEAD where there is something to read.",
     408: "The body did not arrive, or too slowly while others waited (4001).",
     413: "The body is too large (4002).",
     415: "Not uncompressed application/json in UTF-8 (4001).",

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
 
+import structlog
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from restyle.http.envelope import HEADERS, Refused
-from restyle.http.limits import address_of
+from restyle.http.limits import address_of, client_of
 from restyle.http.links import gone
 from restyle.http.service import Service
 from restyle.wire.codes import Code
@@ -23,6 +24,10 @@ POLICY = "default-src 'none'; sandbox"
 
 MOST_DIGITS = 4
 """Of an index: no task has that many images."""
+MOST_UID = 20
+"""Characters of a TaskUID, and of what was sent in its place that the log repeats."""
+
+log = structlog.get_logger(__name__)
 
 
 class _Picture(StreamingResponse):
@@ -44,10 +49,15 @@ async def result(service: Service, request: Request, uid: str, index: str) -> Re
     try:
         response = await _answer(service, request, uid, int(index))
     except Refused as error:
-        service.metrics.results.labels(str(error.status)).inc()
+        _count(service, request, uid, error.status)
         raise
-    service.metrics.results.labels("200").inc()
+    _count(service, request, uid, 200)
     return response
+
+
+def _count(service: Service, request: Request, uid: str, status: int) -> None:
+    service.metrics.results.labels(str(status)).inc()
+    log.info("result", task=uid[:MOST_UID], status=status, client=client_of(request))
 
 
 async def _answer(service: Service, request: Request, uid: str, index: int) -> Response:

@@ -17,7 +17,7 @@ from restyle.http.crowd import Crowd
 from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
-from restyle.settings import Settings
+from restyle.settings import Settings, unknown_variables
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -42,6 +42,8 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     """
     configure(settings)
     give_large_blocks_back()
+    for name, like in unknown_variables(os.environ).items():
+        log.warning("a variable is no setting, and has no effect", name=name, **({"meant": like} if like else {}))
     handles = _raise_handles()
     crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:

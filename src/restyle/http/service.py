@@ -20,6 +20,7 @@ from restyle.http.links import Links
 from restyle.http.metrics import Metrics
 from restyle.http.submissions import Submissions
 from restyle.images.checking.pool import Checkers
+from restyle.private import make_data_folder
 from restyle.queue.dispatch import Dispatcher
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
@@ -67,6 +68,8 @@ class Service:
 
         Raises RestyleError (5000) for what an operator has to mend.
         """
+        if not make_data_folder(settings.data_dir):
+            log.warning("the data folder is open to others; close it with chmod 700", folder=str(settings.data_dir))
         db = open_database(settings.database())
         try:
             storage = open_storage(settings)

@@ -16,6 +16,7 @@ from typing import Any, Self
 import tomli_w
 
 from restyle.models.kinds import Architecture, Kind
+from restyle.private import make_data_folder
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -88,7 +89,7 @@ class Catalogue:
         """
         try:
             found = self.file.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # reading it says so
             return None
         return (found.st_mtime_ns, found.st_size, found.st_ino)
 
@@ -166,7 +167,8 @@ class Catalogue:
     @contextmanager
     def _changing(self) -> Iterator[list[Entry]]:
         """The entries as they stand, to be changed in place; written when the block ends well."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_data_folder(self.folder.parent)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         with (self.folder / "catalogue.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             entries = list(self._read())
@@ -181,6 +183,12 @@ class Catalogue:
             return tuple(self._entry(table) for table in tables)
         except (FileNotFoundError, NotADirectoryError):
             return ()
+        except OSError as error:
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"{self.file} cannot be read: {error.strerror or error}; give the data folder to this user, or set "
+                "RESTYLE_DATA_DIR to another",
+            ) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise RestyleError(Code.INTERNAL_ERROR, f"{self.file} is broken: {what}") from error

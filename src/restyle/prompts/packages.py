@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from restyle.private import make_data_folder
 from restyle.prompts.codes import ENGLISH, TRANSLATED
 from restyle.prompts.neural import ARGOS_PIECES, MARIAN_SOURCE, MARIAN_TARGET, MODEL_FOLDER, BackendError, Neural
 from restyle.wire.codes import Code
@@ -77,7 +78,8 @@ def install(data_dir: Path, path: Path, code: str = "", *, source: str = "") -> 
     and translates a word before the language counts as installed, and takes the place of an earlier one at once.
     Raises RestyleError (230) with the reason where ``path`` is no such package or cannot be trusted.
     """
-    languages_dir(data_dir).mkdir(parents=True, exist_ok=True)
+    make_data_folder(data_dir)
+    languages_dir(data_dir).mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=languages_dir(data_dir), prefix=".new-") as folder:
         new = Path(folder) / "package"
         (new / MODEL_FOLDER).mkdir(parents=True)

@@ -44,7 +44,8 @@ log = structlog.get_logger(__name__)
 class Worker:
     """A place for one worker process.
 
-    ``deadline`` is of the phase it is in, in monotonic seconds; ``begun`` says that it was heard to begin its run.
+    ``deadline`` is of the phase it is in, in monotonic seconds; ``began`` is when it was heard to begin
+    its run, None before that and once its end was told.
     """
 
     def __init__(self) -> None:
@@ -52,13 +53,15 @@ class Worker:
         self.phase = Phase.LOADING
         self.claim: Claim | None = None
         self.deadline: float | None = None
-        self.begun = False
+        self.began: float | None = None
         self.failures = 0
         self.start_at = 0.0
 
     def become(self, phase: Phase, claim: Claim | None = None, seconds: float | None = None) -> None:
         """Go on to ``phase``, which may last ``seconds``."""
-        self.phase, self.claim, self.begun = phase, claim, False
+        if claim is not self.claim:
+            self.began = None
+        self.phase, self.claim = phase, claim
         self.deadline = None if seconds is None else time.monotonic() + seconds
 
     def late(self) -> bool:

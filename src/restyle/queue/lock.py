@@ -8,7 +8,7 @@ from typing import IO
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from restyle.database import make_private
+from restyle.private import make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 

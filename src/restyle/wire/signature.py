@@ -7,7 +7,8 @@ megabytes, so the text is never built: it flows into the hash in pieces.
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 
@@ -21,22 +22,59 @@ HEADER_SECONDS = 300
 _PIECE = 1 << 17
 """Characters of a long string encoded at once: small enough to stay in cache, large enough that the hash dominates."""
 
+SHOWN = 32
+"""Characters of the signed text that are shown of either end."""
+
+_Print = Callable[[int | float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedText:
+    """What tells two signed texts apart and may be shown: the private key at the end of the text is left out.
+
+    ``length`` is in characters, ``sha256`` in hex and of the text in UTF-8; ``first`` and ``last`` are the ends of the
+    text, ``SHOWN`` characters each where it has as many.
+    """
+
+    length: int
+    sha256: str
+    first: str
+    last: str
+
 
 def sign(body: Mapping[str, Json], private_key: str) -> str:
     """The ``Signature`` of ``body`` (a ``Signature`` field in it is left out): 40 lower-case hex digits.
 
     Raises ValueError for NaN and Infinity, UnicodeEncodeError for a lone surrogate, TypeError for what is not JSON.
     """
-    digest = hashlib.sha1(usedforsecurity=False)
-    for piece in _object_pieces(_unsigned(body)):
-        digest.update(piece)
-    digest.update(private_key.encode())
-    return digest.hexdigest()
+    return _sign(body, private_key, print_number)
 
 
 def matches(body: Mapping[str, Json], private_key: str, signature: str) -> bool:
-    """Whether ``signature`` is the signature of ``body``; takes the same time wherever the two differ."""
-    return same_text(sign(body, private_key), signature)
+    """Whether ``signature`` is the signature of ``body``; takes the same time wherever the two differ.
+
+    Against their own rule PICPIK's signers print fractions near zero with an exponent, as their languages do: ``1e-05``
+    (Python and Go, below 0.0001) or ``1e-7`` (JavaScript, below 0.000001). Such a signature counts, too.
+    """
+    prints = (print_number, _print_as_python, _print_as_javascript) if _has_small(body) else (print_number,)
+    return any(same_text(_sign(body, private_key, each), signature) for each in prints)
+
+
+def text_of(body: Mapping[str, Json]) -> str:
+    """The whole text that is signed, without the private key at its end. For small bodies; raises as :func:`sign`."""
+    return b"".join(_object_pieces(_unsigned(body), print_number)).decode()
+
+
+def signed_text(body: Mapping[str, Json]) -> SignedText:
+    """The text whose SHA-1 :func:`sign` gives, without the private key, as far as it is shown. Raises as it."""
+    digest, length, first, last = hashlib.sha256(), 0, "", ""
+    for piece in _object_pieces(_unsigned(body), print_number):
+        digest.update(piece)
+        text = piece.decode()
+        length += len(text)
+        first = (first + text[:SHOWN])[:SHOWN]
+        last = (last + text[-SHOWN:])[-SHOWN:]
+    return SignedText(length, digest.hexdigest(), first, last)
 
 
 def same_text(one: str, other: str) -> bool:
@@ -91,17 +129,47 @@ def print_number(number: int | float) -> str:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
+def _print_as_python(number: int | float) -> str:
+    return repr(number) if _is_small(number) else print_number(number)
+
+
+def _print_as_javascript(number: int | float) -> str:
+    """As ``String(number)``: the exponent comes later and has no zero before it."""
+    return repr(number).replace("e-0", "e-") if _is_small(number) and abs(number) < 1e-6 else print_number(number)
+
+
+def _is_small(number: int | float) -> bool:
+    """Whether languages print the number with an exponent."""
+    return isinstance(number, float) and 0 < abs(number) < 1e-4
+
+
+def _has_small(value: Json) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_small, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_small, value))
+    return isinstance(value, float) and _is_small(value)
+
+
+def _sign(body: Mapping[str, Json], private_key: str, print_: _Print) -> str:
+    digest = hashlib.sha1(usedforsecurity=False)
+    for piece in _object_pieces(_unsigned(body), print_):
+        digest.update(piece)
+    digest.update(private_key.encode())
+    return digest.hexdigest()
+
+
 def _unsigned(body: Mapping[str, Json]) -> dict[str, Json]:
     return {name: value for name, value in body.items() if name != "Signature"}
 
 
-def _object_pieces(fields: Mapping[str, Json]) -> Iterator[bytes]:
+def _object_pieces(fields: Mapping[str, Json], print_: _Print) -> Iterator[bytes]:
     for name in sorted(fields):
         yield name.encode()
-        yield from _value_pieces(fields[name])
+        yield from _value_pieces(fields[name], print_)
 
 
-def _value_pieces(value: Json) -> Iterator[bytes]:
+def _value_pieces(value: Json, print_: _Print) -> Iterator[bytes]:
     if isinstance(value, str):
         yield from _text_pieces(value)
     elif value is None:
@@ -109,12 +177,12 @@ def _value_pieces(value: Json) -> Iterator[bytes]:
     elif isinstance(value, bool):
         yield b"true" if value else b"false"
     elif isinstance(value, int | float):
-        yield print_number(value).encode()
+        yield print_(value).encode()
     elif isinstance(value, Mapping):
-        yield from _object_pieces(value)
+        yield from _object_pieces(value, print_)
     elif isinstance(value, list | tuple):
         for element in value:
-            yield from _value_pieces(element)
+            yield from _value_pieces(element, print_)
     else:
         raise TypeError(f"{type(value).__name__} is not a JSON value")
 
@@ -133,7 +201,8 @@ def _frames(value: Json) -> Iterator[bytes]:
     elif isinstance(value, bool):
         yield b"t" if value else b"f"
     elif isinstance(value, int | float):
-        yield b"d%d;" % len(print_number(value))
+        # How a small one was printed is not known, so that its length would leave open where the next value begins.
+        yield b"e%s;" % print_number(value).encode() if _is_small(value) else b"d%d;" % len(print_number(value))
     elif isinstance(value, Mapping):
         yield b"o%d;" % len(value)
         for name in sorted(value):
