@@ -1,7 +1,7 @@
 """Style conversion in this very process, without any server."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from threading import Lock
 from typing import Any, Unpack
@@ -57,7 +57,7 @@ def draw_here(raw: Source, style: Source, options: Options, report: Report, *, o
         drawn = list(drawing.images(report))
     report(1.0)
     notices = (*planned.notices, *drawing.notices)
-    told = {"notices": notices, "seconds": time.perf_counter() - began}
+    told: dict[str, Any] = {"notices": notices, "seconds": time.perf_counter() - began}
     return [_image(pixels, seed, text, told) for (pixels, text), seed in zip(drawn, planned.seeds, strict=True)]
 
 
@@ -67,7 +67,8 @@ def _drawer(settings: Settings, own_process: bool) -> Drawer:
     return Drawer(settings, own_process=own_process)
 
 
-def _image(pixels: Pixels, seed: int, text: str, told: Mapping[str, Any]) -> Image.Image:
+def _image(pixels: Pixels, seed: int, text: str, told: dict[str, Any]) -> Image.Image:
     image = Image.fromarray(pixels)
-    image.info = {"seed": seed, "parameters": text, **told}
+    image.info = {"seed": seed, "parameters": text}
+    image.info.update(told)
     return image

@@ -59,7 +59,7 @@ def main() -> NoReturn:
         fail(error.format_message())
         sys.exit(Exit.USAGE)
     except BrokenPipeError:  # who read along has gone
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(Exit.FILES)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""

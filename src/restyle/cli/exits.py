@@ -12,7 +12,7 @@ class Exit(IntEnum):
     SOME_FAILED = 1
     """Of several pictures some were made, others not."""
     USAGE = 2
-    """Options, or values out of range."""
+    """Options, values out of range, or a key or account that is not there."""
     PICTURE = 3
     """A picture that cannot be read."""
     MODEL = 4
@@ -29,6 +29,7 @@ class Exit(IntEnum):
 KINDS = {
     Code.MISSING_PARAMETER: Exit.USAGE,
     Code.PARAMETER_NOT_AVAILABLE: Exit.USAGE,
+    Code.KEY_NOT_FOUND: Exit.USAGE,
     Code.IMAGE_UNREADABLE: Exit.PICTURE,
     Code.MODEL_NOT_FOUND: Exit.MODEL,
     Code.SUB_MODEL_UNFIT: Exit.MODEL,
@@ -41,4 +42,4 @@ def exit_of(code: int) -> Exit:
     """The exit code for an error of that code."""
     if code in ENGINES:
         return Exit.ENGINE
-    return KINDS.get(Code(code), Exit.SERVICE)
+    return KINDS.get(Code.of(code), Exit.SERVICE)

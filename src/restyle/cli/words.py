@@ -1,5 +1,7 @@
 """Errors in the command's words: options instead of the library's arguments or the wire's fields."""
 
+import re
+
 from restyle.wire.errors import RestyleError
 from restyle.wire.names import FIELDS, PARAMETERS
 
@@ -10,39 +12,36 @@ FLAGS = {
     "use_main_model_vae": "--main-model-vae",
     "batch_size": "--batch",
     "sub_models": "--sub-model",
+    "lora": "--sub-model",
 }
 """Option of the library -> that of the command, where it is not called alike."""
+OWN = {wire: name for name, wire in (*FIELDS.items(), *PARAMETERS.items())}
+WORDS = {"ListModels": "restyle models list"} | {
+    wire: FLAGS.get(name, f"--{name.replace('_', '-')}") for wire, name in OWN.items() if wire != "MainModel"
+}
+"""Words of the wire that say nothing to who uses the command."""
+WIRE = re.compile(rf"(?<![\w.\"])({'|'.join(WORDS)})(?![\w\"])")
 
 
 def in_options(error: RestyleError, *, raw: str, style: str) -> str:
-    """The message of ``error``, its field called as the user gave it; files that are not named in it come first."""
-    message, field = error.message, error.field
-    if field is None:
-        return message if raw in message else f"{raw}: {message}"
-    given = _given(field, raw, style)
-    if given is None or not message.startswith(field):
-        return message if raw in message else f"{raw}: {message}"
-    rest = message.removeprefix(field)
-    if given in (raw, style):
-        return given + rest.replace(f" {given}", "", 1)
-    return f"{raw}: {given}{rest}"
+    """The message of ``error`` about one pair of pictures, its field called as the user gave it."""
+    message, field = error.message, error.field or ""
+    pictures = {"raw": raw, "ImageList[0]": raw, "style": style, "ImageList[1]": style}
+    if field in pictures and message.startswith(f"{field} "):
+        rest = message.removeprefix(f"{field} ").removeprefix(f"{pictures[field]} ")
+        return f"{pictures[field]} {rest}" if pictures[field] == raw else f"{raw}: {style} {rest}"
+    if field:
+        message = re.sub(rf"(?<![\w-])(parameter )?{re.escape(field)}(?![\w\[.])", _flag(field), message)
+    message = WIRE.sub(lambda found: WORDS[found[1]], message)
+    return message if raw in message else f"{raw}: {message}"
 
 
-def _given(field: str, raw: str, style: str) -> str | None:
-    own = {wire: name for name, wire in (*FIELDS.items(), *PARAMETERS.items())}
-    name = field.removeprefix("MainModel.InferenceParams.").removeprefix("model.InferenceParams.")
-    if field.endswith("MainModel.ModelCode"):
-        return "--model"
-    name = own.get(name, name)
-    if name in ("raw", "ImageList[0]"):
-        return raw
-    if name in ("style", "ImageList[1]"):
-        return style
-    stem, _, index = name.partition("[")
-    if own.get(stem, stem) in ("sub_models", "lora"):
+def _flag(field: str) -> str:
+    last = field.rpartition(".")[2]
+    stem = field.partition("[")[0]
+    if OWN.get(stem, stem) in ("sub_models", "lora"):
         return "--sub-model"
-    if index or "." in name:
-        stem = own.get(stem, stem)
-    if stem in {*FIELDS, *PARAMETERS}:
-        return FLAGS.get(stem, f"--{stem.replace('_', '-')}")
-    return None
+    name = OWN.get(last.partition("[")[0], last.partition("[")[0])
+    if name not in {*FIELDS, *PARAMETERS}:
+        return field
+    return FLAGS.get(name, f"--{name.replace('_', '-')}")

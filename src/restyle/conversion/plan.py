@@ -141,8 +141,9 @@ def _size(conversion: Conversion, pictures: Pictures, named: Named) -> tuple[int
 
 def _shrunk(conversion: Conversion, pictures: Pictures, size: tuple[int, int]) -> Iterator[str]:
     """A sentence where the result is smaller than the raw image though no size was asked for."""
-    if conversion.width is None and conversion.height is None and pictures.raw_size not in (None, size):
-        (have_width, have_height), (width, height) = pictures.raw_size or size, size
+    raw = pictures.raw_size
+    if conversion.width is None and conversion.height is None and raw is not None and raw != size:
+        (have_width, have_height), (width, height) = raw, size
         yield (
             f"the raw image has {have_width} x {have_height} pixels and the result {width} x {height}: "
             f"no side may be over {SIDE.maximum}"
