@@ -51,7 +51,7 @@ ROOMS: dict[str, frozenset[str]] = {
         {"wire", "accounts", "client", "conversion", "database", "doctor", "engines", "engines.families"}
         | {"http", "images", "library", "models", "models.files", "private", "prompts", "settings"}
     ),
-    "": frozenset({"cli", "client", "library", "wire"}),
+    "": frozenset({"cli", "client", "conversion", "library", "wire"}),
 }
 """Room -> what it may import. ``engines`` is the contract and what engines share; each engine is a room of its own."""
 

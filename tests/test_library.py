@@ -1,15 +1,21 @@
 """Conversion in the caller's own process, with the obedient engine; pictures of real engines are tested with them."""
 
+import pydoc
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import restyle
+from restyle.client.request import chosen
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support.engines import REGISTRY
 from tests.support.pictures import picture
 
+PLAIN = pydoc.TextDoc()
 RAW, STYLE = picture(70, 90), picture(64, 64, seed=5)
 
 
@@ -102,3 +108,33 @@ def test_pillow_images_are_taken_as_they_look() -> None:
     assert np.array_equal(np.asarray(image), np.rot90(RAW, -1))
     clear = Image.new("RGBA", (70, 70), (0, 0, 0, 0))
     assert restyle.convert(clear, STYLE, strength=0)[0].getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_parameters_and_loras_are_arguments() -> None:
+    given: dict[str, Any] = {"steps": 9, "sampler": "Euler a", "clip_skip": 3, "cfg_scale": 5.0}
+    (image,) = restyle.convert(RAW, STYLE, model="Thorough", lora=[("ink", -0.5)], sub_models=["charm"], **given)
+    written = image.info["parameters"]
+    assert "Steps: 9, Sampler: Euler a, CFG scale: 5.0, Clip skip: 3" in written
+    assert "ink: lora -0.5 of ink, charm: embedding 1 of charm" in written
+    assert image.info["seconds"] > 0
+    wire = chosen({"model": "Thorough", "lora": [("ink", -0.5)], "sub_models": ["charm"], **given})  # type: ignore[typeddict-item]
+    parameters = {"Steps": 9, "Sampler": "Euler a", "ClipSkip": 3, "CFGScale": 5.0}
+    assert wire["MainModel"] == {"ModelCode": "Thorough", "InferenceParams": parameters}
+    assert wire["SubModelList"] == [
+        {"ModelCode": "ink", "InferenceParams": {"LoraWeight": -0.5}},
+        {"ModelCode": "charm"},
+    ]
+    for wrong, field in (({"steps": 5}, "steps"), ({"lora": ["ink"]}, "lora[0]"), ({"lora": [("ink", 9)]}, "lora[0]")):
+        with pytest.raises(RestyleError) as caught:
+            restyle.convert(RAW, STYLE, model="Thorough", **wrong)
+        assert str(caught.value.field).startswith(field)
+        assert caught.value.code is Code.PARAMETER_NOT_AVAILABLE
+
+
+def test_help_shows_what_there_is() -> None:
+    told = re.sub(".\x08", "", pydoc.render_doc(restyle, renderer=PLAIN))  # struck twice stands for bold
+    assert "convert(" in told
+    assert "class Client" in told
+    options = pydoc.render_doc(restyle.Options, renderer=PLAIN)
+    assert "cfg_scale" in options
+    assert "1..30" in options

@@ -1,14 +1,15 @@
 """Style conversion in this very process, without any server."""
 
+import time
 from collections.abc import Callable
 from functools import cache
 from threading import Lock
-from typing import Unpack
+from typing import Any, Unpack
 
 from PIL import Image
 
 from restyle.conversion.draw import Drawer
-from restyle.conversion.options import Options, asked, option_name
+from restyle.conversion.options import Options, asked, naming
 from restyle.conversion.plan import Pictures, plan
 from restyle.engines.base import Report
 from restyle.images.limits import Limits
@@ -29,8 +30,9 @@ def convert(
     :class:`restyle.conversion.options.Options`, and mean what they mean to the service: ``strength`` is 0 (the raw
     image) to 1 (the style at its fullest), 0.5 by default; ``seed`` decides the pixels, image *i* using ``seed + i``,
     and -1 draws one. Each ``info`` says which: ``seed``, and ``parameters`` as text; ``notices`` holds what the service
-    would say in ``Notices``. ``on_progress`` takes the fraction done, 0..1, and may raise to stop. Nothing of this
-    process is changed beyond the call: no environment variable, no mode of a library.
+    would say in ``Notices``, ``seconds`` how long the whole call took. ``on_progress`` takes the fraction done, 0..1,
+    and may raise to stop. Nothing of this process is changed beyond the call: no environment variable, no mode of a
+    library.
 
     Raises:
         RestyleError: with the codes and messages of the service, for pictures that cannot be read (4003), values out of
@@ -41,6 +43,7 @@ def convert(
 
 def draw_here(raw: Source, style: Source, options: Options, report: Report, *, own_process: bool) -> list[Image.Image]:
     """As :func:`convert`; a process that is Restyle's ``own``, as the command's, engines may tune as a whole."""
+    began = time.perf_counter()
     settings = Settings()
     conversion = asked(options)
     drawer = _drawer(settings, own_process)
@@ -48,13 +51,14 @@ def draw_here(raw: Source, style: Source, options: Options, report: Report, *, o
     raw_pixels = to_pixels(raw, limits, field="raw")
     style_pixels = to_pixels(style, limits, field="style")
     pictures = Pictures("raw", "style", (raw_pixels.shape[1], raw_pixels.shape[0]))
-    planned = plan(conversion, drawer.registry, pictures, named=option_name)
+    planned = plan(conversion, drawer.registry, pictures, named=naming(options))
     with _drawing:
         drawing = drawer.drawing(planned, raw_pixels, (style_pixels,))
         drawn = list(drawing.images(report))
     report(1.0)
     notices = (*planned.notices, *drawing.notices)
-    return [_image(pixels, seed, text, notices) for (pixels, text), seed in zip(drawn, planned.seeds, strict=True)]
+    told: dict[str, Any] = {"notices": notices, "seconds": time.perf_counter() - began}
+    return [_image(pixels, seed, text, told) for (pixels, text), seed in zip(drawn, planned.seeds, strict=True)]
 
 
 @cache
@@ -63,7 +67,8 @@ def _drawer(settings: Settings, own_process: bool) -> Drawer:
     return Drawer(settings, own_process=own_process)
 
 
-def _image(pixels: Pixels, seed: int, text: str, notices: tuple[str, ...]) -> Image.Image:
+def _image(pixels: Pixels, seed: int, text: str, told: dict[str, Any]) -> Image.Image:
     image = Image.fromarray(pixels)
-    image.info = {"seed": seed, "parameters": text, "notices": notices}
+    image.info = {"seed": seed, "parameters": text}
+    image.info.update(told)
     return image

@@ -1,15 +1,20 @@
 """``restyle convert`` and ``restyle sheet``."""
 
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.cli.convert import photographs, plan
+from restyle.cli.photographs import Photograph, find
+from restyle.cli.results import plan
 from tests.support import pictures
-from tests.support.command import restyle
+from tests.support.command import Ran, restyle
 from tests.support.service import RunningService
+
+LEFT_OUT = "restyle: left out: in/notes.txt: not named as a picture that can be read\n"
 
 
 @pytest.fixture
@@ -46,9 +51,12 @@ def test_a_folder_with_json(folder: Path) -> None:
 def test_one_broken_photograph_does_not_stop_the_others(folder: Path) -> None:
     (folder / "in" / "a.jpg").write_bytes(b"text")
     ran = restyle("convert", "in", "-s", "style.webp", folder=folder)
-    assert ran.code == 2
-    assert len(ran.err.splitlines()) == 1
-    assert "in/a.jpg: raw is not a readable picture" in ran.err
+    assert ran.code == 1
+    assert ran.err.splitlines() == [
+        "restyle: left out: in/notes.txt: not named as a picture that can be read",
+        ran.err.splitlines()[1],
+    ]
+    assert ran.err.splitlines()[1].startswith("restyle: in/a.jpg is not a readable picture")
     assert (folder / "in" / "b.restyled.png").exists()
 
 
@@ -90,38 +98,127 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "code", "says"),
     [
-        (("in/a.jpg",), "--style"),
-        (("nothing.jpg", "-s", "style.webp"), "nothing.jpg cannot be read: no such file or directory"),
-        (("in/a.jpg", "-s", "style.webp", "--strength", "1.5"), "strength not available: it is 1.5"),
-        (("in/a.jpg", "-s", "style.webp", "--width", "10"), "width not available"),
-        (("in/a.jpg", "-s", "style.webp", "--model", "none"), "ModelCode"),
-        (("in/a.jpg", "-s", "style.webp", "--steps", "5"), "model.InferenceParams.Steps not available"),
-        (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), '"much" is not a weight'),
-        (("in/a.jpg", "-s", "style.webp", "-o", "out.jpg"), "PNG"),
-        (("in", "-s", "style.webp", "-o", "out.png"), "2 pictures do not fit into out.png"),
-        (("in/b.png", "-s", "style.webp", "-o", "in/b.png"), "in/b.png would be overwritten"),
-        (("in/a.jpg", "-s", "style.webp", "--url", "http://127.0.0.1:9"), "--public-key"),
-        (("in/a.jpg", "-s", "style.webp", "-o", "style.webp/x.png"), "style.webp/x.png cannot be written"),
+        (("in/a.jpg",), 2, "--style"),
+        (("nothing.jpg", "-s", "style.webp"), 3, "nothing.jpg cannot be read: no such file or directory"),
+        (("in/a.jpg", "-s", "nothing.jpg"), 3, "in/a.jpg: nothing.jpg cannot be read: no such file or directory"),
+        (("style.webp", "-s", "in/notes.txt"), 3, "style.webp: in/notes.txt is not a readable picture"),
+        (("in/a.jpg", "-s", "style.webp", "--strength", "1.5"), 2, "in/a.jpg: --strength not available: it is 1.5"),
+        (("in/a.jpg", "-s", "style.webp", "--width", "10"), 2, "--width not available"),
+        (("in/a.jpg", "-s", "style.webp", "--batch", "17"), 2, "--batch not available"),
+        (("in/a.jpg", "-s", "style.webp", "--model", "none"), 4, "restyle models list names those there are"),
+        (("in/a.jpg", "-s", "style.webp", "--steps", "5"), 2, "--steps not available"),
+        (("in/a.jpg", "-s", "style.webp", "--sub-model", "none"), 4, "takes no sub-models; leave --sub-model empty"),
+        (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), 2, '"much" is not a weight'),
+        (("in/a.jpg", "-s", "style.webp", "-o", "out.pgn"), 2, "results are PNG, JPEG or WebP files"),
+        (("in/a.jpg", "-s", "style.webp", "-o", "out.png", "--format", "jpeg"), 2, "--format jpeg does not fit"),
+        (("in", "-s", "style.webp", "-o", "out.png"), 2, "2 pictures do not fit into out.png"),
+        (("in/b.png", "-s", "style.webp", "-o", "in/b.png"), 2, "in/b.png would be overwritten"),
+        (("in/a.jpg", "-s", "style.webp", "--url", "http://127.0.0.1:9"), 2, "--public-key"),
+        (("in/a.jpg", "-s", "style.webp", "-o", "style.webp/x.png"), 5, "style.webp/x.png cannot be written"),
+        (("empty", "-s", "style.webp"), 2, "the folder empty holds no pictures"),
     ],
 )
-def test_errors_are_one_line_and_code_2(folder: Path, arguments: tuple[str, ...], says: str) -> None:
+def test_errors_are_one_line_with_a_code_of_their_kind(
+    folder: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    (folder / "empty").mkdir()
     ran = restyle("convert", *arguments, folder=folder)
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.out) == (code, "")
+    ran = Ran(ran.code, ran.out, ran.err.replace(LEFT_OUT, ""))
     assert ran.err.startswith("restyle: ")
     assert len(ran.err.splitlines()) == 1
     assert says in ran.err
 
 
-def test_folders_are_read_without_earlier_results(folder: Path) -> None:
+def test_folders_are_read_without_earlier_results_and_what_is_left_out_is_named(folder: Path) -> None:
     for name in ("a.restyled.png", ".hidden.png", "c.TIF"):
         (folder / "in" / name).touch()
-    assert [path.name for path in photographs([folder / "in"])] == ["a.jpg", "b.png", "c.TIF"]
+    (folder / "in" / "loop.jpg").symlink_to("loop.jpg")
+    (folder / "in" / "deep" / "er").mkdir(parents=True)
+    (folder / "in" / "deep" / "er" / "a.jpg").touch()
+    found = find([folder / "in"])
+    assert [photograph.path.name for photograph in found.photographs] == ["a.jpg", "b.png", "c.TIF"]
+    left = {line.removeprefix(f"{folder}/in/").split(": ")[0]: line for line in found.left_out}
+    assert set(left) == {"a.restyled.png", "deep", "loop.jpg", "notes.txt"}
+    assert "an earlier result" in left["a.restyled.png"]
+    assert "--recursive" in left["deep"]
+    assert "too many levels" in left["loop.jpg"]
+    deep = find([folder / "in"], recursive=True)
+    assert [str(photograph.below / photograph.path.name) for photograph in deep.photographs] == [
+        "a.jpg",
+        "b.png",
+        "c.TIF",
+        "deep/er/a.jpg",
+    ]
+
+
+def test_results_of_a_folder_keep_its_order_and_none_is_lost(folder: Path) -> None:
+    """Two photographs of one stem, folders in folders, and a result folder with a dot in its name."""
+    (folder / "in" / "b.jpg").write_bytes((folder / "in" / "a.jpg").read_bytes())
+    (folder / "in" / "deep").mkdir()
+    (folder / "in" / "deep" / "a.jpg").write_bytes((folder / "in" / "a.jpg").read_bytes())
+    ran = restyle("convert", "in", "-s", "style.webp", "-r", "-o", "2024.05.01", "--format", "webp", folder=folder)
+    assert ran.code == 0
+    written = sorted(str(path.relative_to(folder / "2024.05.01")) for path in (folder / "2024.05.01").rglob("*.*"))
+    assert written == ["a.restyled.webp", "b.jpg.restyled.webp", "b.png.restyled.webp", "deep/a.restyled.webp"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("made.jpg", "JPEG"), ("made.webp", "WEBP"), ("made.png", "PNG")])
+def test_a_result_is_written_as_it_is_named_and_over_its_like_only(folder: Path, name: str, kind: str) -> None:
+    made = folder / name
+    command = ("convert", "in/b.png", "-s", "style.webp", "-o", name, "--seed", "3")
+    assert restyle(*command, folder=folder).code == 0
+    with Image.open(made) as image:
+        assert (image.format, image.size) == (kind, (64, 80))
+    assert restyle(*command, folder=folder).code == 0  # its own it makes again
+    made.write_bytes(pictures.encode(pictures.picture(64, 64), kind))
+    before = made.read_bytes()
+    ran = restyle(*command, folder=folder)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{name} is there and was not made by Restyle; give another --output, or --overwrite" in ran.err
+    assert made.read_bytes() == before
+    assert restyle(*command, "--overwrite", folder=folder).code == 0
+    assert made.read_bytes() != before
+    assert not list(folder.glob(".*part"))
+
+
+def test_a_good_result_survives_a_disk_that_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ("convert", "in/b.png", "-s", "style.webp", "-o", "made.png")
+    restyle(*command, "--seed", "3", folder=folder)
+    before = (folder / "made.png").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        ran = restyle(*command, "--seed", "4", folder=folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ran.code == 5
+    assert "made.png cannot be written" in ran.err
+    assert (folder / "made.png").read_bytes() == before
+    assert not list(folder.glob(".*part"))
+
+
+def test_names_that_are_no_text_and_terminals_that_print_little(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (folder / "in" / name).write_bytes((folder / "in" / "b.png").read_bytes())
+    ran = restyle("convert", f"in/{name}", "-s", "style.webp", folder=folder)
+    assert (ran.code, ran.err) == (0, "")
+    assert "caf\\udce9.restyled.png  64x80" in ran.out
+    assert (folder / "in" / os.fsdecode(b"caf\xe9.restyled.png")).exists()
+
+
+def test_a_photograph_over_the_largest_size_is_told(folder: Path) -> None:
+    (folder / "wide.png").write_bytes(pictures.encode(pictures.picture(70, 2600), "PNG"))
+    ran = restyle("convert", "wide.png", "-s", "style.webp", "--strength", "0", folder=folder)
+    assert ran.code == 0
+    assert "the raw image has 2600 x 70 pixels and the result 2560 x 69: no side may be over 2560" in ran.out
 
 
 def test_every_photograph_meets_every_style() -> None:
-    works = plan([Path("x/a.jpg"), Path("b.png")], [Path("oil.jpg"), Path("ink.jpg")], None, 1)
+    raws = [Photograph(Path("x/a.jpg")), Photograph(Path("b.png"))]
+    works = plan(raws, [Path("oil.jpg"), Path("ink.jpg")], None, 1)
     assert [str(work.results[0]) for work in works] == [
         "x/a.oil.restyled.png",
         "x/a.ink.restyled.png",

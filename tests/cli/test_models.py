@@ -105,9 +105,6 @@ def test_a_changed_file_is_told_by_its_hash(folder: Path) -> None:
         (("add", "in/vae.safetensors", "--code", "x"), "--architecture sd15"),
         (("add", "in/evil.pt", "--code", "x"), "would import"),
         (("add", "in/nan.safetensors", "--code", "x"), "NaN"),
-        (("show", "x"), 'no model is registered as "x"'),
-        (("verify", "x"), 'no model is registered as "x"'),
-        (("remove", "x"), 'no model is registered as "x"'),
     ],
 )
 def test_what_is_wrong_is_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
@@ -116,6 +113,13 @@ def test_what_is_wrong_is_one_line(folder: Path, arguments: tuple[str, ...], rea
     ran = run(folder, *arguments)
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
     assert reason in ran.err
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "remove"])
+def test_a_model_that_is_not_there_is_told(folder: Path, command: str) -> None:
+    ran = run(folder, command, "x")
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (4, "", 1)
+    assert 'no model is registered as "x"' in ran.err
     assert not (folder / "trace").exists()
     assert not (folder / "restyle-data" / "models" / "catalogue.toml").exists()
 

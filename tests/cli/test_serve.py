@@ -68,7 +68,7 @@ def test_keys_and_credits_while_it_runs(tmp_path: Path) -> None:
         taken = restyle("credits", "take", made["PublicKey"], "2", "--json", folder=tmp_path, **data).json()
         assert (taken["TotalCredits"], balance()) == (10, (10, 0))
         ran = restyle("credits", "take", made["PublicKey"], "11", folder=tmp_path, **data)
-        assert (ran.code, "the account has 10 left" in ran.err) == (2, True)
+        assert (ran.code, "the account has 10 left" in ran.err) == (7, True)
         assert "10 left" in restyle("credits", "show", made["PublicKey"], folder=tmp_path, **data).out
         unlimited = restyle("keys", "create", "--unlimited", "--timestamps", "--json", folder=tmp_path, **data).json()
         listed = restyle("keys", "list", "--json", folder=tmp_path, **data).json()
@@ -105,8 +105,6 @@ def test_keys_and_credits_while_it_runs(tmp_path: Path) -> None:
         (("keys", "create", "--account", "7"), "there is no account 7"),
         (("keys", "create", "--account", "7", "--credits", "1"), "are for a new account"),
         (("keys", "create", "--credits", "-1"), "greater than or equal to 0"),
-        (("serve", "--port", "70000"), "RESTYLE_PORT is 70000"),
-        (("serve", "--host", "no.such.host.invalid"), "cannot bind no.such.host.invalid"),
         (("nonsense",), "nonsense"),
         (("models", "list", "--url", "http://127.0.0.1:9"), "--public-key"),
     ],
@@ -118,12 +116,26 @@ def test_errors_are_one_line_and_code_2(tmp_path: Path, arguments: tuple[str, ..
     assert says in ran.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("serve", "--port", "70000"), "RESTYLE_PORT is 70000"),
+        (("serve", "--host", "no.such.host.invalid"), "cannot bind no.such.host.invalid"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    ran = restyle(*arguments, folder=tmp_path)
+    assert (ran.code, ran.out) == (5, "")
+    assert len(ran.err.splitlines()) == 1
+    assert says in ran.err
+
+
 def test_a_port_that_is_taken_costs_no_keys(tmp_path: Path) -> None:
     data = {"RESTYLE_DATA_DIR": str(tmp_path / "data")}
     with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(tmp_path / "other")) as (said, _):
         port = json.loads(said[0])["Address"].rpartition(":")[2]
         ran = restyle("serve", "--port", port, folder=tmp_path, **data)
-    assert ran.code == 2
+    assert ran.code == 5
     assert f"cannot bind 127.0.0.1 port {port}" in ran.err
     assert restyle("keys", "list", "--json", folder=tmp_path, **data).json() == []
 

@@ -141,7 +141,8 @@ def test_a_probe_asks_for_as_much_room_as_was_missing(tmp_path: Path) -> None:
         storage.put("results/x", bytes(50_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    wait_for(lambda: probe.trouble is None and recovered == [1])
+    wait_for(lambda: probe.trouble is None)
+    wait_for(lambda: recovered == [1])
     probe.stop(PATIENCE)
     assert list(storage.names("probes/")) == []
 

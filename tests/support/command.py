@@ -82,6 +82,23 @@ def restyle_process(*arguments: str | Path, folder: Path, **variables: str) -> R
 
 
 @contextmanager
+def started(*arguments: str | Path, folder: Path, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command at work in ``folder``, as a process of its own, ended at the end of the block."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "restyle", *arguments],
+        cwd=folder,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
 def serving(
     folder: Path, *arguments: str, lines: int = 1, terminal: bool = False, **variables: str
 ) -> Iterator[tuple[list[str], Any]]:

@@ -6,15 +6,13 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from restyle import __version__
-from restyle.cli import convert, doctor, keys, languages, models, serve, sheet
+from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, tasks
+from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import fail, show_help
 from restyle.wire.errors import RestyleError
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What BadParameter and its like have in common. It is click's own class, or that of Typer's copy of click."""
-
-FAILED = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="restyle",
@@ -25,6 +23,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("sheet")(sheet.sheet)
+app.add_typer(tasks.app, name="tasks")
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.credits_app, name="credits")
@@ -50,15 +49,22 @@ def _restyle(
 
 
 def main() -> NoReturn:
-    """Run the command. What a user can act on is one line on standard error, and exit code 2."""
+    """Run the command. What a user can act on is one line on standard error, and an exit code (:class:`Exit`)."""
     try:
         outcome = app(standalone_mode=False)
     except RestyleError as error:
         fail(error.message)
-        sys.exit(FAILED)
+        sys.exit(exit_of(int(error.code)))
     except UsageError as error:
         fail(error.format_message())
-        sys.exit(FAILED)
+        sys.exit(Exit.USAGE)
+    except BrokenPipeError:  # who read along has gone
+        sys.stdout = None
+        sys.exit(Exit.FILES)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        fail(f"{what}{(error.strerror or str(error)).lower()}")
+        sys.exit(Exit.FILES)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
+        sys.exit(Exit.INTERRUPTED)
     sys.exit(outcome if isinstance(outcome, int) else 0)

@@ -3,13 +3,17 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from restyle.cli.output import AsJson, PrivateKey, PublicKey, Url, fail, need_keys, progress, say_json
+from restyle.cli import results
+from restyle.cli.complete import models, resize_modes, samplers, sub_models
+from restyle.cli.exits import Exit, exit_of
+from restyle.cli.output import AsJson, PrivateKey, PublicKey, Url, fail, need_keys, progress, say, say_json, shown
+from restyle.cli.photographs import find
+from restyle.cli.words import in_options
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,19 +23,6 @@ if TYPE_CHECKING:
 
 Draw = Callable[[Path, Path, "Progress"], "list[Image.Image]"]
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"))
-MARK = ".restyled"
-"""In the name of every result that was not named by the user; folders are read without them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One conversion: ``results`` are the files it writes, one per image of the batch."""
-
-    raw: Path
-    style: Path
-    results: tuple[Path, ...]
-
 
 def convert(
     raw: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)],
@@ -39,11 +30,22 @@ def convert(
         list[Path], typer.Option("--style", "-s", help="The picture whose style is taken. May be repeated.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--output", "-o", help="The PNG to write, or a folder for several. Otherwise NAME.restyled.png beside NAME."
+            "--output",
+            "-o",
+            help="The PNG, JPEG or WebP to write, or a folder. Otherwise NAME.restyled.png beside NAME.",
         ),
     ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Read folders in folders as well.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write over files that Restyle did not make, too.")
+    ] = False,
+    format: Annotated[
+        results.Format | None,
+        typer.Option(help="What results are written as.", show_default="as --output is named, else png"),
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 92,
     strength: Annotated[float, typer.Option(help="0 keeps the photograph, 1 is the style at its fullest.")] = 0.5,
     seed: Annotated[int, typer.Option(help="The same seed gives the same picture; -1 draws one.")] = -1,
     batch: Annotated[int, typer.Option(help="Pictures to make of each photograph, 1 to 16.")] = 1,
@@ -55,20 +57,29 @@ def convert(
     ] = None,
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")] = False,
     resize_mode: Annotated[
-        str, typer.Option(help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.")
+        str,
+        typer.Option(
+            help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.", autocompletion=resize_modes
+        ),
     ] = "CropAndResize",
-    model: Annotated[str, typer.Option(help="ModelCode of the model that draws.")] = "Restyle Painter",
+    model: Annotated[
+        str, typer.Option(help="ModelCode of the model that draws.", autocompletion=models)
+    ] = "Restyle Painter",
     prompt: Annotated[list[str] | None, typer.Option(help="What should appear. May be repeated.")] = None,
     negative: Annotated[list[str] | None, typer.Option(help="What should not appear. May be repeated.")] = None,
     translate: Annotated[bool, typer.Option(help="Translate prompts into English.")] = True,
     sub: Annotated[
         list[str] | None,
         typer.Option(
-            "--sub-model", help="ModelCode of a LoRA, embedding or hypernetwork, or CODE=WEIGHT. May be repeated."
+            "--sub-model",
+            help="ModelCode of a LoRA, embedding or hypernetwork, or CODE=WEIGHT. May be repeated.",
+            autocompletion=sub_models,
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, 6 to 100.", show_default="the model's")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Sampler, by name.", show_default="the model's")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="Sampler, by name.", show_default="the model's", autocompletion=samplers)
+    ] = None,
     clip_skip: Annotated[int | None, typer.Option(help="CLIP skip, 1 to 12.", show_default="the model's")] = None,
     cfg_scale: Annotated[float | None, typer.Option(help="Guidance, 1 to 30.", show_default="the model's")] = None,
     main_model_vae: Annotated[bool, typer.Option("--main-model-vae", help="Use the model's own VAE.")] = False,
@@ -87,7 +98,11 @@ def convert(
         "batch_size": batch,
         "width": width,
         "height": height,
-        "model": inference(model, Steps=steps, Sampler=sampler, ClipSkip=clip_skip, CFGScale=cfg_scale),
+        "model": model,
+        "steps": steps,
+        "sampler": sampler,
+        "clip_skip": clip_skip,
+        "cfg_scale": cfg_scale,
         "positive_prompts": prompt or [],
         "negative_prompts": negative or [],
         "translate_prompts": translate,
@@ -99,19 +114,25 @@ def convert(
         options["preserve_color"] = True
     if resize_mode != "CropAndResize":
         options["resize_mode"] = resize_mode
-    works = plan(photographs(raw), style, output, batch)
+    found = find(raw, recursive=recursive)
+    for sentence in found.left_out:
+        say(f"restyle: left out: {sentence}", err=True)
+    works = results.plan(found.photographs, style, output, batch, format, overwrite=overwrite)
     way = _through_service(url, *need_keys(public_key, private_key), options) if url else _here(options)
     done: list[dict[str, Any]] = []
-    failures = 0
+    failed: list[int] = []
     with way as draw:
         for number, work in enumerate(works, start=1):
-            text = work.raw.name if len(works) == 1 else f"{number}/{len(works)} {work.raw.name}"
-            record = _attempt(work, draw, text, as_json)
-            failures += "Error" in record
+            name = shown(work.raw.name)
+            text = name if len(works) == 1 else f"{number}/{len(works)} {name}"
+            record = _attempt(work, draw, text, quality, as_json)
+            failed += [record["ErrorCode"]] if "Error" in record else []
             done.append(record)
     if as_json:
         say_json(done)
-    return 2 if failures else 0
+    if failed and len(works) > len(failed):
+        return Exit.SOME_FAILED
+    return exit_of(failed[0]) if failed else Exit.DONE
 
 
 def inference(code: str, **given: Any) -> dict[str, Any]:
@@ -131,55 +152,7 @@ def weighted(text: str) -> dict[str, Any]:
         raise typer.BadParameter(f'"{weight}" is not a weight; give CODE=WEIGHT, such as "Ink=0.8"') from None
 
 
-def photographs(given: list[Path]) -> list[Path]:
-    """The files, and of folders the pictures directly inside, by name, without earlier results."""
-
-    def expand(path: Path) -> Iterator[Path]:
-        if not path.is_dir():
-            yield path
-            return
-        inside = [
-            file
-            for file in sorted(path.iterdir())
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and MARK not in file.suffixes
-        ]
-        if not inside:
-            raise typer.BadParameter(f"the folder {path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-        yield from inside
-
-    return [file for path in given for file in expand(path)]
-
-
-def plan(raws: list[Path], styles: list[Path], output: Path | None, batch: int) -> list[Work]:
-    """What is to be done, and into which files. Raises BadParameter where results would meet each other or a source."""
-    pairs = [(raw, style) for raw in raws for style in styles]
-    several = len(pairs) > 1
-    as_folder = output is not None and (several or output.is_dir() or output.suffix == "")
-    if output is not None and several and output.suffix:
-        raise typer.BadParameter(f"{len(pairs)} pictures do not fit into {output}; give a folder with --output")
-    works = []
-    for raw, style in pairs:
-        if output is not None and not as_folder:
-            first = output.with_suffix(output.suffix)
-            if first.suffix.lower() != ".png":
-                raise typer.BadParameter(f"results are PNG files; name {output.stem}.png instead of {output.name}")
-        else:
-            folder = output if output is not None else raw.parent
-            name = f"{raw.stem}.{style.stem}" if len(styles) > 1 else raw.stem
-            first = folder / f"{name}{MARK}.png"
-        numbered = tuple(first.with_name(f"{first.stem}-{n}{first.suffix}") for n in range(1, batch + 1))
-        works.append(Work(raw, style, numbered if batch > 1 else (first,)))
-    taken = {path.resolve() for path in (*raws, *styles)}
-    for path in (path for work in works for path in work.results):
-        if path.resolve() in taken:
-            raise typer.BadParameter(
-                f"{path} would be overwritten: two results or a source have that name; use --output"
-            )
-        taken.add(path.resolve())
-    return works
-
-
-def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]:
+def _attempt(work: results.Work, draw: Draw, text: str, quality: int, as_json: bool) -> dict[str, Any]:
     """Do it, or say why not: of many photographs, one that is broken does not stop the others."""
     from restyle.wire.errors import RestyleError
 
@@ -188,16 +161,17 @@ def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]
     try:
         with progress(text, shown=not as_json) as report:
             images = draw(work.raw, work.style, report)
-        _write(images, work.results)
+        results.write(images, work.results, quality)
     except RestyleError as error:
-        fail(error.message if str(work.raw) in error.message else f"{work.raw}: {error.message}")
-        return record | {"Error": error.message, "ErrorCode": int(error.code), "Field": error.field}
+        message = in_options(error, raw=shown(work.raw), style=shown(work.style))
+        fail(message)
+        return record | {"Error": message, "ErrorCode": int(error.code), "Field": error.field}
     seconds = time.perf_counter() - began
     if not as_json:
         for path in work.results:
-            typer.echo(f"{path}  {images[0].width}x{images[0].height}  {seconds:.1f} s")
+            say(f"{shown(path)}  {images[0].width}x{images[0].height}  {seconds:.1f} s")
         for notice in images[0].info.get("notices", ()):
-            typer.echo(f"  {notice}")
+            say(f"  {notice}")
     return record | {
         "Results": [str(path) for path in work.results],
         "SeedList": [image.info["seed"] for image in images if "seed" in image.info],
@@ -206,22 +180,6 @@ def _attempt(work: Work, draw: Draw, text: str, as_json: bool) -> dict[str, Any]
         "Seconds": round(seconds, 3),
         "Notices": list(images[0].info.get("notices", ())),
     }
-
-
-def _write(images: "list[Image.Image]", paths: tuple[Path, ...]) -> None:
-    from restyle.images.decode import from_image
-    from restyle.images.encode import encode_png
-    from restyle.wire.codes import Code
-    from restyle.wire.errors import RestyleError
-
-    for image, path in zip(images, paths, strict=True):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(from_image(image, field="result"), image.info.get("parameters")))
-        except OSError as error:
-            raise RestyleError(
-                Code.INTERNAL_ERROR, f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
-            ) from error
 
 
 @contextmanager
@@ -236,4 +194,14 @@ def _through_service(url: str, public_key: str, private_key: str, options: dict[
     from restyle.client.sync import Client
 
     with Client(url, public_key, private_key) as client:
-        yield lambda raw, style, report: client.convert(raw, style, on_progress=report, **options)
+
+        def draw(raw: Path, style: Path, report: "Progress") -> "list[Image.Image]":
+            task = client.submit(raw, style, **options)
+            try:
+                return client.download(client.wait(task, on_progress=report))
+            except KeyboardInterrupt:
+                client.cancel(task)
+                say(f"restyle: task {task.uid} is terminated", err=True)
+                raise
+
+        yield draw

@@ -30,9 +30,21 @@ PrivateKey = Annotated[
 ]
 
 
+def shown(path: object) -> str:
+    """A path as text that can be printed: bytes of a name that are no UTF-8 are written as such."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """One line, whatever the terminal can print."""
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    typer.echo(text.encode(encoding, "backslashreplace").decode(encoding), err=err)
+
+
 def say_json(value: Any) -> None:
     """One JSON document on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    say(json.dumps(value, ensure_ascii=False))
 
 
 def say_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -40,7 +52,7 @@ def say_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     lines = [list(heads), *([str(entry) for entry in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     for line in lines:
-        typer.echo("  ".join(entry.ljust(width) for entry, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(entry.ljust(width) for entry, width in zip(line, widths, strict=True)).rstrip())
 
 
 def show_help(context: typer.Context) -> None:
@@ -51,7 +63,7 @@ def show_help(context: typer.Context) -> None:
 
 def fail(message: str) -> None:
     """One line on standard error."""
-    typer.echo(f"restyle: {' '.join(message.split())}", err=True)
+    say(f"restyle: {' '.join(message.split())}", err=True)
 
 
 @contextmanager
@@ -61,9 +73,19 @@ def progress(text: str, *, shown: bool) -> Iterator["Progress"]:
         yield lambda fraction: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    # until a model is loaded nothing but the spinner and the time can move
+    moving = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
+    columns = (*moving, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(text, total=1.0)
         yield lambda fraction: bars.update(bar, completed=fraction)

@@ -20,11 +20,13 @@ from restyle.images.decode import FORMATS
 from restyle.images.source import Source
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.signature import HEADER, sign, sign_header
+from restyle.wire.signature import HEADER, sign, sign_header, text_of
 
 Progress = Callable[[float], None]
 """Called with the fraction of the work done, 0..1."""
 
+SIGNED_CHARACTERS = 300
+"""Of the signed text that is shown, from its beginning and from its end."""
 FIRST_LOOK, LONGEST_LOOK, GROWTH = 0.05, 2.0, 1.4
 """Seconds between two looks at a task: soon at first, then ever less often."""
 
@@ -65,6 +67,15 @@ class Core:
     timeout: float
     retries: int
     timed: bool
+
+    def __post_init__(self) -> None:
+        """Raises RestyleError (230) for what is no address of a service."""
+        if not self.url.lower().startswith(("http://", "https://")):
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"url is {self.url!r}; the address of a service begins with http:// or https://",
+                field="url",
+            )
 
     def convert(self, raw: Source, style: Source, options: Options, on_progress: Progress | None) -> Flow[Any]:
         deadline = Deadline(self.timeout)
@@ -173,7 +184,7 @@ class Core:
             return Exchange("POST", self.url, 0, content, headers)
 
         reply = yield from exchange(make, deadline, self.retries)
-        return self._answer(action, reply)
+        return self._answer(action, reply, content)
 
     def _body(self, action: str, given: Mapping[str, Any]) -> bytes:
         body: dict[str, Any] = {"Action": action, "PublicKey": self.public_key, **given}
@@ -183,7 +194,7 @@ class Core:
         except (TypeError, ValueError) as error:
             raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"the request cannot be written: {error}") from error
 
-    def _answer(self, action: str, reply: Reply) -> dict[str, Any]:
+    def _answer(self, action: str, reply: Reply, content: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(reply.content)
         except ValueError:
@@ -193,8 +204,20 @@ class Core:
                 f"{self.url} answered {action} with HTTP {reply.status} and no RetCode; is the address right?"
             )
         if answer["RetCode"] != 0:
-            raise ServiceError(answer["RetCode"], str(answer.get("Message") or ""), field=answer.get("Field"))
+            message = str(answer.get("Message") or "")
+            if answer["RetCode"] == Code.SIGNATURE_MISMATCH:
+                message += f"; {_signed(content)}"
+            raise ServiceError(answer["RetCode"], message, field=answer.get("Field"))
         return answer
+
+
+def _signed(content: bytes) -> str:
+    """What the client signed, but for the private key at its end, and for the middle of what is long."""
+    text = text_of(json.loads(content))
+    if len(text) > 2 * SIGNED_CHARACTERS:
+        middle = len(text) - 2 * SIGNED_CHARACTERS
+        text = f"{text[:SIGNED_CHARACTERS]} ... {middle} characters ... {text[-SIGNED_CHARACTERS:]}"
+    return f"signed was, with the private key behind it: {text}"
 
 
 def _uid(task: Task | str) -> str:

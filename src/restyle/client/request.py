@@ -1,10 +1,9 @@
 """What to convert, and how: from Python's arguments to the fields of ``ApplyReferenceStyle``."""
 
 from base64 import b64encode
-from collections.abc import Mapping
 from typing import Any
 
-from restyle.conversion.options import DEFAULT_MODEL, Options, check_names
+from restyle.conversion.options import Options, check_names, models_of
 from restyle.conversion.size import result_size
 from restyle.images.decode import check_header
 from restyle.images.limits import Limits
@@ -39,19 +38,12 @@ def chosen(options: Options) -> dict[str, Any]:
     not.
     """
     check_names(options)
-    found: dict[str, Any] = {
-        "MainModel": _model(options.get("model", DEFAULT_MODEL)),
-        "RawImageIndex": 0,
-        "StyleImageIndex": 1,
-    }
-    if "sub_models" in options:
-        found["SubModelList"] = [_model(model) for model in options["sub_models"]]
+    main, subs = models_of(options)
+    found: dict[str, Any] = {"MainModel": main, "RawImageIndex": 0, "StyleImageIndex": 1}
+    if "sub_models" in options or subs:
+        found["SubModelList"] = subs
     for option, field in FIELDS.items():
         if option in SENT_AS_THEY_ARE and option in options:
             value = options[option]  # type: ignore[literal-required]
             found[field] = list(value) if field.endswith("Prompts") and not isinstance(value, bool | str) else value
     return found
-
-
-def _model(model: str | Mapping[str, Any]) -> dict[str, Any]:
-    return {"ModelCode": model} if isinstance(model, str) else dict(model)

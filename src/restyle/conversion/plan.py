@@ -19,6 +19,7 @@ from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
+from restyle.wire.ranges import SIDE
 
 USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
 """Which feature of an engine makes a parameter of a main model mean something."""
@@ -122,7 +123,12 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         files=files,
         seeds=seeds,
         cost=model.points(width, height, conversion.batch_size, inference.steps),
-        notices=(*_unused(conversion, model, named), *notices, *_remarks(conversion, model, inference, named)),
+        notices=(
+            *_shrunk(conversion, pictures, (width, height)),
+            *_unused(conversion, model, named),
+            *notices,
+            *_remarks(conversion, model, inference, named),
+        ),
     )
 
 
@@ -131,6 +137,17 @@ def _size(conversion: Conversion, pictures: Pictures, named: Named) -> tuple[int
         return conversion.width, conversion.height
     assert pictures.raw_size is not None, "a conversion without a size follows the raw image"
     return result_size(pictures.raw_size, conversion.width, conversion.height, named=named)
+
+
+def _shrunk(conversion: Conversion, pictures: Pictures, size: tuple[int, int]) -> Iterator[str]:
+    """A sentence where the result is smaller than the raw image though no size was asked for."""
+    raw = pictures.raw_size
+    if conversion.width is None and conversion.height is None and raw is not None and raw != size:
+        (have_width, have_height), (width, height) = raw, size
+        yield (
+            f"the raw image has {have_width} x {have_height} pixels and the result {width} x {height}: "
+            f"no side may be over {SIDE.maximum}"
+        )
 
 
 def _inference(model: MainModel, conversion: Conversion, named: Named) -> Inference:

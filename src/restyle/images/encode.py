@@ -1,8 +1,8 @@
-"""From pixels to the PNG that is delivered."""
+"""From pixels to the files that are delivered: PNG by the service, JPEG and WebP too by the command."""
 
 from io import BytesIO
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from restyle.images.pixels import Pixels
 
@@ -11,6 +11,41 @@ COMPRESSION = 1
 
 PERCEPTUAL = b"\x00"
 """The rendering intent that the sRGB chunk must state."""
+
+
+UNICODE = b"UNICODE\0"
+"""What a comment in Exif begins with whose text is UTF-16."""
+PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+
+
+def encode(pixels: Pixels, parameters: str | None, format: str, quality: int) -> bytes:
+    """A file of uint8 (H, W, 3) sRGB pixels in ``format``: PNG, JPEG or WEBP, the latter two of ``quality`` 1..100.
+
+    ``parameters`` goes where readers of Stable Diffusion WebUI's pictures look for it: in JPEG and WebP that is Exif's
+    comment of the user.
+    """
+    if format == "PNG":
+        return encode_png(pixels, parameters)
+    exif = Image.Exif()
+    if parameters is not None:
+        comment = UNICODE + parameters.encode("utf-16-be", "replace")
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    options = {"subsampling": 0} if format == "JPEG" else {}
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, format=format, quality=quality, exif=exif, **options)
+    return file.getvalue()
+
+
+def read_parameters(data: bytes) -> str:
+    """What :func:`encode` wrote as ``parameters`` into a file; empty for any other file."""
+    try:
+        with Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+            if image.format == "PNG":
+                return str(image.info.get("parameters", ""))
+            comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
+            return bytes(comment).removeprefix(UNICODE).decode("utf-16-be", "replace")
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is none of ours
+        return ""
 
 
 def encode_png(pixels: Pixels, parameters: str | None = None) -> bytes:
