@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from restyle.cli.output import AsJson, PrivateKey, PublicKey, Url, fail, need_keys, progress, say_json
+from restyle.images.structure.read import SUFFIXES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Draw = Callable[[Path, Path, "Progress"], "list[Image.Image]"]
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"))
 MARK = ".restyled"
 """In the name of every result that was not named by the user; folders are read without them."""
 

@@ -7,11 +7,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from restyle.images.opened import opacity
+
 WHITE = (255, 255, 255)
 MODES_OF_SPACE = {"RGB ": "RGB", "CMYK": "CMYK", "GRAY": "L", "Lab ": "LAB"}
 """ICC colour space signature -> the Pillow mode its profile applies to."""
 
 SIXTEEN_BIT_GREY = frozenset(("I;16", "I;16B", "I;16L", "I;16N"))
+BAND = 256
+"""Rows that are converted at a time: what a large picture takes beside itself stays small."""
 WHITE_IS_ZERO = 0
 TIFF_PHOTOMETRIC, TIFF_BITS = 262, 258
 
@@ -43,6 +47,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 def _alpha(image: Image.Image) -> Image.Image | None:
     """Opacity as mode ``L``; None where every pixel is opaque."""
+    if (told := opacity(image)) is not None:
+        return told
     if image.mode in SIXTEEN_BIT_GREY:
         clear = image.info.get("transparency")
         if not isinstance(clear, int):
@@ -79,12 +85,15 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _sixteen_to_eight(image: Image.Image) -> npt.NDArray[np.uint8]:
     """uint16 grey to uint8, rounded; TIFF may hold 12 bits in 16, and may count from white."""
-    values = np.asarray(image).astype(np.uint32)
+    values = np.asarray(image)
     top, inverted = 65535, False
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         top = (1 << image.tag_v2.get(TIFF_BITS, (16,))[0]) - 1
         inverted = image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
-    grey = ((np.minimum(values, top) * 255 + top // 2) // top).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), BAND):
+        band = np.minimum(values[start : start + BAND].astype(np.uint32), top)
+        grey[start : start + BAND] = (band * 255 + top // 2) // top
     return 255 - grey if inverted else grey
 
 
