@@ -364,7 +364,7 @@ def test_damage_inside_is_found() -> None:
         (b"%PDF-1.7 ...", "PDF"),
         (b"PK\x03\x04rest", "ZIP"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIF"),
         (b"\xff\xd8\xff\xe0", "not a whole JPEG"),
         (b"P6 1 1 255 abc", "not a readable picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "not a readable picture"),

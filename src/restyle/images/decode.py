@@ -19,6 +19,7 @@ from PIL import (
 )
 
 from restyle.images.colour import UnsupportedColour, to_srgb
+from restyle.images.heif import HeifImage
 from restyle.images.limits import Limits
 from restyle.images.opened import before_loading, said_by_png, without_xmp
 from restyle.images.pixels import Pixels
@@ -30,7 +31,7 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
-"""The decoders that are ever tried. Pillow knows forty more; each is one more way in."""
+"""Pillow's decoders that are ever tried. It knows forty more; each is one more way in. HEIF has one of its own."""
 
 PLUGINS = (
     AvifImagePlugin,
@@ -172,7 +173,7 @@ def _upright(image: Image.Image, field: str) -> Pixels:
 def _open(data: bytes, frame: Frame, field: str) -> Iterator[ImageFile.ImageFile]:
     """A lazily opened image, no larger than its frame."""
     try:
-        opened = Image.open(BytesIO(png.pixels_alone(data) if frame.format == "PNG" else data), formats=(frame.format,))
+        opened = _opened(data, frame)
     except MemoryError:
         raise
     except Exception as error:  # a parser may fail in any way on hostile bytes
@@ -187,6 +188,14 @@ def _open(data: bytes, frame: Frame, field: str) -> Iterator[ImageFile.ImageFile
             image.info.update(said_by_png(data))
         before_loading(image)
         yield image
+
+
+def _opened(data: bytes, frame: Frame) -> ImageFile.ImageFile:
+    if frame.format == "HEIF":
+        image: ImageFile.ImageFile = HeifImage(BytesIO(data))
+        return image
+    file = BytesIO(png.pixels_alone(data) if frame.format == "PNG" else data)
+    return Image.open(file, formats=(frame.format,))
 
 
 def _info(image: Image.Image) -> ImageInfo:
@@ -210,8 +219,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _turns_itself(image: Image.Image) -> bool:
-    """Pillow states a TIFF's size upright, and turns it while loading."""
-    return image.format == "TIFF"
+    """Sizes of TIFF and HEIF are stated upright, and they are turned while loading."""
+    return image.format in ("TIFF", "HEIF")
 
 
 def _format(image: Image.Image) -> str:
