@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from restyle.images import spaces
 from restyle.images.opened import opacity
+from restyle.images.structure.frame import Cicp
 
 WHITE = (255, 255, 255)
 MODES_OF_SPACE = {"RGB ": "RGB", "CMYK": "CMYK", "GRAY": "L", "Lab ": "LAB"}
@@ -24,11 +26,12 @@ class UnsupportedColour(ValueError):
     """The image's samples have no defined range of brightness; the message says what they are."""
 
 
-def to_srgb(image: Image.Image) -> Image.Image:
+def to_srgb(image: Image.Image, cicp: Cicp | None = None) -> Image.Image:
     """The first frame of ``image`` as mode ``RGB`` in sRGB, transparent parts on white.
 
     The file's ICC profile is followed, relative colorimetric with black point compensation. A profile that is broken,
-    or made for another colour model than the image's, is passed over as browsers do.
+    or made for another colour model than the image's, is passed over as browsers do; then ``cicp`` counts, or else a
+    PNG's gamma and primaries, where Pillow knows them.
 
     Raises:
         UnsupportedColour: 32-bit integer or floating point samples.
@@ -38,11 +41,19 @@ def to_srgb(image: Image.Image) -> Image.Image:
     rgb = _follow_profile(plain, image.info.get("icc_profile"))
     if rgb is None:
         rgb = plain.convert("RGB")
+        space = spaces.of_cicp(cicp) if cicp is not None else _space_of_png(image)
+        rgb = rgb if space is None else spaces.to_srgb(rgb, space)
     if alpha is None:
         return rgb
     page = Image.new("RGB", rgb.size, WHITE)
     page.paste(rgb, mask=alpha)
     return page
+
+
+def _space_of_png(image: Image.Image) -> spaces.Space | None:
+    if "srgb" in image.info:
+        return None
+    return spaces.of_png(image.info.get("gamma"), image.info.get("chromaticity"))
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:

@@ -25,7 +25,7 @@ from restyle.images.opened import before_loading, said_by_png, without_xmp
 from restyle.images.pixels import Pixels
 from restyle.images.quiet import quiet
 from restyle.images.structure import png, tiff
-from restyle.images.structure.frame import Frame, Unsound
+from restyle.images.structure.frame import Cicp, Frame, Unsound
 from restyle.images.structure.read import READABLE, read
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -114,7 +114,7 @@ def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
         info = _info(image)
         image.draft(None, (max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)))
         _load(image, field)
-        _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field)
+        _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field, frame.cicp)
         return info
 
 
@@ -127,9 +127,10 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
         RestyleError: ``IMAGE_UNREADABLE``, as :func:`read_frame`; also when pixels are damaged or have no defined
             range.
     """
-    with quiet(), _open(data, read_frame(data, limits, field=field), field) as image:
+    frame = read_frame(data, limits, field=field)
+    with quiet(), _open(data, frame, field) as image:
         _load(image, field)
-        return _upright(image, field)
+        return _upright(image, field, frame.cicp)
 
 
 def from_image(image: Image.Image, *, field: str) -> Pixels:
@@ -156,10 +157,10 @@ def _load(image: Image.Image, field: str) -> None:
         raise _damaged(field, _format(image), error) from error
 
 
-def _upright(image: Image.Image, field: str) -> Pixels:
+def _upright(image: Image.Image, field: str, cicp: Cicp | None = None) -> Pixels:
     turn = None if _turns_itself(image) else TURNS.get(_orientation(image))
     try:
-        rgb = to_srgb(image)
+        rgb = to_srgb(image, cicp)
     except UnsupportedColour as error:
         raise _unreadable(field, f"is not supported: {error}; send 8 or 16 bits per channel") from error
     except MemoryError:

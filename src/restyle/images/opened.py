@@ -1,5 +1,6 @@
 """What Pillow understands otherwise than the format says, put right in pictures that it has opened."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ XMP = ("xmp", "XML:com.adobe.xmp")
 """Names under which Pillow keeps XMP."""
 GREY_BITS = {"1": 1, "L;2": 2, "L;4": 4}
 """Pillow's name of how a grey PNG is packed -> bits of a sample."""
+HUNDRED_THOUSANDTHS = 100_000
 COMPRESSION, BITS, PLANAR, EXTRA_SAMPLES = 259, 258, 284, 338
 UNCOMPRESSED, IN_PLANES, PREMULTIPLIED = 1, 2, 1
 
@@ -42,10 +44,14 @@ def said_by_png(data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if b"eXIf" in said:
         found["exif"] = said[b"eXIf"]
-    if b"iCCP" in said:
+    if b"iCCP" in said and b"cICP" not in said:
         found["icc_profile"] = png.profile(said[b"iCCP"])
     if b"sRGB" in said:
         found["srgb"] = 0
+    if len(said.get(b"gAMA", b"")) == 4:
+        found["gamma"] = int.from_bytes(said[b"gAMA"], "big") / HUNDRED_THOUSANDTHS
+    if len(said.get(b"cHRM", b"")) == 32:
+        found["chromaticity"] = tuple(value / HUNDRED_THOUSANDTHS for value in struct.unpack(">8I", said[b"cHRM"]))
     return found
 
 

@@ -7,7 +7,7 @@ alone that pixels are made of, and what a file says of its colours and its orien
 import zlib
 from collections.abc import Iterator
 
-from restyle.images.structure.frame import MIB, Frame, Metadata, Unsound, at_most, cut_off
+from restyle.images.structure.frame import MIB, Cicp, Frame, Metadata, Unsound, at_most, cut_off
 
 DATA_CHUNKS = 100_000
 """Most chunks of pixels. 40 MB in the chunks of 8 KiB that libpng writes are 5,000."""
@@ -55,7 +55,7 @@ def read(data: bytes) -> Frame:
             metadata.add(end - start)
     if not pixels or name != b"IEND":
         raise cut_off("PNG")
-    return Frame("PNG", width, height, BYTES_PER_PIXEL * width * height)
+    return Frame("PNG", width, height, BYTES_PER_PIXEL * width * height, _cicp(sayings(data).get(b"cICP", b"")))
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -98,6 +98,11 @@ def profile(packed: bytes) -> bytes | None:
     """The ICC profile of an ``iCCP`` chunk; None where it is broken, or unpacks to more than any profile has."""
     _, _, rest = packed.partition(b"\0")
     return _unpacked(rest[1:], PROFILE_BYTES)
+
+
+def _cicp(said: bytes) -> Cicp | None:
+    """The code points of a ``cICP`` chunk, whose matrix must be that of RGB."""
+    return Cicp(said[0], said[1], full=bool(said[3])) if len(said) == 4 and not said[2] else None
 
 
 def _exif(name: bytes, text: bytes) -> bytes:
