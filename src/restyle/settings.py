@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     max_images: int = Field(16, ge=2, le=1024, description="Most images in one request.")
     max_image_bytes: int = Field(40_000_000, ge=1024, description="Largest encoded image.")
     max_image_pixels: int = Field(
-        50_000_000, ge=4096, le=178_000_000, description="Largest image, in pixels as coded; checked before decoding."
+        64_000_000, ge=4096, le=178_000_000, description="Largest image, in pixels as coded; checked before decoding."
     )
     checkers: int = Field(2, ge=1, le=64, description="Processes that look at the pictures of submissions.")
     check_seconds: float = Field(

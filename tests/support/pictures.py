@@ -45,6 +45,11 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
+def with_chunks(png: bytes, *chunks: bytes) -> bytes:
+    """``png`` with more chunks behind its header."""
+    return png[:33] + b"".join(chunks) + png[33:]
+
+
 def png_header(width: int, height: int, bits: int = 8, colour: int = 2) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
 
@@ -59,17 +64,51 @@ def png16(values: npt.NDArray[np.uint16], clear: tuple[int, ...] | None = None) 
     return png_header(width, height, 16, colour) + hole + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
 
 
+def tiff(*directories: dict[int, tuple[int, ...]], pixels: bytes = bytes(4096), below: int = 0) -> bytes:
+    """A TIFF of directories of whole numbers, tag -> values, whose pixels all stand at byte 8.
+
+    The last ``below`` directories are below the first (``SubIFDs``), the others follow each other.
+    """
+    tables: list[bytes] = []
+    at = 8 + len(pixels)
+    places = []
+    for index, tags in enumerate(directories):
+        extra = 6 + 12 * (len(tags) + (index == 0 and below > 0))
+        places.append(at)
+        at += extra + sum(4 * len(values) for values in tags.values() if len(values) > 1) + 4 * below
+    chained = len(directories) - below
+    for index, tags in enumerate(directories):
+        tags = dict(sorted(({**tags, 330: tuple(places[chained:])} if index == 0 and below else tags).items()))
+        outside = places[index] + 6 + 12 * len(tags)
+        entries, values_outside = b"", b""
+        for tag, values in tags.items():
+            packed = struct.pack(f"<{len(values)}L", *values)
+            if len(values) > 1:
+                entries += struct.pack("<HHLL", tag, 4, len(values), outside + len(values_outside))
+                values_outside += packed
+            else:
+                entries += struct.pack("<HHL", tag, 4, 1) + packed
+        following = places[index + 1] if index + 1 < chained else 0
+        table = struct.pack("<H", len(tags)) + entries + struct.pack("<L", following) + values_outside
+        size = (places[index + 1] if index + 1 < len(places) else at) - places[index]
+        tables.append(table + bytes(size - len(table)))
+    return b"II*\0" + struct.pack("<L", places[0]) + pixels + b"".join(tables)
+
+
 def bomb(width: int = 30_000, height: int = 30_000) -> bytes:
     """A PNG of few bytes whose header promises many pixels, and whose data keeps the promise's beginning."""
     packed = zlib.compress(bytes(1 << 24), 9)
     return png_header(width, height) + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
 
 
-def matrix_profile(primaries: tuple[tuple[float, float, float], ...] = DISPLAY_P3, gamma: float = 2.2) -> bytes:
-    """An ICC profile of an RGB display."""
+def matrix_profile(
+    primaries: tuple[tuple[float, float, float], ...] = DISPLAY_P3, gamma: float = 2.2, padding: int = 0
+) -> bytes:
+    """An ICC profile of an RGB display, with so many bytes more that say nothing."""
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
     tags = {b"wtpt": _xyz(D50), **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)}
     tags |= {name: _xyz(value) for name, value in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True)}
+    tags |= {b"junk": b"data" + bytes(4 + padding)} if padding else {}
     return _profile(b"mntr", b"RGB ", b"XYZ ", tags)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 
 from restyle.cli.output import shown
+from restyle.images.structure.read import SUFFIXES
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"))
 MARK = ".restyled"
 """In the name of every result that was not named by the user; folders are read without them."""
 

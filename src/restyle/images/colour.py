@@ -7,11 +7,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from restyle.images import spaces
+from restyle.images.opened import opacity
+from restyle.images.structure.frame import Cicp
+
 WHITE = (255, 255, 255)
 MODES_OF_SPACE = {"RGB ": "RGB", "CMYK": "CMYK", "GRAY": "L", "Lab ": "LAB"}
 """ICC colour space signature -> the Pillow mode its profile applies to."""
 
 SIXTEEN_BIT_GREY = frozenset(("I;16", "I;16B", "I;16L", "I;16N"))
+BAND = 256
+"""Rows that are converted at a time: what a large picture takes beside itself stays small."""
 WHITE_IS_ZERO = 0
 TIFF_PHOTOMETRIC, TIFF_BITS = 262, 258
 
@@ -20,11 +26,12 @@ class UnsupportedColour(ValueError):
     """The image's samples have no defined range of brightness; the message says what they are."""
 
 
-def to_srgb(image: Image.Image) -> Image.Image:
+def to_srgb(image: Image.Image, cicp: Cicp | None = None) -> Image.Image:
     """The first frame of ``image`` as mode ``RGB`` in sRGB, transparent parts on white.
 
     The file's ICC profile is followed, relative colorimetric with black point compensation. A profile that is broken,
-    or made for another colour model than the image's, is passed over as browsers do.
+    or made for another colour model than the image's, is passed over as browsers do; then ``cicp`` counts, or else a
+    PNG's gamma and primaries, where Pillow knows them.
 
     Raises:
         UnsupportedColour: 32-bit integer or floating point samples.
@@ -34,6 +41,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
     rgb = _follow_profile(plain, image.info.get("icc_profile"))
     if rgb is None:
         rgb = plain.convert("RGB")
+        space = spaces.of_cicp(cicp) if cicp is not None else _space_of_png(image)
+        rgb = rgb if space is None else spaces.to_srgb(rgb, space)
     if alpha is None:
         return rgb
     page = Image.new("RGB", rgb.size, WHITE)
@@ -41,8 +50,16 @@ def to_srgb(image: Image.Image) -> Image.Image:
     return page
 
 
+def _space_of_png(image: Image.Image) -> spaces.Space | None:
+    if "srgb" in image.info:
+        return None
+    return spaces.of_png(image.info.get("gamma"), image.info.get("chromaticity"))
+
+
 def _alpha(image: Image.Image) -> Image.Image | None:
     """Opacity as mode ``L``; None where every pixel is opaque."""
+    if (told := opacity(image)) is not None:
+        return told
     if image.mode in SIXTEEN_BIT_GREY:
         clear = image.info.get("transparency")
         if not isinstance(clear, int):
@@ -79,12 +96,15 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _sixteen_to_eight(image: Image.Image) -> npt.NDArray[np.uint8]:
     """uint16 grey to uint8, rounded; TIFF may hold 12 bits in 16, and may count from white."""
-    values = np.asarray(image).astype(np.uint32)
+    values = np.asarray(image)
     top, inverted = 65535, False
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         top = (1 << image.tag_v2.get(TIFF_BITS, (16,))[0]) - 1
         inverted = image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
-    grey = ((np.minimum(values, top) * 255 + top // 2) // top).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), BAND):
+        band = np.minimum(values[start : start + BAND].astype(np.uint32), top)
+        grey[start : start + BAND] = (band * 255 + top // 2) // top
     return 255 - grey if inverted else grey
 
 

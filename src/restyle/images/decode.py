@@ -19,17 +19,19 @@ from PIL import (
 )
 
 from restyle.images.colour import UnsupportedColour, to_srgb
+from restyle.images.heif import HeifImage
 from restyle.images.limits import Limits
+from restyle.images.opened import before_loading, said_by_png, without_xmp
 from restyle.images.pixels import Pixels
 from restyle.images.quiet import quiet
-from restyle.images.structure.frame import Frame, Unsound
-from restyle.images.structure.png import chunks
+from restyle.images.structure import png, tiff
+from restyle.images.structure.frame import Cicp, Frame, Unsound
 from restyle.images.structure.read import READABLE, read
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
-"""The decoders that are ever tried. Pillow knows forty more; each is one more way in."""
+"""Pillow's decoders that are ever tried. It knows forty more; each is one more way in. HEIF has one of its own."""
 
 PLUGINS = (
     AvifImagePlugin,
@@ -83,7 +85,8 @@ def read_frame(data: bytes, limits: Limits, *, field: str) -> Frame:
     if not data:
         raise _unreadable(field, f"is empty; send a {READABLE} file")
     if len(data) > limits.max_bytes:
-        raise _unreadable(field, f"has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted")
+        most = f"{limits.max_bytes:,} are accepted (RESTYLE_MAX_IMAGE_BYTES raises that)"
+        raise _unreadable(field, f"has {len(data):,} bytes; at most {most}")
     try:
         frame = read(data)
     except Unsound as error:
@@ -91,14 +94,15 @@ def read_frame(data: bytes, limits: Limits, *, field: str) -> Frame:
     pixels = frame.width * frame.height
     if pixels > limits.max_pixels:
         found = f"{frame.width} x {frame.height} = {pixels:,} pixels"
-        raise _unreadable(field, f"has {found}; at most {limits.max_pixels:,} are accepted")
+        most = f"{limits.max_pixels:,} are accepted (RESTYLE_MAX_IMAGE_PIXELS raises that)"
+        raise _unreadable(field, f"has {found}; at most {most}")
     return frame
 
 
 def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
     """Look at an encoded image without decoding its pixels. Raises RestyleError as :func:`read_frame`."""
     with quiet(), _open(data, read_frame(data, limits, field=field), field) as image:
-        return _info(image, data)
+        return _info(image)
 
 
 def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
@@ -107,10 +111,10 @@ def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
     What passes here, :func:`decode` can decode. Raises RestyleError as it.
     """
     with quiet(), _open(data, frame, field) as image:
-        info = _info(image, data)
+        info = _info(image)
         image.draft(None, (max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)))
         _load(image, field)
-        _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field)
+        _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field, frame.cicp)
         return info
 
 
@@ -123,9 +127,10 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
         RestyleError: ``IMAGE_UNREADABLE``, as :func:`read_frame`; also when pixels are damaged or have no defined
             range.
     """
-    with quiet(), _open(data, read_frame(data, limits, field=field), field) as image:
+    frame = read_frame(data, limits, field=field)
+    with quiet(), _open(data, frame, field) as image:
         _load(image, field)
-        return _upright(image, field)
+        return _upright(image, field, frame.cicp)
 
 
 def from_image(image: Image.Image, *, field: str) -> Pixels:
@@ -134,8 +139,9 @@ def from_image(image: Image.Image, *, field: str) -> Pixels:
     Raises:
         RestyleError: ``IMAGE_UNREADABLE`` when its file is damaged or its pixels have no defined range.
     """
-    with quiet():
+    with quiet(), without_xmp(image):
         try:
+            before_loading(image)
             image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise _unreadable(field, f"is an image whose file cannot be read ({_reason(error)})") from error
@@ -151,12 +157,12 @@ def _load(image: Image.Image, field: str) -> None:
         raise _damaged(field, _format(image), error) from error
 
 
-def _upright(image: Image.Image, field: str) -> Pixels:
+def _upright(image: Image.Image, field: str, cicp: Cicp | None = None) -> Pixels:
     turn = None if _turns_itself(image) else TURNS.get(_orientation(image))
     try:
-        rgb = to_srgb(image)
+        rgb = to_srgb(image, cicp)
     except UnsupportedColour as error:
-        raise _unreadable(field, f"cannot be shown: {error}; send 8 or 16 bits per channel") from error
+        raise _unreadable(field, f"is not supported: {error}; send 8 or 16 bits per channel") from error
     except MemoryError:
         raise
     except Exception as error:  # Pillow takes what a file says of its colours as it is
@@ -168,50 +174,54 @@ def _upright(image: Image.Image, field: str) -> Pixels:
 def _open(data: bytes, frame: Frame, field: str) -> Iterator[ImageFile.ImageFile]:
     """A lazily opened image, no larger than its frame."""
     try:
-        opened = Image.open(BytesIO(data), formats=(frame.format,))
+        opened = _opened(data, frame)
     except MemoryError:
         raise
     except Exception as error:  # a parser may fail in any way on hostile bytes
+        if frame.format == "TIFF":
+            what = f"is a TIFF file of a kind that is not supported ({tiff.samples(data)})"
+            raise _unreadable(field, f"{what}; send 8 or 16 bits per channel, grey or RGB") from error
         raise _unreadable(field, f"begins as {frame.format} but is damaged; send it again, whole") from error
-    with opened as image:
+    with opened as image, without_xmp(image):
         if image.width * image.height > frame.width * frame.height:
             raise _unreadable(field, f"is a damaged {frame.format} file: its sizes contradict each other")
+        if frame.format == "PNG":
+            image.info.update(said_by_png(data))
+        before_loading(image)
         yield image
 
 
-def _info(image: Image.Image, data: bytes) -> ImageInfo:
+def _opened(data: bytes, frame: Frame) -> ImageFile.ImageFile:
+    if frame.format == "HEIF":
+        image: ImageFile.ImageFile = HeifImage(BytesIO(data))
+        return image
+    file = BytesIO(png.pixels_alone(data) if frame.format == "PNG" else data)
+    return Image.open(file, formats=(frame.format,))
+
+
+def _info(image: Image.Image) -> ImageInfo:
     width, height = image.size
-    if _orientation(image, data if image.format == "PNG" else b"") in TURNED and not _turns_itself(image):
+    if _orientation(image) in TURNED and not _turns_itself(image):
         width, height = height, width
     return ImageInfo(_format(image), width, height)
 
 
-def _orientation(image: Image.Image, png: bytes = b"") -> int:
+def _orientation(image: Image.Image) -> int:
     """EXIF orientation 1..8; 1 where metadata is missing or broken, which says nothing against the pixels.
 
-    ``png`` is the file of a PNG that is not decoded yet, and shall not be: its EXIF may stand behind the pixels.
+    Pillow's own ``getexif`` decodes a PNG whole for it, and believes XMP where there is no Exif, which viewers do not.
     """
+    exif = Image.Exif()
     try:
-        exif = image.getexif() if not png else _png_exif(image, png)
+        exif.load(image.info.get("exif", b""))
         return int(exif.get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - broken EXIF fails in every way
         return 1
 
 
-def _png_exif(image: Image.Image, png: bytes) -> Image.Exif:
-    """Pillow's own ``getexif`` of a PNG decodes it whole; this looks at its chunks."""
-    if "exif" in image.info or "Raw profile type exif" in image.info:
-        return Image.Image.getexif(image)
-    exif = Image.Exif()
-    for name, start, end in chunks(png):
-        if name == b"eXIf":
-            exif.load(png[start + 4 : end])
-    return exif
-
-
 def _turns_itself(image: Image.Image) -> bool:
-    """Pillow states a TIFF's size upright, and turns it while loading."""
-    return image.format == "TIFF"
+    """Sizes of TIFF and HEIF are stated upright, and they are turned while loading."""
+    return image.format in ("TIFF", "HEIF")
 
 
 def _format(image: Image.Image) -> str:

@@ -8,7 +8,7 @@ import pytest
 from restyle.images.checking.pool import Checkers
 from restyle.images.decode import decode
 from restyle.images.limits import Limits
-from tests.support import bombs, pictures
+from tests.support import bombs, heif, pictures
 from tests.support.checkers import GOOD, MEMORY, look, peak, pooled, processes, refusal
 from tests.support.command import PYTHONPATH
 
@@ -41,5 +41,7 @@ def test_memory_past_a_pictures_share_is_not_given(checkers: Checkers) -> None:
     greedy = bombs.wide_dictionary()
     assert decode(greedy, Limits(10**9, 10**9), field="x").shape == (40, 60, 3)  # nothing else is wrong with it
     assert "damaged TIFF" in refusal(checkers, greedy)
+    look(checkers, heif.heic("alpha"))
+    look(checkers, heif.grid(8, 8, 768, 512))
     for process in processes():
         assert process.rlimit(psutil.RLIMIT_DATA)[0] < MEMORY

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import pi_heif.options
 from PIL import AvifImagePlugin
 
 from restyle.images.checking.share import LARGE_BYTES, Share
@@ -33,7 +34,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    AvifImagePlugin.DEFAULT_MAX_THREADS = pi_heif.options.DECODE_THREADS = 1
     _offer_to_the_oom_killer()
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer

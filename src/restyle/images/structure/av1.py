@@ -2,36 +2,15 @@
 
 from collections.abc import Iterator
 
+from restyle.images.structure.bits import Bits
 from restyle.images.structure.frame import at_most, cut_off
 
+FORMAT = "AVIF"
 UNITS = 100_000
 SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6
 KEY_FRAME, SWITCH_FRAME = 0, 3
 CHOSEN_BY_FRAME = 2
 """Value of a switch of the sequence header that every frame states anew."""
-
-
-class Bits:
-    """The bits of a unit, highest first. Raises Unsound past the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
-
-    def take(self, count: int) -> int:
-        """The next ``count`` bits as a whole number."""
-        self._left -= count
-        if self._left < 0:
-            raise cut_off("AVIF")
-        return self._value >> self._left & (1 << count) - 1
-
-    def skip_uvlc(self) -> None:
-        """Pass over a number of variable length: as many bits more as zeros lead."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        if zeros < 32:
-            self.take(zeros)
 
 
 class Sequence:
@@ -69,7 +48,7 @@ class Sequence:
             take(64)
             steady = take(1)
             if steady:
-                bits.skip_uvlc()
+                bits.exponential()
             decoder_model = take(1)
             if decoder_model:
                 delay_bits = take(5) + 1
@@ -124,11 +103,11 @@ def frame_sizes(data: bytes) -> Iterator[tuple[int, int]]:
         if sized:
             length, at = _leb128(data, at)
         if head & 0x80 or at + length > len(data) or length < 0:
-            raise cut_off("AVIF")
+            raise cut_off(FORMAT)
         count += 1
         at_most("units in a frame", count, UNITS)
         # Headers are short; what follows a frame's is its pixels.
-        bits = Bits(data[at : at + min(length, 1024)])
+        bits = Bits(data[at : at + min(length, 1024)], FORMAT)
         if kind == SEQUENCE_HEADER:
             sequence = Sequence(bits)
             yield sequence.width, sequence.height
@@ -144,4 +123,4 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * n
         if not byte & 0x80:
             return value, at + n + 1
-    raise cut_off("AVIF")
+    raise cut_off(FORMAT)

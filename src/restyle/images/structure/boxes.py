@@ -1,4 +1,4 @@
-"""Boxes of the ISO base media file format (ISO/IEC 14496-12), which AVIF is kept in."""
+"""Boxes of the ISO base media file format (ISO/IEC 14496-12), which AVIF and HEIF are kept in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,3 +50,9 @@ class Reader:
             raise cut_off(self._format)
         self.at += size
         return int.from_bytes(self._data[self.at - size : self.at], "big")
+
+    def skip(self, size: int) -> None:
+        """Pass over ``size`` bytes."""
+        if self.at + size > self._end:
+            raise cut_off(self._format)
+        self.at += size

@@ -16,18 +16,31 @@ class Unsound(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Cicp:
+    """Coding-independent code points (ITU-T H.273): which ``primaries``, and which ``transfer`` characteristics, the
+    colours have. ``full`` is false where RGB samples keep to the range 16..235.
+    """
+
+    primaries: int
+    transfer: int
+    full: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The frame that counts, as it is coded and whatever the container says.
 
     ``format`` is one of ``restyle.images.decode.FORMATS``, ``width`` and ``height`` are in pixels and not yet upright;
     where a file codes several frames for one picture (opacity, tiles, layers) they are those of the largest.
-    ``scratch`` is a bound in bytes of what decoding takes beside the file itself.
+    ``scratch`` is a bound in bytes of what decoding takes beside the file itself. ``cicp`` is what the file says of its
+    colours in that way.
     """
 
     format: str
     width: int
     height: int
     scratch: int
+    cicp: Cicp | None = None
 
 
 class Metadata:

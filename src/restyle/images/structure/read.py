@@ -4,13 +4,35 @@ A cut-off upload is the commonest broken image, and a file that costs its reader
 writer the commonest attack. Decoders notice either only after the work is done; the formats say it for almost nothing.
 """
 
-from restyle.images.structure import avif, bmp, gif, jpeg, png, tiff, webp
+from restyle.images.structure import avif, bmp, gif, heif, jpeg, png, tiff, webp
 from restyle.images.structure.frame import Frame, Unsound
+from restyle.images.structure.tiff import CAMERA_RAW
 
-READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
+READABLE = "JPEG, PNG, HEIC, WebP, AVIF, GIF, BMP or TIFF"
+
+SUFFIXES = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".webp",
+        ".avif",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+    )
+)
+"""How files of these formats are named, in small letters: what a folder is searched for."""
 
 STRANGERS: tuple[tuple[int, tuple[bytes, ...], str], ...] = (
-    (4, (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"), "a HEIC photograph"),
+    (0, (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"), CAMERA_RAW),
+    (4, (b"ftypcrx ",), CAMERA_RAW),
     (0, (b"%PDF",), "a PDF document"),
     (0, (b"PK\x03\x04",), "a ZIP archive"),
     (0, (b"<svg", b"<?xml"), "an SVG or XML text"),
@@ -35,9 +57,11 @@ def read(data: bytes) -> Frame:
         return tiff.read(data)
     if avif.is_avif(data):
         return avif.read(data)
+    if heif.is_heif(data):
+        return heif.read(data)
     if bmp.is_bmp(data):
         return bmp.read(data)
     for at, beginnings, name in STRANGERS:
         if data.startswith(beginnings, at):
-            raise Unsound(f"is {name}; send a {READABLE} file")
+            raise Unsound(f"is {name}" if name is CAMERA_RAW else f"is {name}; send a {READABLE} file")
     raise Unsound(f"is not a readable picture; send a {READABLE} file")

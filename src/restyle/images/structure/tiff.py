@@ -1,6 +1,7 @@
 """TIFF 6.0 and BigTIFF: a directory that says where strips or tiles of pixels stand."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,19 @@ TEXTS = frozenset((1, 2, 6, 7))
 WIDTH, HEIGHT, BITS, SAMPLES, ROWS_PER_STRIP, PLANAR, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 277, 278, 284, 322, 323
 STRIPS, TILES = (273, 279), (324, 325)
 """Offsets and byte counts."""
+SUBFILE, COMPRESSION, PHOTOMETRIC, MAKE, SUB_DIRECTORIES, EXTRA, FORMAT = 254, 259, 262, 271, 330, 338, 339
+FORMATS = {2: "signed ", 3: "floating point ", 5: "complex ", 6: "complex floating point "}
+"""``FORMAT`` of samples -> what they are called; whole numbers without a sign have no name."""
+MODELS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab"}
+"""Photometric interpretation -> what it is called."""
+DNG_VERSION, CFA_PATTERN = 50706, (33421, 33422)
+SENSOR = frozenset((32803, 34892))
+"""Photometric interpretations of what a camera's sensor saw: through a colour filter array, or linear."""
+CAMERA_RAW = "a camera RAW file, which is not supported; send it developed, as JPEG, PNG or TIFF"
+REDUCED = 1
+"""Bit of ``SUBFILE``: a smaller version of another picture in the file."""
+FURTHER = 32
+"""Most directories that are looked at to tell what the first is."""
 DIRECTORIES = (34665, 34853, 40965)
 """Exif, GPS and interoperability: directories of their own, which Pillow reads with the pixels."""
 
@@ -53,6 +67,8 @@ class Directory:
             raise cut_off("TIFF")
         self.entries: dict[int, Entry] = {}
         self.bytes = 0
+        place = at + head + count * step
+        self.next = int.from_bytes(data[place : place + inline], "little" if self.order == "<" else "big")
         for place in range(at + head, at + head + count * step, step):
             tag, kind, number = struct.unpack_from(self.order + ("HHQ" if self.big else "HHI"), data, place)
             length, value = number * SIZES.get(kind, 0), place + step - inline
@@ -75,12 +91,11 @@ class Directory:
 
 def read(data: bytes) -> Frame:
     """The first frame of a TIFF whose strips or tiles are as many as it needs, and all there. Raises Unsound."""
-    big = data[2:4] in (b"+\0", b"\0+")
-    start = data[8:16] if big else data[4:8]
-    first = Directory(data, int.from_bytes(start, "little" if data[:2] == b"II" else "big"))
+    first = _first(data)
     # Together the values fit into the file, unless several entries name the same bytes.
     at_most("bytes in its directory", first.bytes, len(data))
     _check_further(data, first)
+    _check_kind(data, first)
     (width, *_), (height, *_) = first.numbers(WIDTH, 0), first.numbers(HEIGHT, 0)
     if not width or not height:
         raise cut_off("TIFF")
@@ -99,6 +114,54 @@ def read(data: bytes) -> Frame:
     piece = across * down if TILES[0] in first.entries else width * rows
     scratch = 4 * width * height + 2 * max(4, bytes_per_pixel) * piece + first.bytes
     return Frame("TIFF", width, height, scratch + 2 * MIB)
+
+
+def samples(data: bytes) -> str:
+    """What the first picture of a sound TIFF is made of, in words: "32-bit floating point RGB"."""
+    first = _first(data)
+    bits, extra = first.numbers(BITS, 1)[:8], first.numbers(EXTRA)
+    number = FORMATS.get(first.numbers(FORMAT, 1)[0], "")
+    photometric = first.numbers(PHOTOMETRIC, 1)[0]
+    model = MODELS.get(photometric, f"colour model {photometric}")
+    alpha = " with alpha" if extra else ""
+    compression = first.numbers(COMPRESSION, 1)[0]
+    return f"{'/'.join(map(str, sorted(set(bits))))}-bit {number}{model}{alpha}, compression {compression}"
+
+
+def _first(data: bytes) -> Directory:
+    start = data[8:16] if data[2:4] in (b"+\0", b"\0+") else data[4:8]
+    return Directory(data, int.from_bytes(start, "little" if data[:2] == b"II" else "big"))
+
+
+def _check_kind(data: bytes, first: Directory) -> None:
+    """Whether the first picture is one to be shown, and no small one that goes with a camera's raw data."""
+    others = list(_others(data, first))
+    raw = data[8:10] == b"CR" and MAKE in first.entries
+    for directory in (first, *others):
+        raw = raw or DNG_VERSION in directory.entries or directory.numbers(PHOTOMETRIC, 1)[0] in SENSOR
+        raw = raw or any(tag in directory.entries for tag in CFA_PATTERN)
+    reduced = bool(others) and bool(first.numbers(SUBFILE, 0)[0] & REDUCED)
+    if raw or (reduced and MAKE in first.entries and SUB_DIRECTORIES in first.entries):
+        raise Unsound(f"is {CAMERA_RAW}")
+    if reduced:
+        raise Unsound("is a TIFF file that begins with a thumbnail of its picture; send it saved anew")
+
+
+def _others(data: bytes, first: Directory) -> Iterator[Directory]:
+    """The directories below and behind the first. What is broken in them says nothing."""
+    places = [*first.numbers(SUB_DIRECTORIES)[:FURTHER], first.next]
+    seen: set[int] = set()
+    while places and len(seen) < FURTHER:
+        at = places.pop(0)
+        if at in seen:
+            continue
+        seen.add(at)
+        try:
+            directory = Directory(data, at)
+        except Unsound:
+            continue
+        yield directory
+        places.append(directory.next)
 
 
 def _check_pieces(data: bytes, directory: Directory, tags: tuple[int, int], name: str, needed: int) -> None:
