@@ -58,12 +58,16 @@ def test_through_a_service(folder: Path, service: RunningService) -> None:
         "RESTYLE_PUBLIC_KEY": service.key.public_key,
         "RESTYLE_PRIVATE_KEY": service.key.private_key,
     }
-    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color")
+    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color", "--keep-alpha")
+    clear = np.dstack([pictures.picture(80, 64), np.full((80, 64), 90, np.uint8)])
+    (folder / "in" / "b.png").write_bytes(pictures.encode(clear, "PNG"))
     there = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "there.png", *options, folder=folder, **keys)
     assert (there.code, there.err) == (0, "")
     assert "Obedient" in restyle("models", "list", folder=folder, **keys).out
     restyle("convert", "in/b.png", "-s", "style.webp", "-o", "here.png", *options, folder=folder)
     assert (folder / "there.png").read_bytes() == (folder / "here.png").read_bytes()
+    with Image.open(folder / "here.png") as image:
+        assert np.array_equal(np.asarray(image)[..., 3], clear[..., 3])
 
 
 def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:

@@ -54,6 +54,7 @@ def convert(
         int | None, typer.Option(help="Height in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
     ] = None,
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")] = False,
+    keep_alpha: Annotated[bool, typer.Option("--keep-alpha", help="Keep what is transparent so.")] = False,
     resize_mode: Annotated[
         str, typer.Option(help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.")
     ] = "CropAndResize",
@@ -97,6 +98,8 @@ def convert(
     # What PICPIK's own service does not know is sent only when asked for.
     if preserve_color:
         options["preserve_color"] = True
+    if keep_alpha:
+        options["keep_alpha"] = True
     if resize_mode != "CropAndResize":
         options["resize_mode"] = resize_mode
     works = plan(photographs(raw), style, output, batch)
@@ -217,7 +220,9 @@ def _write(images: "list[Image.Image]", paths: tuple[Path, ...]) -> None:
     for image, path in zip(images, paths, strict=True):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_png(from_image(image, field="result"), image.info.get("parameters")))
+            path.write_bytes(
+                encode_png(from_image(image, field="result", keep_alpha=True), image.info.get("parameters"))
+            )
         except OSError as error:
             raise RestyleError(
                 Code.INTERNAL_ERROR, f"{path} cannot be written: {(error.strerror or str(error)).lower()}"

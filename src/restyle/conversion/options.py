@@ -15,8 +15,9 @@ class Options(TypedDict, total=False):
 
     ``width`` and ``height`` (64..2560) follow the raw image unless given. ``seed`` is -1 (drawn) or 0..2147483647.
     ``batch_size`` is 1..16. ``model`` and each of ``sub_models`` is a ModelCode, or a Model as the wire has it, with
-    ``InferenceParams``. ``resize_mode`` (``JustResize``, ``CropAndResize``, ``ResizeAndFill``) and ``preserve_color``
-    are understood by Restyle only.
+    ``InferenceParams``. ``resize_mode`` (``JustResize``, ``CropAndResize``, ``ResizeAndFill``), ``preserve_color``
+    and ``keep_alpha`` (the result is as opaque as the raw image; otherwise that is laid on white) are understood by
+    Restyle only.
     """
 
     strength: float
@@ -32,6 +33,7 @@ class Options(TypedDict, total=False):
     use_main_model_vae: bool
     resize_mode: str
     preserve_color: bool
+    keep_alpha: bool
 
 
 WIRE = {"parameters": "InferenceParams", **PARAMETERS}
