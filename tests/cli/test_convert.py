@@ -142,3 +142,10 @@ def test_sheet(folder: Path) -> None:
         assert image.size == (made.json()["Width"], made.json()["Height"])
     wrong = restyle("sheet", "in/a.jpg", "style.webp", folder=folder)
     assert (wrong.code, "no rows of three" in wrong.err) == (2, True)
+
+
+def test_a_folder_is_searched_by_every_name_of_a_format(tmp_path: Path) -> None:
+    names = ["a.jfif", "b.jpe", "c.HEIC", "d.heif", "e.TIF", "f.avif"]
+    for name in (*names, "g.dng", "h.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in photographs([tmp_path])] == names

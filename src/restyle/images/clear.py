@@ -22,7 +22,7 @@ def filled(pixels: Pixels) -> Pixels:
     colours, opacity = pixels[..., :3], pixels[..., 3]
     if opacity.all():
         return np.ascontiguousarray(colours)
-    weight = opacity[..., None].astype(np.float32) / 255
+    weight: Floats = opacity[..., None].astype(np.float32) / np.float32(255)
     around = _around(colours.astype(np.float32) * weight, weight)
     return np.where(opacity[..., None] > 0, colours, around.round().clip(0, 255).astype(np.uint8))
 
