@@ -61,6 +61,19 @@ def test_strength_0_is_the_photograph() -> None:
     assert np.array_equal(np.asarray(image), RAW)
 
 
+def test_the_photographs_opacity_is_kept_when_that_is_asked() -> None:
+    opacity = np.linspace(0, 255, 90).astype(np.uint8)[None].repeat(70, axis=0)
+    clear = np.dstack([RAW, opacity])
+    (image,) = restyle.convert(clear, STYLE, strength=0, keep_alpha=True)
+    assert image.mode == "RGBA"
+    assert np.array_equal(np.asarray(image), clear)
+    (drawn,) = restyle.convert(Image.fromarray(clear), STYLE, strength=1, keep_alpha=True, width=180, height=64)
+    assert drawn.mode == "RGBA"
+    assert np.abs(np.asarray(drawn)[32, 1:-1:2, 3].astype(int) - opacity[0, :89]).max() <= 3
+    assert restyle.convert(clear, STYLE, strength=0)[0].mode == "RGB"
+    assert restyle.convert(RAW, STYLE, strength=0, keep_alpha=True)[0].mode == "RGB"
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "field"),
     [

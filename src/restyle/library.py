@@ -24,7 +24,8 @@ _drawing = Lock()
 def convert(
     raw: Source, style: Source, *, on_progress: Callable[[float], None] | None = None, **options: Unpack[Options]
 ) -> list[Image.Image]:
-    """``raw`` redrawn in the style of ``style``: ``batch_size`` images (1..16) of mode RGB, in sRGB.
+    """``raw`` redrawn in the style of ``style``: ``batch_size`` images (1..16) of mode RGB, in sRGB; of mode
+    RGBA with ``keep_alpha`` where ``raw`` is not opaque.
 
     Pictures are paths, the bytes of image files, PIL images or uint8 arrays (H, W, 3). The options are those of
     :class:`restyle.conversion.options.Options`, and mean what they mean to the service: ``strength`` is 0 (the raw
@@ -48,7 +49,7 @@ def draw_here(raw: Source, style: Source, options: Options, report: Report, *, o
     conversion = asked(options)
     drawer = _drawer(settings, own_process)
     limits = Limits.of(settings)
-    raw_pixels = to_pixels(raw, limits, field="raw")
+    raw_pixels = to_pixels(raw, limits, field="raw", keep_alpha=conversion.keep_alpha)
     style_pixels = to_pixels(style, limits, field="style")
     pictures = Pictures("raw", "style", (raw_pixels.shape[1], raw_pixels.shape[0]))
     planned = plan(conversion, drawer.registry, pictures, named=naming(options))

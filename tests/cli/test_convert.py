@@ -66,12 +66,16 @@ def test_through_a_service(folder: Path, service: RunningService) -> None:
         "RESTYLE_PUBLIC_KEY": service.key.public_key,
         "RESTYLE_PRIVATE_KEY": service.key.private_key,
     }
-    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color")
+    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color", "--keep-alpha")
+    clear = np.dstack([pictures.picture(80, 64), np.full((80, 64), 90, np.uint8)])
+    (folder / "in" / "b.png").write_bytes(pictures.encode(clear, "PNG"))
     there = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "there.png", *options, folder=folder, **keys)
     assert (there.code, there.err) == (0, "")
     assert "Obedient" in restyle("models", "list", folder=folder, **keys).out
     restyle("convert", "in/b.png", "-s", "style.webp", "-o", "here.png", *options, folder=folder)
     assert (folder / "there.png").read_bytes() == (folder / "here.png").read_bytes()
+    with Image.open(folder / "here.png") as image:
+        assert np.array_equal(np.asarray(image)[..., 3], clear[..., 3])
 
 
 def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
@@ -112,6 +116,7 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "none"), 4, "takes no sub-models; leave --sub-model empty"),
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), 2, '"much" is not a weight'),
         (("in/a.jpg", "-s", "style.webp", "-o", "out.pgn"), 2, "results are PNG, JPEG or WebP files"),
+        (("in/a.jpg", "-s", "style.webp", "-o", "out.jpg", "--keep-alpha"), 2, "JPEG has no transparency"),
         (("in/a.jpg", "-s", "style.webp", "-o", "out.png", "--format", "jpeg"), 2, "--format jpeg does not fit"),
         (("in", "-s", "style.webp", "-o", "out.png"), 2, "2 pictures do not fit into out.png"),
         (("in/b.png", "-s", "style.webp", "-o", "in/b.png"), 2, "in/b.png would be overwritten"),
@@ -235,3 +240,10 @@ def test_sheet(folder: Path) -> None:
         assert image.size == (made.json()["Width"], made.json()["Height"])
     wrong = restyle("sheet", "in/a.jpg", "style.webp", folder=folder)
     assert (wrong.code, "no rows of three" in wrong.err) == (2, True)
+
+
+def test_a_folder_is_searched_by_every_name_of_a_format(tmp_path: Path) -> None:
+    names = ["a.jfif", "b.jpe", "c.HEIC", "d.heif", "e.TIF", "f.avif"]
+    for name in (*names, "g.dng", "h.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [found.path.name for found in find([tmp_path]).photographs] == names

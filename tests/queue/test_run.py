@@ -9,6 +9,7 @@ from PIL import Image
 
 from restyle.conversion.draw import Drawer
 from restyle.database import open_database
+from restyle.images.encode import encode_png
 from restyle.queue.claim import Claim
 from restyle.queue.run import run
 from restyle.storage import result_key
@@ -50,6 +51,18 @@ def test_image_i_of_a_batch_is_image_0_of_its_seed(house: House) -> None:
         run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
     drawn = [house.storage.get(result_key(claim.uid, "c1", i)) for claim, i in ((batch, 2), (single, 0))]
     assert drawn[0] == drawn[1]
+
+
+def test_the_raw_images_opacity_is_kept_when_that_is_asked(house: House) -> None:
+    clear = np.dstack([picture(64, 80), np.full((64, 80), 90, np.uint8)])
+    for keep_alpha, mode in ((True, "RGBA"), (False, "RGB")):
+        claim = claim_of(house)
+        plan = json.loads(claim.plan) | {"keep_alpha": keep_alpha}
+        house.storage.put(plan["raw"], encode_png(clear))
+        claim = replace(claim, plan=json.dumps(plan))
+        run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
+        image = Image.open(BytesIO(house.storage.get(result_key(claim.uid, "c1", 0))))
+        assert image.mode == mode
 
 
 def test_the_picture_is_fitted_and_says_how_it_was_made(house: House) -> None:

@@ -177,6 +177,7 @@ TYPES = {
     "ImageList": "Strings",
     "ResizeMode": "String",
     "PreserveColor": "Bool",
+    "KeepAlpha": "Bool",
     "request_uuid": "String",
 }
 

@@ -31,6 +31,7 @@ def test_what_is_not_given_has_the_documented_default() -> None:
     assert (request.Seed, request.Width, request.Height, request.BatchSize) == (-1, 1024, 1024, 1)
     assert (request.StyleReferStrength, request.ResizeMode) == (0.5, "CropAndResize")
     assert (request.TranslatePrompts, request.UseMainModelVAE, request.PreserveColor) == (True, False, False)
+    assert request.KeepAlpha is False
     assert (request.SubModelList, request.PositivePrompts, request.NegativePrompts) == ([], [], [])
     params = request.MainModel.InferenceParams
     assert (params.Steps, params.Sampler, params.ClipSkip, params.CFGScale, params.LoraWeight) == (

@@ -56,6 +56,7 @@ def convert(
         int | None, typer.Option(help="Height in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
     ] = None,
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")] = False,
+    keep_alpha: Annotated[bool, typer.Option("--keep-alpha", help="Keep what is transparent so.")] = False,
     resize_mode: Annotated[
         str,
         typer.Option(
@@ -112,12 +113,16 @@ def convert(
     # What PICPIK's own service does not know is sent only when asked for.
     if preserve_color:
         options["preserve_color"] = True
+    if keep_alpha:
+        options["keep_alpha"] = True
     if resize_mode != "CropAndResize":
         options["resize_mode"] = resize_mode
     found = find(raw, recursive=recursive)
     for sentence in found.left_out:
         say(f"restyle: left out: {sentence}", err=True)
     works = results.plan(found.photographs, style, output, batch, format, overwrite=overwrite)
+    if keep_alpha and any(results.FORMATS[path.suffix.lower()] == results.Format.JPEG for path in works[0].results):
+        raise typer.BadParameter("JPEG has no transparency; with --keep-alpha write PNG or WebP")
     way = _through_service(url, *need_keys(public_key, private_key), options) if url else _here(options)
     done: list[dict[str, Any]] = []
     failed: list[int] = []

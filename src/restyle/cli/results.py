@@ -143,7 +143,8 @@ def write(images: "list[Image.Image]", paths: tuple[Path, ...], quality: int) ->
 
     for image, path in zip(images, paths, strict=True):
         format = FORMATS[path.suffix.lower()]
-        data = encode(from_image(image, field="result"), image.info.get("parameters"), format.upper(), quality)
+        pixels = from_image(image, field="result", keep_alpha=True)
+        data = encode(pixels, image.info.get("parameters"), format.upper(), quality)
         beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from restyle.conversion.metadata import parameters
 from restyle.conversion.plan import Plan, PlannedFile
 from restyle.conversion.registry import Registry
 from restyle.engines.base import Description, Engine, Family, Feature, File, Job, Machine, Report, Role, Style
+from restyle.images.clear import filled, is_clear, with_opacity
 from restyle.images.fit import ResizeMode, fit
 from restyle.images.pixels import Pixels
 from restyle.prompts.translator import Translation, Translator
@@ -51,20 +52,27 @@ def open_registry(settings: Settings) -> Registry:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A plan about to be drawn. ``notices`` are what turned out only here, from the prompts in English."""
+    """A plan about to be drawn. ``notices`` are what turned out only here, from the prompts in English;
+    ``clear`` is the fitted raw image, uint8 (height, width, 4), whose opacity the images get.
+    """
 
     plan: Plan
     engine: Engine
     job: Job
     description: Description
     notices: tuple[str, ...]
+    clear: Pixels | None = None
 
     def images(self, report: Report) -> Iterator[tuple[Pixels, str]]:
-        """One image per seed, uint8 (height, width, 3), each with the text that says how it was made."""
+        """One image per seed, each with the text that says how it was made: uint8 (height, width, 3), or with opacity
+        (height, width, 4).
+        """
         size = (self.plan.height, self.plan.width, 3)
         for pixels, seed in zip(self.engine.convert(self.job, report), self.job.seeds, strict=True):
             if pixels.shape != size:
                 raise RuntimeError(f"{self.plan.family} drew {pixels.shape} instead of {size}")
+            if self.clear is not None:
+                pixels = with_opacity(pixels, self.clear)
             yield pixels, parameters(self.plan, self.description, seed)
 
 
@@ -78,15 +86,18 @@ class Drawer:
         self._translator = Translator(settings.data_dir, threads=settings.threads or 1)
 
     def drawing(self, plan: Plan, raw: Pixels, styles: Sequence[Pixels]) -> Drawing:
-        """Fit ``raw`` to the result's size and describe the job. ``raw`` and each of ``styles`` are uint8 (H, W, 3).
+        """Fit ``raw`` to the result's size and describe the job. ``raw`` and each of ``styles`` are uint8 (H, W, 3);
+        ``raw`` may be (H, W, 4), whose opacity the images then get.
 
         Raises RestyleError (4004) where the engine or a file is not on this machine, and what the engine raises.
         """
         family = self.registry.family(plan.family)
         engine = self.engine(family)
         positive, negative = self._prompts(plan, family)
+        fitted = fit(raw, plan.width, plan.height, ResizeMode(plan.resize_mode))
+        clear = fitted if is_clear(fitted) else None
         job = Job(
-            raw=fit(raw, plan.width, plan.height, ResizeMode(plan.resize_mode)),
+            raw=fitted if clear is None else filled(clear),
             styles=tuple(Style(pixels, planned.weight) for pixels, planned in zip(styles, plan.styles, strict=True)),
             strength=plan.strength,
             seeds=plan.seeds,
@@ -97,7 +108,8 @@ class Drawer:
             files=tuple(self._found(file) for file in plan.files),
         )
         description = engine.describe(job)
-        return Drawing(plan, engine, job, description, (*positive.notices, *negative.notices, *description.notices))
+        notices = (*positive.notices, *negative.notices, *description.notices)
+        return Drawing(plan, engine, job, description, notices, clear)
 
     def engine(self, family: Family) -> Engine:
         """The engine of that family, loaded if it is not yet: that may take seconds."""

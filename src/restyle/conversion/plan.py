@@ -74,6 +74,7 @@ class Plan:
     ``model`` is the ModelCode, ``family`` the name of the engine; ``width`` and ``height`` are the result's, in pixels;
     ``strength`` is 0..1; ``seeds`` holds one per image; ``cost`` is in credits, of the whole batch. ``notices`` are
     sentences for the client: what the conversion asks for and the model does not use, and choices it left open.
+    ``keep_alpha`` gives the result the raw image's opacity.
     """
 
     model: str
@@ -93,6 +94,7 @@ class Plan:
     seeds: tuple[int, ...]
     cost: int
     notices: tuple[str, ...]
+    keep_alpha: bool = False
 
 
 def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, named: Named = path) -> Plan:
@@ -129,6 +131,7 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
             *notices,
             *_remarks(conversion, model, inference, named),
         ),
+        keep_alpha=conversion.keep_alpha,
     )
 
 

@@ -69,6 +69,7 @@ class Conversion(Fields):
     height: Annotated[int | None, SIDE.field("Height of the result in pixels."), whole] = None
     resize_mode: Annotated[Resize, Field(description="How a raw image of another shape meets the size.")] = RESIZE_MODE
     preserve_color: Annotated[bool, Field(description="Keep the raw image's colours.")] = False
+    keep_alpha: Annotated[bool, Field(description="Give the result the raw image's opacity.")] = False
     seed: Annotated[int, SEED.field("Image i of a batch uses seed + i; -1 draws one."), whole] = SEED.default
     batch_size: Annotated[int, BATCH_SIZE.field("Images to make."), whole] = BATCH_SIZE.default
     positive_prompts: Annotated[Prompts, Field(default=[], description="What should appear.")]

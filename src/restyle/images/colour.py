@@ -26,8 +26,9 @@ class UnsupportedColour(ValueError):
     """The image's samples have no defined range of brightness; the message says what they are."""
 
 
-def to_srgb(image: Image.Image, cicp: Cicp | None = None) -> Image.Image:
-    """The first frame of ``image`` as mode ``RGB`` in sRGB, transparent parts on white.
+def to_srgb(image: Image.Image, cicp: Cicp | None = None, *, keep_alpha: bool = False) -> Image.Image:
+    """The first frame of ``image`` as mode ``RGB`` in sRGB, transparent parts on white; with ``keep_alpha`` as ``RGBA``
+    where it is not opaque.
 
     The file's ICC profile is followed, relative colorimetric with black point compensation. A profile that is broken,
     or made for another colour model than the image's, is passed over as browsers do; then ``cicp`` counts, or else a
@@ -44,6 +45,10 @@ def to_srgb(image: Image.Image, cicp: Cicp | None = None) -> Image.Image:
         space = spaces.of_cicp(cicp) if cicp is not None else _space_of_png(image)
         rgb = rgb if space is None else spaces.to_srgb(rgb, space)
     if alpha is None:
+        return rgb
+    if keep_alpha:
+        rgb = rgb.convert("RGBA")
+        rgb.putalpha(alpha)
         return rgb
     page = Image.new("RGB", rgb.size, WHITE)
     page.paste(rgb, mask=alpha)
@@ -67,12 +72,14 @@ def _alpha(image: Image.Image) -> Image.Image | None:
         return Image.fromarray(np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8))
     if not image.has_transparency_data:
         return None
+    if image.mode == "La":
+        return image.convert("LA").getchannel("A")
     clear = image.info.get("transparency")
     if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:
         # PNG with 16 bits a channel: Pillow keeps the upper eight, but states the clear colour in sixteen.
         image = image.copy()
         image.info["transparency"] = tuple(value >> 8 for value in clear)
-    return image.convert("RGBA").getchannel("A")
+    return image.getchannel("A") if image.mode in ("LA", "RGBA") else image.convert("RGBA").getchannel("A")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -80,8 +87,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     match image.mode:
         case "RGB" | "L" | "CMYK" | "LAB":
             return image
-        case "1" | "LA" | "La":
+        case "1" | "LA":
             return image.convert("L")
+        case "La":
+            return image.convert("LA").convert("L")
         case "P" | "PA" | "RGBA" | "RGBa" | "RGBX" | "YCbCr":
             return image.convert("RGBA").convert("RGB") if image.mode == "RGBa" else image.convert("RGB")
         case mode if mode in SIXTEEN_BIT_GREY:

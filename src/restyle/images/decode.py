@@ -118,10 +118,11 @@ def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
         return info
 
 
-def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
+def decode(data: bytes, limits: Limits, *, field: str, keep_alpha: bool = False) -> Pixels:
     """The first frame of an encoded image, upright, as uint8 (H, W, 3) in sRGB, transparent parts on white.
 
-    Whatever else the file holds (metadata, further frames, bytes behind its end) is left behind.
+    With ``keep_alpha`` it is (H, W, 4) where the image says how opaque it is, its colours as they are. Whatever else
+    the file holds (metadata, further frames, bytes behind its end) is left behind.
 
     Raises:
         RestyleError: ``IMAGE_UNREADABLE``, as :func:`read_frame`; also when pixels are damaged or have no defined
@@ -130,11 +131,11 @@ def decode(data: bytes, limits: Limits, *, field: str) -> Pixels:
     frame = read_frame(data, limits, field=field)
     with quiet(), _open(data, frame, field) as image:
         _load(image, field)
-        return _upright(image, field, frame.cicp)
+        return _upright(image, field, frame.cicp, keep_alpha=keep_alpha)
 
 
-def from_image(image: Image.Image, *, field: str) -> Pixels:
-    """A Pillow image that somebody else opened or made, as ``decode`` returns it: upright, sRGB, on white.
+def from_image(image: Image.Image, *, field: str, keep_alpha: bool = False) -> Pixels:
+    """A Pillow image that somebody else opened or made, as :func:`decode` returns it.
 
     Raises:
         RestyleError: ``IMAGE_UNREADABLE`` when its file is damaged or its pixels have no defined range.
@@ -145,7 +146,7 @@ def from_image(image: Image.Image, *, field: str) -> Pixels:
             image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise _unreadable(field, f"is an image whose file cannot be read ({_reason(error)})") from error
-        return _upright(image, field)
+        return _upright(image, field, keep_alpha=keep_alpha)
 
 
 def _load(image: Image.Image, field: str) -> None:
@@ -157,10 +158,10 @@ def _load(image: Image.Image, field: str) -> None:
         raise _damaged(field, _format(image), error) from error
 
 
-def _upright(image: Image.Image, field: str, cicp: Cicp | None = None) -> Pixels:
+def _upright(image: Image.Image, field: str, cicp: Cicp | None = None, *, keep_alpha: bool = False) -> Pixels:
     turn = None if _turns_itself(image) else TURNS.get(_orientation(image))
     try:
-        rgb = to_srgb(image, cicp)
+        rgb = to_srgb(image, cicp, keep_alpha=keep_alpha)
     except UnsupportedColour as error:
         raise _unreadable(field, f"is not supported: {error}; send 8 or 16 bits per channel") from error
     except MemoryError:

@@ -49,7 +49,7 @@ def read_parameters(data: bytes) -> str:
 
 
 def encode_png(pixels: Pixels, parameters: str | None = None) -> bytes:
-    """A PNG of uint8 (H, W, 3) sRGB pixels, marked as sRGB.
+    """A PNG of uint8 (H, W, 3) or, with opacity, (H, W, 4) sRGB pixels, marked as sRGB.
 
     ``parameters`` goes into the text chunk of that name, where readers of Stable Diffusion WebUI's pictures look for it
     (``tEXt`` when it is Latin-1, else ``iTXt``). The same arguments give the same bytes.

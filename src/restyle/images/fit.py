@@ -23,7 +23,7 @@ class ResizeMode(StrEnum):
 
 
 def fit(pixels: Pixels, width: int, height: int, mode: ResizeMode = ResizeMode.CROP_AND_RESIZE) -> Pixels:
-    """``pixels``, uint8 (H, W, 3), as exactly (height, width, 3), Lanczos filtered.
+    """``pixels``, uint8 (H, W, 3), as exactly (height, width, 3), Lanczos filtered; (H, W, 4) in the same way.
 
     ``JustResize`` stretches; ``CropAndResize`` keeps the shape and loses what the centre cut leaves out;
     ``ResizeAndFill`` keeps the whole picture and continues it past its edges. A picture that has the size already is
@@ -41,6 +41,7 @@ def fit(pixels: Pixels, width: int, height: int, mode: ResizeMode = ResizeMode.C
 
 
 def _resize(pixels: Pixels, width: int, height: int, box: tuple[float, float, float, float] | None = None) -> Pixels:
+    # Pillow weighs colours by their opacity meanwhile.
     return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, box=box))
 
 
@@ -69,7 +70,10 @@ def _resize_and_fill(pixels: Pixels, width: int, height: int) -> Pixels:
     mirrored = np.pad(inner, (*borders, (0, 0)), mode="symmetric")
 
     radius = max(1.0, min(width, height) * BLUR)
-    blurred = Image.fromarray(mirrored).filter(ImageFilter.GaussianBlur(radius))
+    whole = Image.fromarray(mirrored)
+    if whole.mode == "RGBA":  # so that colours are weighed by their opacity
+        whole = whole.convert("RGBa")
+    blurred = whole.filter(ImageFilter.GaussianBlur(radius))
     down, across = np.ogrid[:height, :width]
     outside = np.maximum(
         np.maximum(top - down, down - (top + inner_height - 1)),
@@ -77,4 +81,5 @@ def _resize_and_fill(pixels: Pixels, width: int, height: int) -> Pixels:
     )
     weight = np.clip(outside / (RAMP * radius), 0, 1)
     mask = Image.fromarray((weight * 255).round().astype(np.uint8))
-    return np.array(Image.composite(blurred, Image.fromarray(mirrored), mask))
+    found = Image.composite(blurred, whole, mask)
+    return np.array(found.convert("RGBA") if found.mode == "RGBa" else found)

@@ -14,6 +14,7 @@ class HeifImage(HeifImageFile):  # type: ignore[misc]
     It is not registered with Pillow, which would then open such files everywhere in this process.
     """
 
+    _heif_file: Any
     _step = 1
 
     def draft(self, mode: str | None, size: tuple[int, int]) -> None:

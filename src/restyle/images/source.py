@@ -19,13 +19,16 @@ Source = str | PathLike[str] | bytes | bytearray | memoryview | Image.Image | np
 """A path, the bytes of an image file, a Pillow image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4) in sRGB."""
 
 
-def to_pixels(source: Source, limits: Limits, *, field: str) -> Pixels:
-    """``source`` as uint8 (H, W, 3) in sRGB. Raises RestyleError (4003) naming ``field``."""
+def to_pixels(source: Source, limits: Limits, *, field: str, keep_alpha: bool = False) -> Pixels:
+    """``source`` as uint8 (H, W, 3) in sRGB, on white; with ``keep_alpha`` as (H, W, 4) where it is not opaque.
+
+    Raises RestyleError (4003) naming ``field``.
+    """
     if isinstance(source, Image.Image):
-        return from_image(source, field=field)
+        return from_image(source, field=field, keep_alpha=keep_alpha)
     if isinstance(source, np.ndarray):
-        return from_image(_from_array(source, field), field=field)
-    return decode(to_file(source, field=field), limits, field=field)
+        return from_image(_from_array(source, field), field=field, keep_alpha=keep_alpha)
+    return decode(to_file(source, field=field), limits, field=field, keep_alpha=keep_alpha)
 
 
 def to_file(source: Source, *, field: str) -> bytes:
@@ -36,9 +39,9 @@ def to_file(source: Source, *, field: str) -> bytes:
         case bytearray() | memoryview():
             return bytes(source)
         case Image.Image():
-            return encode_png(from_image(source, field=field))
+            return encode_png(from_image(source, field=field, keep_alpha=True))
         case np.ndarray():
-            return encode_png(from_image(_from_array(source, field), field=field))
+            return encode_png(from_image(_from_array(source, field), field=field, keep_alpha=True))
         case str() | PathLike():
             return _read(Path(fspath(source)), field)
     raise RestyleError(

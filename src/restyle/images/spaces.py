@@ -16,6 +16,7 @@ from restyle.images.pixels import Floats
 from restyle.images.structure.frame import Cicp
 
 Doubles = npt.NDArray[np.float64]
+Transfer = Callable[[Doubles], Doubles]
 Chromaticities = tuple[float, float, float, float, float, float, float, float]
 """x and y of red, green, blue and white (CIE 1931)."""
 
@@ -54,7 +55,7 @@ class Space:
     """``linear`` takes code values 0..1 to light; of HLG to that of the scene, which ``hlg`` says."""
 
     chromaticities: Chromaticities
-    linear: Callable[[Doubles], Doubles]
+    linear: Transfer
     hlg: bool = False
     full: bool = True
 
@@ -72,7 +73,8 @@ def of_png(gamma: object, chromaticity: object) -> Space | None:
     """The space that PNG's ``gAMA`` and ``cHRM`` describe, in Pillow's words: the exponent that coded the picture, and
     x and y of white, red, green and blue. None where it is sRGB, or no space.
     """
-    transfer, primaries = _srgb, BT709
+    transfer: Transfer = _srgb
+    primaries = BT709
     if isinstance(gamma, float) and 0.1 <= gamma <= 5 and abs(1 / gamma - NOMINAL_GAMMA) > 0.05:
         transfer = _power(1 / gamma)
     if isinstance(chromaticity, Sequence) and len(chromaticity) == 8:
@@ -88,7 +90,7 @@ def to_srgb(image: Image.Image, space: Space) -> Image.Image:
     levels = space.linear(codes if space.full else np.clip((codes * 255 - 16) / 219, 0, 1)).astype(np.float32)
     to_light = _matrix(space.chromaticities)
     luminances = _to_xyz(space.chromaticities)[1].astype(np.float32)
-    brightest = float(levels[max(top for _, top in image.getextrema())])  # type: ignore[misc, index]
+    brightest = float(levels[max(top for _, top in image.getextrema())])  # type: ignore[misc]
     peak = brightest**HLG_GAMMA * HLG_NITS / WHITE_NITS if space.hlg else brightest
     pixels = np.array(image)
     rows = pixels.reshape(-1, 3)
@@ -173,11 +175,11 @@ def _hlg(code: Doubles) -> Doubles:
     return np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
 
 
-def _power(exponent: float) -> Callable[[Doubles], Doubles]:
+def _power(exponent: float) -> Transfer:
     return lambda code: code**exponent
 
 
-TRANSFERS: dict[int, Callable[[Doubles], Doubles]] = {
+TRANSFERS: dict[int, Transfer] = {
     **dict.fromkeys((1, 6, 11, 14, 15), _bt709),
     4: _power(2.2),
     5: _power(2.8),

@@ -37,7 +37,7 @@ def run(
         )
     report(0)
     limits = Limits.of(settings)
-    raw = decode(_stored(storage, plan.raw), limits, field="RawImageIndex")
+    raw = decode(_stored(storage, plan.raw), limits, field="RawImageIndex", keep_alpha=plan.keep_alpha)
     report(PREPARED / 2)
     styles = [decode(_stored(storage, style.picture), limits, field="StyleImageIndex") for style in plan.styles]
     drawing = drawer.drawing(plan, raw, styles)

@@ -8,6 +8,7 @@ FIELDS = {
     "height": "Height",
     "resize_mode": "ResizeMode",
     "preserve_color": "PreserveColor",
+    "keep_alpha": "KeepAlpha",
     "seed": "Seed",
     "batch_size": "BatchSize",
     "positive_prompts": "PositivePrompts",

@@ -118,6 +118,13 @@ class ApplyReferenceStyle(Request):
     PreserveColor: Annotated[
         bool, Field(description="Keep the raw image's colours; take only texture and stroke of the style.")
     ] = False
+    KeepAlpha: Annotated[
+        bool,
+        Field(
+            description="Give the result the raw image's opacity, resized as the picture is, instead of laying it on "
+            "white."
+        ),
+    ] = False
 
     @model_validator(mode="after")
     def _indexes_are_in_the_list(self) -> Self:
