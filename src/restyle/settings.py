@@ -124,7 +124,12 @@ class Settings(BaseSettings):
     workers: int = Field(
         2, ge=1, le=64, description="Worker processes. Two overlap drawing with decoding and encoding."
     )
-    threads: int = Field(0, ge=0, le=256, description="Threads an engine may use in one worker; 0 means all cores.")
+    threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads an engine may use in one worker; 0 means its cores divided by the workers.",
+    )
     task_seconds: float = Field(600, gt=0, description="Time limit of one task, after which it ends as 5103.")
     task_attempts: int = Field(3, ge=1, le=10, description="A task whose worker dies this often ends as 5101.")
     drain_seconds: float = Field(

@@ -346,7 +346,7 @@ def test_a_service_whose_engine_cannot_be_loaded_is_not_ready_and_keeps_its_task
 
 def test_workers_give_way_to_the_service_and_to_the_out_of_memory_killer(live: House, dispatcher: Dispatcher) -> None:
     for pid in dispatcher.pids():
-        wait_for(lambda pid=pid: psutil.Process(pid).nice() == os.nice(0) + 5)
+        wait_for(lambda pid=pid: psutil.Process(pid).nice() > os.nice(0))
         if sys.platform == "linux":
             assert int(Path(f"/proc/{pid}/oom_score_adj").read_text()) >= 500
 

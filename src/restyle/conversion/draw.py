@@ -1,6 +1,5 @@
 """From a plan and pixels to images and what they say of themselves, in whatever process."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
@@ -9,7 +8,9 @@ from typing import Any
 from restyle.conversion.metadata import parameters
 from restyle.conversion.plan import Plan, PlannedFile
 from restyle.conversion.registry import Registry
+from restyle.engines import environment
 from restyle.engines.base import Description, Engine, Family, Feature, File, Job, Machine, Report, Role, Style
+from restyle.engines.processor import cores
 from restyle.images.clear import filled, is_clear, with_opacity
 from restyle.images.fit import ResizeMode, fit
 from restyle.images.pixels import Pixels
@@ -21,10 +22,13 @@ from restyle.wire.errors import RestyleError
 SUB_MODELS = frozenset({Role.LORA, Role.EMBEDDING, Role.HYPERNETWORK})
 
 
-def machine_of(settings: Settings, *, own_process: bool) -> Machine:
-    """What the settings let an engine use here; ``own_process`` says that this process is Restyle's alone."""
+def machine_of(settings: Settings, *, own_process: bool, processes: int = 1) -> Machine:
+    """What the settings let an engine use here; ``own_process`` says that this process is Restyle's alone.
+
+    ``processes`` draw beside each other and share the cores, so that none waits for a core that another holds.
+    """
     return Machine(
-        threads=settings.threads or os.cpu_count() or 1,
+        threads=settings.threads or max(1, cores() // processes),
         device=settings.diffusion_device,
         precision=settings.diffusion_precision,
         offload=settings.diffusion_offload,
@@ -77,11 +81,16 @@ class Drawing:
 
 
 class Drawer:
-    """The engines of one process, each loaded once, when first needed."""
+    """The engines of one process, each loaded once, when first needed; ``processes`` such draw beside each other.
 
-    def __init__(self, settings: Settings, *, own_process: bool) -> None:
+    In a process of Restyle's ``own`` it sets what the engines' libraries read from the environment as they load.
+    """
+
+    def __init__(self, settings: Settings, *, own_process: bool, processes: int = 1) -> None:
+        if own_process:
+            environment.prepare()
         self.registry = open_registry(settings)
-        self._machine = machine_of(settings, own_process=own_process)
+        self._machine = machine_of(settings, own_process=own_process, processes=processes)
         self._loaded: dict[str, Engine] = {}
         self._translator = Translator(settings.data_dir, threads=settings.threads or 1)
 

@@ -1,8 +1,14 @@
-"""The float network is the shipped one."""
+"""The float network is the shipped one.
+
+``shipped.npz`` records what the shipped int8 graphs make of three pairs: ``codes`` (3, 100), and of each picture at 384
+every 16th pixel from the 7th on, ``pictures`` uint8 (3, 24, 24, 3). It was made by ONNX Runtime 1.32 with all its
+optimisations off, which computes the graphs as they are written. Its 8-bit kernels are no measure: their products add up
+in 16 bits, which overflow on processors without VNNI (AVX2 alone: 0.056 of the range instead of 0.027).
+"""
+
+from pathlib import Path
 
 import numpy as np
-import onnxruntime
-import openvino as ov
 import pytest
 from PIL import Image
 from skimage import data
@@ -11,8 +17,10 @@ from restyle.engines.painter import weights
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
 from restyle.images.pixels import Floats
+from restyle.images.runtime import ov
 from restyle.wire.errors import RestyleError
 
+SHIPPED = Path(__file__).with_name("shipped.npz")
 OPTIONS: dict[str, str | int] = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 2}
 
 
@@ -21,27 +29,16 @@ def small(name: str, side: int) -> Floats:
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def test_agrees_with_the_shipped_graphs_at_384() -> None:
-    """Mean absolute difference at most 0.03 of the range, over pairs: the shipped graph rounds its activations.
-
-    It is computed as it is written, in floating point: its runtime's 8-bit kernels overflow on some processors.
-    """
+def test_agrees_with_what_the_shipped_graphs_draw_at_384() -> None:
+    """Mean absolute difference at most 0.03 of the range, over pairs: the shipped graph rounds its activations."""
     core = ov.Core()
     transformer, predictor = Transformer(core, OPTIONS), Predictor(core, OPTIONS)
-    literal = onnxruntime.SessionOptions()
-    literal.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    shipped_predictor, shipped_transformer = (
-        onnxruntime.InferenceSession(str(weights.weight_file(name)), literal)
-        for name in (weights.PREDICTOR, weights.TRANSFORMER)
-    )
-    picture_name, code_name = (node.name for node in shipped_transformer.get_inputs())
-    differences = []
-    for content, style in (("chelsea", "coffee"), ("astronaut", "chelsea"), ("coffee", "astronaut")):
-        raw, reference = small(content, 384), small(style, 256)
-        code = shipped_predictor.run(None, {"style_image": reference[None]})[0]
-        shipped = shipped_transformer.run(None, {picture_name: raw[None], code_name: code})[0][0]
-        differences.append(np.abs(transformer(raw, predictor(reference)) - shipped).mean())
-    assert np.mean(differences) <= 0.03
+    pairs = (("chelsea", "coffee"), ("astronaut", "chelsea"), ("coffee", "astronaut"))
+    codes = [predictor(small(style, 256)) for _, style in pairs]
+    drawn = [transformer(small(raw, 384), code)[7::16, 7::16] for (raw, _), code in zip(pairs, codes, strict=True)]
+    with np.load(SHIPPED) as shipped:
+        assert np.abs(codes - shipped["codes"]).mean() <= 0.015
+        assert np.abs(drawn - shipped["pictures"] / np.float32(255)).mean() <= 0.03
 
 
 def test_a_wrong_weight_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,8 @@ UNET, VAE = "model.diffusion_model.", "first_stage_model."
 SD15_TEXT = "cond_stage_model.transformer."
 SDXL_TEXT = ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")
 NOT_WEIGHTS = ("position_ids", "logit_scale")
+ALIGNMENT = 64
+"""Bytes at whose multiples PyTorch lets its own tensors begin."""
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 OPEN_CLIP = {
     "token_embedding.weight": "embeddings.token_embedding.weight",
@@ -87,6 +89,18 @@ def prepared(network: torch.nn.Module, file: File, device: Device) -> None:
     network.requires_grad_(False)
     network.eval()
     device.place(network)
+    align(network)
+
+
+def align(network: torch.nn.Module) -> None:
+    """Copy weights that do not begin at a multiple of ALIGNMENT bytes to where they do; those on a GPU always do.
+
+    A file's own are mapped into memory where they lie in it, and processors' fastest arithmetic rounds by where numbers
+    begin: one checkpoint as a file and as a folder drew a level apart, and on some processors only.
+    """
+    for weight in (*network.parameters(), *network.buffers()):
+        if weight.device.type == "cpu" and (weight.data_ptr() % ALIGNMENT or not weight.is_contiguous()):
+            weight.data = torch.empty_like(weight, memory_format=torch.contiguous_format).copy_(weight)
 
 
 def _from_folder(file: File, architecture: Architecture, device: Device) -> Checkpoint:

@@ -13,7 +13,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from restyle.engines.base import File
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.components import fill, from_folder, prepared
+from restyle.engines.diffusion.components import align, fill, from_folder, prepared
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
 from restyle.images.pixels import Floats, Pixels
@@ -123,6 +123,7 @@ class IPAdapter:
         for network in self._attached.networks():
             network.requires_grad_(False).eval()
             network.to(device.name, device.unet)
+            align(network)
 
     @contextmanager
     def attached(self, unet: Any, architecture: Architecture, scale: float) -> Iterator[None]:

@@ -14,7 +14,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 
 from restyle.engines.base import File
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.components import Checkpoint
+from restyle.engines.diffusion.components import Checkpoint, align
 from restyle.engines.diffusion.files import broken, tensors
 
 KEPT = 8
@@ -90,6 +90,7 @@ class LoraRack:
                     mixin.load_lora_into_text_encoder(state, alphas, encoder, prefix=prefix, adapter_name=name)
         for network in self._networks_with(name):
             network.requires_grad_(False).eval()
+            align(network)
         found = sum(self._layers(network, name) for network in self._networks_with(name))
         if found != wanted:
             raise broken(file, f"of its {wanted} parts {found} have a place in the main model")

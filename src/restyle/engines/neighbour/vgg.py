@@ -20,7 +20,7 @@ class VGG16:
         self.device = device
         self._mean = torch.from_numpy(MEAN_BGR).view(1, 3, 1, 1).to(device)
         self._kernels = [self._placed(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))) for kernel, _ in weights]
-        self._biases = [torch.from_numpy(bias).to(device) for _, bias in weights]
+        self._biases = [torch.tensor(bias).to(device) for _, bias in weights]
 
     def __call__(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """float32 (1, 3, H, W), sRGB 0..1, to the activations of ``layers`` (names of ``CONVOLUTIONS``)."""

@@ -16,7 +16,8 @@ LEAST_SIDE = 16
 
 def tensor(pixels: Pixels, device: torch.device) -> Tensor:
     """uint8 (H, W, 3) to float32 (1, 3, H, W), 0..1."""
-    return torch.from_numpy(pixels.astype(np.float32) / np.float32(255)).permute(2, 0, 1)[None].to(device)
+    # A copy in memory of its own, which begins where all of its memory does: products of matrices may round by that.
+    return torch.tensor(pixels.astype(np.float32) / np.float32(255)).permute(2, 0, 1)[None].to(device)
 
 
 def pixels(picture: Tensor) -> Pixels:
