@@ -2,8 +2,8 @@
 
 ``shipped.npz`` records what the shipped int8 graphs make of three pairs: ``codes`` (3, 100), and of each picture at 384
 every 16th pixel from the 7th on, ``pictures`` uint8 (3, 24, 24, 3). It was made by ONNX Runtime 1.32 with all its
-optimisations off, which computes the graphs as they are written. Its 8-bit kernels are no measure: their products add up
-in 16 bits, which overflow on processors without VNNI (AVX2 alone: 0.056 of the range instead of 0.027).
+optimisations off, which computes the graphs as they are written. Its 8-bit kernels are no measure: their products add
+up in 16 bits, which overflow on processors without VNNI (AVX2 alone: 0.056 of the range instead of 0.027).
 """
 
 from pathlib import Path
