@@ -99,7 +99,7 @@ def test_another_user_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, 
     (tmp_path / "empty").chmod(0o755)
     os.seteuid(NOBODY)
     ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / data))
-    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1), ran
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (5, "", 1), ran
     assert f"the data folder {tmp_path / data} cannot be" in ran.err
 
 
@@ -113,7 +113,7 @@ def test_somebody_elses_data_folder_is_told_in_one_line(tmp_path: Path) -> None:
     try:
         for arguments in (("keys", "list"), ("serve", "--port", "0")):
             ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(folder))
-            assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran
+            assert (ran.code, len(ran.err.splitlines())) == (5, 1), ran
     finally:
         os.seteuid(0)
 

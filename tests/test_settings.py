@@ -43,7 +43,7 @@ def test_origins_that_are_refused(origins: str) -> None:
 
 def test_serve_refuses_before_it_makes_anything(tmp_path: Path) -> None:
     ran = restyle("serve", folder=tmp_path, RESTYLE_PUBLIC_URL="restyle.example.org")
-    assert (ran.code, ran.out, list(tmp_path.iterdir())) == (2, "", [])
+    assert (ran.code, ran.out, list(tmp_path.iterdir())) == (5, "", [])
     assert ran.err == (
         "restyle: setting RESTYLE_PUBLIC_URL is 'restyle.example.org': give a whole address of http or https, such as "
         "https://restyle.example.org/with/a/path\n"
