@@ -85,6 +85,13 @@ def test_other_kinds_are_named(data: bytes, says: str) -> None:
         read(data)
 
 
+@pytest.mark.parametrize("name", [b"E\xebif\0", b"Exif\xff"])
+def test_names_of_items_are_text(name: bytes) -> None:
+    """libheif's bindings end the process otherwise, also where a picture is only opened."""
+    with pytest.raises(RestyleError, match="cut off or damaged"):
+        check_header(heif.heic("turned").replace(b"Exif\0", name, 1), LIMITS, field="raw")
+
+
 def test_damage_is_found() -> None:
     data = bytearray(heif.heic("plain"))
     at = data.index(b"hvcC") + 4

@@ -96,7 +96,11 @@ class Items:
             item = reader.number(4 if version >= 3 else 2)
             reader.number(2)  # protection
             if version >= 2:
-                yield item, reader.number(4).to_bytes(4, "big")
+                kind = reader.number(4).to_bytes(4, "big")
+                # Decoders hand these on as text without a look, and end their process where they are none.
+                if not kind.isascii() or not _is_text(self._data[reader.at : entry.end]):
+                    raise cut_off(self._format)
+                yield item, kind
 
     def _extents(self, location: Box, own: Box) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         """Each item's number, and where its pieces begin and end in the file."""
@@ -140,6 +144,14 @@ class Items:
 
     def _reader(self, box: Box, skipped: int) -> Reader:
         return Reader(self._data, box.start + skipped, box.end, self._format)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except ValueError:
+        return False
+    return True
 
 
 def nclx(data: bytes, box: Box, format: str) -> Cicp:
