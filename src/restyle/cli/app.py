@@ -8,7 +8,8 @@ import typer
 from restyle import __version__
 from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, tasks
 from restyle.cli.exits import Exit, exit_of
-from restyle.cli.output import fail, show_help
+from restyle.cli.output import fail, show_help, shown
+from restyle.cli.photographs import reason
 from restyle.wire.errors import RestyleError
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -62,8 +63,7 @@ def main() -> NoReturn:
         sys.stdout = None
         sys.exit(Exit.FILES)
     except OSError as error:
-        what = f"{error.filename}: " if error.filename else ""
-        fail(f"{what}{(error.strerror or str(error)).lower()}")
+        fail(f"{shown(error.filename)}: {reason(error)}" if error.filename else reason(error))
         sys.exit(Exit.FILES)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(Exit.INTERRUPTED)

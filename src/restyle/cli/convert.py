@@ -140,19 +140,13 @@ def convert(
     return exit_of(failed[0]) if failed else Exit.DONE
 
 
-def inference(code: str, **given: Any) -> dict[str, Any]:
-    """The model with the parameters that are given, as the wire has it."""
-    params = {name: value for name, value in given.items() if value is not None}
-    return {"ModelCode": code, "InferenceParams": params} if params else {"ModelCode": code}
-
-
 def weighted(text: str) -> dict[str, Any]:
     """``CODE`` or ``CODE=WEIGHT`` as the wire's Model. Raises BadParameter where the weight is no number."""
     code, equals, weight = text.rpartition("=")
     if not equals:
         return {"ModelCode": text}
     try:
-        return inference(code, LoraWeight=float(weight))
+        return {"ModelCode": code, "InferenceParams": {"LoraWeight": float(weight)}}
     except ValueError:
         raise typer.BadParameter(f'"{weight}" is not a weight; give CODE=WEIGHT, such as "Ink=0.8"') from None
 

@@ -1,6 +1,6 @@
 """``restyle keys`` and ``restyle credits``: the accounts of the service in this data folder, running or not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -171,10 +171,7 @@ def give(
     """Give an account more."""
     from restyle.accounts import credits
 
-    with _store(data_dir) as (db, store):
-        account = _account(store, public_key)
-        credits.give(db, account, amount)
-        _say_balance(db, account, as_json)
+    _change_credits(credits.give, public_key, amount, data_dir, as_json)
 
 
 @credits_app.command("take")
@@ -187,9 +184,19 @@ def take(
     """Take from an account what it was given and has not used."""
     from restyle.accounts import credits
 
+    _change_credits(credits.take, public_key, amount, data_dir, as_json)
+
+
+def _change_credits(
+    change: Callable[["sa.Engine", int, int], None],
+    public_key: str,
+    amount: int,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
     with _store(data_dir) as (db, store):
         account = _account(store, public_key)
-        credits.take(db, account, amount)
+        change(db, account, amount)
         _say_balance(db, account, as_json)
 
 

@@ -1,6 +1,5 @@
 """What of that which is given is to be redrawn, and what is left out and why."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,4 +86,4 @@ def _is_folder(path: Path) -> bool:
 
 def reason(error: Exception) -> str:
     """In the system's words, in lower case."""
-    return (getattr(error, "strerror", None) or str(error) or os.strerror(0)).lower()
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -58,6 +58,8 @@ def plan(
     Raises BadParameter where results would meet each other, a source, or, without ``overwrite``, a file that Restyle
     did not make.
     """
+    from restyle.images.encode import read_parameters
+
     pairs = [(raw, style) for raw in raws for style in styles]
     target = _file(output, len(pairs))
     if target is None:
@@ -76,7 +78,7 @@ def plan(
                 f"{shown(path)} would be overwritten: two results or a source have that name; use --output"
             )
         taken.add(os.path.realpath(path))
-        if not overwrite and os.path.lexists(path) and not _made_here(path):
+        if not overwrite and os.path.lexists(path) and OURS not in read_parameters(path):
             raise typer.BadParameter(
                 f"{shown(path)} is there and was not made by Restyle; give another --output, or --overwrite"
             )
@@ -120,15 +122,6 @@ def _numbered(first: Path, batch: int) -> tuple[Path, ...]:
     if batch == 1:
         return (first,)
     return tuple(first.with_name(f"{first.stem}-{n}{first.suffix}") for n in range(1, batch + 1))
-
-
-def _made_here(path: Path) -> bool:
-    from restyle.images.encode import read_parameters
-
-    try:
-        return OURS in read_parameters(path.read_bytes())
-    except OSError:
-        return False
 
 
 def write(images: "list[Image.Image]", paths: tuple[Path, ...], quality: int) -> None:

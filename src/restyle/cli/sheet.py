@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from restyle.cli.output import AsJson, say_json
+from restyle.cli.output import AsJson, say, say_json, shown
 
 
 def sheet(
@@ -34,4 +34,4 @@ def sheet(
     if as_json:
         say_json({"Sheet": str(output), "Width": image.width, "Height": image.height})
     else:
-        typer.echo(f"{output}  {image.width}x{image.height}")
+        say(f"{shown(output)}  {image.width}x{image.height}")

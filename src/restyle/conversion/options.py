@@ -17,7 +17,7 @@ class Options(TypedDict, total=False):
     ``batch_size`` is 1..16. ``model`` and each of ``sub_models`` is a ModelCode, or a Model as the wire has it, with
     ``InferenceParams``. ``steps`` (6..100), ``sampler`` (a name of the Stable Diffusion WebUI), ``clip_skip`` (1..12)
     and ``cfg_scale`` (1..30) are those of the main model, None being its own default; ``lora`` names LoRAs and
-    hypernetworks with weights (-2..2), before those of ``sub_models``. ``resize_mode``,
+    hypernetworks with weights (-1..2), before those of ``sub_models``. ``resize_mode``,
     ``preserve_color`` and ``keep_alpha`` (the result is as opaque as the raw image; otherwise that is laid on white)
     are understood by Restyle only.
     """

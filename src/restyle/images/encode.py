@@ -1,6 +1,7 @@
 """From pixels to the files that are delivered: PNG by the service, JPEG and WebP too by the command."""
 
 from io import BytesIO
+from pathlib import Path
 
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
@@ -16,6 +17,7 @@ PERCEPTUAL = b"\x00"
 UNICODE = b"UNICODE\0"
 """What a comment in Exif begins with whose text is UTF-16."""
 PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+"""Imported by name, so that Pillow need not import all its plugins to find these."""
 
 
 def encode(pixels: Pixels, parameters: str | None, format: str, quality: int) -> bytes:
@@ -36,10 +38,10 @@ def encode(pixels: Pixels, parameters: str | None, format: str, quality: int) ->
     return file.getvalue()
 
 
-def read_parameters(data: bytes) -> str:
-    """What :func:`encode` wrote as ``parameters`` into a file; empty for any other file."""
+def read_parameters(path: Path) -> str:
+    """What :func:`encode` wrote as ``parameters`` into the file, whose pixels are not read; empty for any other."""
     try:
-        with Image.open(BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
             if image.format == "PNG":
                 return str(image.info.get("parameters", ""))
             comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")

@@ -110,6 +110,8 @@ def test_a_checker_killed_between_pictures_is_not_missed(pool: Callable[..., Che
     process.kill()
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
     look(one, GOOD)
+    (other,) = processes()
+    assert other.pid != process.pid
 
 
 def test_a_checker_that_stands_still_is_replaced(pool: Callable[..., Checkers]) -> None:
