@@ -44,7 +44,8 @@ def test_a_service_has_to_be_named_rightly(service: RunningService, tmp_path: Pa
     assert "begins with http:// or https://" in ran.err
     ran = restyle("tasks", "list", folder=tmp_path, **{**keys, "RESTYLE_PRIVATE_KEY": "wrong"})
     assert ran.code == 7
-    assert "signed was, with the private key behind it: Action" in ran.err
+    assert "signed was, with the private key behind it, the text of" in ran.err
+    assert f": ActionListRunningTasksPublicKey{service.key.public_key}" in ran.err
     assert "wrong" not in ran.err
 
 

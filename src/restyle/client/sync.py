@@ -1,5 +1,6 @@
 """The client for ordinary programs."""
 
+import ssl
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -135,4 +136,12 @@ def reply(found: httpx.Response) -> Reply:
 
 def lost(error: Exception) -> Lost:
     """httpx's exception as a reason; some of them have no words."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return Lost(f"its certificate is not to be trusted: {cause.verify_message}", passing=False)
+        case ssl.SSLError() if not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return Lost(f"it does not speak TLS ({cause.reason}); try http:// instead of https://", passing=False)
     return Lost(str(error) or type(error).__name__)
