@@ -211,7 +211,7 @@ def test_what_is_no_address_is_refused_at_once(url: str, says_so: str) -> None:
 
 
 def test_https_to_a_service_without_tls_is_answered_at_once(connect: Connect) -> None:
-    with fronting(hang_up) as front, pytest.raises(NoAnswer, match="does not speak TLS .* try http://"):
+    with fronting(hang_up) as front, pytest.raises(NoAnswer, match=r"does not speak TLS .* try http://"):
         connect(front.url.replace("http:", "https:"), timeout=NEVER, retries=NEVER).balance()
 
 

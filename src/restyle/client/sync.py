@@ -12,7 +12,7 @@ from PIL import Image
 from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
 from restyle.client.task import Task
-from restyle.conversion.options import Options
+from restyle.conversion.options import Options, spelt_out
 from restyle.images.source import Source
 
 T = TypeVar("T")
@@ -46,16 +46,19 @@ class Client:
         self._core = Core(url, public_key, private_key, timeout, retries, timed)
         self._http = httpx.Client(follow_redirects=False)
 
+    @spelt_out
     def convert(
         self, raw: Source, style: Source, *, on_progress: Progress | None = None, **options: Unpack[Options]
     ) -> list[Image.Image]:
         """``raw`` redrawn in the style of ``style``: submit, wait, download. One image per ``batch_size``.
 
-        Pictures are paths, bytes, PIL images or uint8 arrays. See :class:`~restyle.conversion.options.Options`.
+        Pictures are paths, bytes, PIL images or uint8 arrays; ``help(restyle.Options)`` explains the options. ``info``
+        holds ``seed``, ``notices`` and ``seconds``, those of the whole call.
         """
         pictures: list[Image.Image] = self._run(self._core.convert(raw, style, options, on_progress))
         return pictures
 
+    @spelt_out
     def submit(
         self, raw: Source, style: Source, *, request_uuid: str | None = None, **options: Unpack[Options]
     ) -> Task:
