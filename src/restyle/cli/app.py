@@ -11,6 +11,7 @@ from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, 
 from restyle.cli.complete import quoted_for_bash
 from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import fail, show_help
+from restyle.cli.words import of_error
 from restyle.wire.errors import RestyleError
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -60,7 +61,7 @@ def main() -> NoReturn:
             quoted_for_bash(lambda: app(standalone_mode=False, prog_name=NAME))
         outcome = app(standalone_mode=False, prog_name=NAME)
     except RestyleError as error:
-        fail(error.message)
+        fail(of_error(error))
         sys.exit(exit_of(int(error.code)))
     except UsageError as error:
         fail(error.format_message())

@@ -32,20 +32,32 @@ class Found:
 
 def find(given: list[Path], *, recursive: bool = False) -> Found:
     """The files, and of folders the pictures inside, without earlier results; also of theirs where ``recursive``.
+    Each once, however often it is given.
 
     Raises BadParameter for a folder that cannot be read or holds no picture.
     """
     found = Found()
+    seen: set[str] = set()
+
+    def add(photograph: Photograph) -> None:
+        name = os.path.abspath(photograph.path)
+        if name in seen:
+            found.left_out.append(f"{shown(photograph.path)}: given before")
+        else:
+            found.photographs.append(photograph)
+        seen.add(name)
+
     for path in given:
         if not _is_folder(path):
-            found.photographs.append(Photograph(path))
+            add(Photograph(path))
             continue
         inside = list(_inside(path, Path(), recursive, found.left_out))
         if not inside:
             kinds = ", ".join(sorted(SUFFIXES))
             hint = "" if recursive else "; with --recursive the folders in it are read as well"
             raise typer.BadParameter(f"the folder {shown(path)} holds no pictures ({kinds}){hint}")
-        found.photographs += inside
+        for photograph in inside:
+            add(photograph)
     return found
 
 
