@@ -11,7 +11,7 @@ from PIL import Image
 from restyle.cli.photographs import Photograph, find
 from restyle.cli.results import plan
 from restyle.cli.words import in_options
-from tests.support import pictures
+from tests.support import engines, pictures
 from tests.support.command import Ran, restyle
 from tests.support.service import RunningService
 
@@ -143,16 +143,20 @@ def test_errors_are_one_line_with_a_code_of_their_kind(
 
 
 def test_folders_are_read_without_earlier_results_and_what_is_left_out_is_named(folder: Path) -> None:
-    for name in ("a.restyled.png", ".hidden.png", "c.TIF"):
+    for name in ("a.restyled.png", "a.restyled-2.png", ".hidden.png", "c.TIF"):
         (folder / "in" / name).touch()
     (folder / "in" / "loop.jpg").symlink_to("loop.jpg")
+    os.mkfifo(folder / "in" / "pipe.jpg")  # which nobody ever writes into
     (folder / "in" / "deep" / "er").mkdir(parents=True)
     (folder / "in" / "deep" / "er" / "a.jpg").touch()
     found = find([folder / "in"])
     assert [photograph.path.name for photograph in found.photographs] == ["a.jpg", "b.png", "c.TIF"]
     left = {line.removeprefix(f"{folder}/in/").split(": ")[0]: line for line in found.left_out}
-    assert set(left) == {"a.restyled.png", "deep", "loop.jpg", "notes.txt"}
-    assert "an earlier result" in left["a.restyled.png"]
+    earlier = {"a.restyled.png", "a.restyled-2.png"}
+    assert set(left) == {*earlier, ".hidden.png", "deep", "loop.jpg", "notes.txt", "pipe.jpg"}
+    assert all("an earlier result" in left[name] for name in earlier)
+    assert "begins with a dot" in left[".hidden.png"]
+    assert "neither a file nor a folder" in left["pipe.jpg"]
     assert "--recursive" in left["deep"]
     assert "too many levels" in left["loop.jpg"]
     deep = find([folder / "in"], recursive=True)
@@ -330,3 +334,23 @@ def test_a_folder_is_searched_by_every_name_of_a_format(tmp_path: Path) -> None:
     for name in (*names, "g.dng", "h.txt"):
         (tmp_path / name).write_bytes(b"")
     assert [found.path.name for found in find([tmp_path]).photographs] == names
+
+
+def test_a_folder_without_pictures_says_what_it_holds(folder: Path) -> None:
+    (folder / "in" / "a.jpg").unlink()
+    (folder / "in" / "b.png").unlink()
+    ran = restyle("convert", "in", "-s", "style.webp", folder=folder)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(LEFT_OUT)
+    assert "the folder in holds no pictures" in ran.err.splitlines()[1]
+
+
+def test_a_folder_is_drawn_by_one_engine_in_one_process(folder: Path) -> None:
+    before = engines.loaded["Obedient"]
+    command = ("convert", "in", "-s", "style.webp", "--model", "Obedient", "-o", "out/")
+    ran = restyle(
+        *command, folder=folder, RESTYLE_DATA_DIR=str(folder / "data")
+    )  # settings of its own, so a new engine
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+    assert engines.loaded["Obedient"] == before + 1

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 
-import restyle.http.server
 from restyle.cli.app import app
+from restyle.http import server  # noqa: F401 - likewise
 from tests.support import pictures
 from tests.support.command import Ran, restyle
 

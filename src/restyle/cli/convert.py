@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -27,7 +28,7 @@ from restyle.cli.output import (
     say_json,
     shown,
 )
-from restyle.cli.photographs import find
+from restyle.cli.photographs import find, refuse_empty
 from restyle.cli.words import in_options, of_pictures
 from restyle.client.errors import NO_ANSWER
 from restyle.wire.codes import Code
@@ -145,6 +146,7 @@ def convert(
     found = find(raw, recursive=recursive)
     for sentence in found.left_out:
         say(f"restyle: left out: {sentence}", err=True)
+    refuse_empty(found, recursive=recursive)
     styles = list({os.path.abspath(path): path for path in style}.values())
     works = results.plan(found.photographs, styles, output, batch, format, overwrite=overwrite)
     if keep_alpha and any(results.FORMATS[path.suffix.lower()] == results.Format.JPEG for path in works[0].results):
@@ -258,6 +260,7 @@ def _here(options: dict[str, Any]) -> Iterator[Draw]:
 
 @contextmanager
 def _through_service(url: str, public_key: str, private_key: str, options: dict[str, Any]) -> Iterator[Draw]:
+    from restyle.client.errors import NoAnswer
     from restyle.client.sync import Client
 
     with Client(url, public_key, private_key) as client:
@@ -267,7 +270,13 @@ def _through_service(url: str, public_key: str, private_key: str, options: dict[
             task = None
             try:
                 task = client.submit(raw, style, request_uuid=mark, **options)
-                return client.download(client.wait(task, on_progress=report))
+                # whoever has enough of waiting presses Ctrl-C
+                return client.download(client.wait(task, on_progress=report, timeout=inf))
+            except NoAnswer as error:
+                if task is None:
+                    raise
+                later = f"`restyle tasks fetch {task.uid}` gets its pictures"
+                raise NoAnswer(f"{error.message}; task {task.uid} goes on, and {later}") from error
             except KeyboardInterrupt:
                 # the same request again is the same task, where the service has taken it and the answer was lost
                 _terminate(client, lambda: task or client.submit(raw, style, request_uuid=mark, **options))

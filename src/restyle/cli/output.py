@@ -86,7 +86,8 @@ def progress(text: str, *, shown: bool, whole: "Whole | None" = None) -> Iterato
     more = TimeElapsedColumn(), TextColumn("{task.fields[left]}")
     with Progress(*columns, *more, console=Console(stderr=True), transient=True) as bars:
         done = here.done / here.pieces
-        bar = bars.add_task(text, total=1.0 if done else None, completed=done, left=here.left(done))
+        bar = bars.add_task(text, total=1.0 if done else None, left=here.left(done))
+        bars.update(bar, completed=done)
 
         def report(fraction: float) -> None:
             done = (here.done + fraction) / here.pieces

@@ -231,7 +231,10 @@ def write(images: "list[Image.Image]", paths: tuple[Path, ...], quality: int, *,
         beside = path.with_name(f".restyle-{uuid.uuid4().hex}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(data)
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # renamed before it is on the disk, a power cut would leave an empty file
             if not overwrite:
                 _spare(path)
             beside.replace(path)
