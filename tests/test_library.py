@@ -1,8 +1,9 @@
 """Conversion in the caller's own process, with the obedient engine; pictures of real engines are tested with them."""
 
+import inspect
 import pydoc
 import re
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from PIL import Image
 
 import restyle
 from restyle.client.request import chosen
+from restyle.conversion.options import Sampler
+from restyle.engines.families import FAMILIES
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from restyle.wire.ranges import RESIZE_MODES
 from tests.support.engines import REGISTRY
 from tests.support.pictures import picture
 
@@ -148,6 +152,17 @@ def test_help_shows_what_there_is() -> None:
     told = re.sub(".\x08", "", pydoc.render_doc(restyle, renderer=PLAIN))  # struck twice stands for bold
     assert "convert(" in told
     assert "class Client" in told
+    assert "class Options" in told
+    for function in (restyle.convert, restyle.Client.convert, restyle.Client.submit, restyle.AsyncClient.convert):
+        spelt = inspect.signature(function).parameters
+        assert set(restyle.Options.__annotations__) < set(spelt)
+        assert (spelt["strength"].default, spelt["steps"].default, spelt["lora"].default) == (0.5, None, ())
     options = pydoc.render_doc(restyle.Options, renderer=PLAIN)
-    assert "cfg_scale" in options
+    for name in restyle.Options.__annotations__:
+        assert re.search(rf"^ .*\b{name}\b.*: ", options, re.MULTILINE), f"{name} is not explained"
     assert "1..30" in options
+
+
+def test_names_of_samplers_are_those_of_the_engines() -> None:
+    assert list(get_args(Sampler)) == [name for family in FAMILIES for name in family.samplers]
+    assert set(get_args(get_type_hints(restyle.Options)["resize_mode"])) == set(RESIZE_MODES)

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from PIL import Image
 
 from restyle.conversion.draw import Drawer
-from restyle.conversion.options import Options, asked, naming
+from restyle.conversion.options import Options, asked, naming, spelt_out
 from restyle.conversion.plan import Pictures, plan
 from restyle.engines.base import Report
 from restyle.images.limits import Limits
@@ -21,19 +21,18 @@ _drawing = Lock()
 """One conversion at a time: an engine uses all cores as it is."""
 
 
+@spelt_out
 def convert(
     raw: Source, style: Source, *, on_progress: Callable[[float], None] | None = None, **options: Unpack[Options]
 ) -> list[Image.Image]:
     """``raw`` redrawn in the style of ``style``: ``batch_size`` images (1..16) of mode RGB, in sRGB; of mode
     RGBA with ``keep_alpha`` where ``raw`` is not opaque.
 
-    Pictures are paths, the bytes of image files, PIL images or uint8 arrays (H, W, 3). The options are those of
-    :class:`restyle.conversion.options.Options`, and mean what they mean to the service: ``strength`` is 0 (the raw
-    image) to 1 (the style at its fullest), 0.5 by default; ``seed`` decides the pixels, image *i* using ``seed + i``,
-    and -1 draws one. Each ``info`` says which: ``seed``, and ``parameters`` as text; ``notices`` holds what the service
-    would say in ``Notices``, ``seconds`` how long the whole call took. ``on_progress`` takes the fraction done, 0..1,
-    and may raise to stop. Nothing of this process is changed beyond the call: no environment variable, no mode of a
-    library.
+    Pictures are paths, the bytes of image files, PIL images or uint8 arrays (H, W, 3). The options mean what they mean
+    to the service; ``help(restyle.Options)`` explains each. The ``info`` of an image says how it came about: ``seed``,
+    and ``parameters`` as text; ``notices`` holds what the service would say in ``Notices``, ``seconds`` how long the
+    whole call took. ``on_progress`` takes the fraction done, 0..1, and may raise to stop. Nothing of this process is
+    changed beyond the call: no environment variable, no mode of a library.
 
     Raises:
         RestyleError: with the codes and messages of the service, for pictures that cannot be read (4003), values out of

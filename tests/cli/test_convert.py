@@ -10,7 +10,8 @@ from PIL import Image
 
 from restyle.cli.photographs import Photograph, find
 from restyle.cli.results import plan
-from tests.support import pictures
+from restyle.cli.words import in_options
+from tests.support import engines, pictures
 from tests.support.command import Ran, restyle
 from tests.support.service import RunningService
 
@@ -92,7 +93,7 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
     options += ("--sub-model", "ink=-0.5", "--sub-model", "charm")
     ran = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "out.png", *options, folder=folder)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.json()[0]["Notices"] == ["use_main_model_vae is not used by Thorough", "drawn in 9 steps"]
+    assert ran.json()[0]["Notices"] == ["--main-model-vae is not used by Thorough", "drawn in 9 steps"]
     with Image.open(folder / "out.png") as image:
         prompt, negative, text = image.info["parameters"].split("\n")
     assert (prompt, negative) == ("a cat", "Negative prompt: rain")
@@ -111,7 +112,11 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
         (("in/a.jpg", "-s", "style.webp", "--strength", "1.5"), 2, "in/a.jpg: --strength not available: it is 1.5"),
         (("in/a.jpg", "-s", "style.webp", "--width", "10"), 2, "--width not available"),
         (("in/a.jpg", "-s", "style.webp", "--batch", "17"), 2, "--batch not available"),
-        (("in/a.jpg", "-s", "style.webp", "--model", "none"), 4, "restyle models list names those there are"),
+        (
+            ("in/a.jpg", "-s", "style.webp", "--model", "none"),
+            4,
+            'no main model has the ModelCode "none"; `restyle models list` names',
+        ),
         (("in/a.jpg", "-s", "style.webp", "--steps", "5"), 2, "--steps not available"),
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "none"), 4, "takes no sub-models; leave --sub-model empty"),
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), 2, '"much" is not a weight'),
@@ -138,16 +143,20 @@ def test_errors_are_one_line_with_a_code_of_their_kind(
 
 
 def test_folders_are_read_without_earlier_results_and_what_is_left_out_is_named(folder: Path) -> None:
-    for name in ("a.restyled.png", ".hidden.png", "c.TIF"):
+    for name in ("a.restyled.png", "a.restyled-2.png", ".hidden.png", "c.TIF"):
         (folder / "in" / name).touch()
     (folder / "in" / "loop.jpg").symlink_to("loop.jpg")
+    os.mkfifo(folder / "in" / "pipe.jpg")  # which nobody ever writes into
     (folder / "in" / "deep" / "er").mkdir(parents=True)
     (folder / "in" / "deep" / "er" / "a.jpg").touch()
     found = find([folder / "in"])
     assert [photograph.path.name for photograph in found.photographs] == ["a.jpg", "b.png", "c.TIF"]
     left = {line.removeprefix(f"{folder}/in/").split(": ")[0]: line for line in found.left_out}
-    assert set(left) == {"a.restyled.png", "deep", "loop.jpg", "notes.txt"}
-    assert "an earlier result" in left["a.restyled.png"]
+    earlier = {"a.restyled.png", "a.restyled-2.png"}
+    assert set(left) == {*earlier, ".hidden.png", "deep", "loop.jpg", "notes.txt", "pipe.jpg"}
+    assert all("an earlier result" in left[name] for name in earlier)
+    assert "begins with a dot" in left[".hidden.png"]
+    assert "neither a file nor a folder" in left["pipe.jpg"]
     assert "--recursive" in left["deep"]
     assert "too many levels" in left["loop.jpg"]
     deep = find([folder / "in"], recursive=True)
@@ -218,7 +227,10 @@ def test_a_photograph_over_the_largest_size_is_told(folder: Path) -> None:
     (folder / "wide.png").write_bytes(pictures.encode(pictures.picture(70, 2600), "PNG"))
     ran = restyle("convert", "wide.png", "-s", "style.webp", "--strength", "0", folder=folder)
     assert ran.code == 0
-    assert "the raw image has 2600 x 70 pixels and the result 2560 x 69: no side may be over 2560" in ran.out
+    said = "the raw image has 2600 x 70 pixels and the result 2560 x 69: no side may be over 2560"
+    assert ran.err == f"restyle: wide.png: {said}\n"
+    told = restyle("convert", "wide.png", "-s", "style.webp", "--json", folder=folder).json()
+    assert told[0]["Notices"] == [said]
 
 
 def test_every_photograph_meets_every_style() -> None:
@@ -232,14 +244,89 @@ def test_every_photograph_meets_every_style() -> None:
     ]
 
 
+def test_names_are_told_apart_wherever_the_pictures_lie() -> None:
+    """Also of styles, and where only capitals differ, as some file systems do not tell them apart."""
+    raws = [Photograph(Path(name)) for name in ("x/a.jpg", "y/a.jpg", "y/A.png", "b.png")]
+    styles = [Path("new/oil.jpg"), Path("old/oil.jpg")]
+    results = [work.results[0].name for work in plan(raws, styles, "out/", 1)]
+    assert len({name.casefold() for name in results}) == 8
+    assert results[0] == "x.a.jpg.new.oil.jpg.restyled.png"
+    assert results[7] == "b.old.oil.jpg.restyled.png"
+
+
+def test_what_is_given_twice_is_drawn_once(folder: Path) -> None:
+    ran = restyle("convert", "in", "in/../in/a.jpg", "-s", "style.webp", "-s", "./style.webp", folder=folder)
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+    assert "left out: in/../in/a.jpg: given before" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--model", "none"), 4, "restyle models list"),
+        (("--strength", "2"), 2, "--strength not available"),
+        (("-s", "in/notes.txt"), 3, "in/notes.txt is not a readable picture"),
+    ],
+)
+def test_what_is_wrong_with_all_is_said_once(folder: Path, arguments: tuple[str, ...], code: int, says: str) -> None:
+    style = () if "-s" in arguments else ("-s", "style.webp")
+    ran = restyle("convert", "in/a.jpg", "in/b.png", *style, *arguments, folder=folder)
+    assert (ran.code, ran.out) == (code, "")
+    first, second = ran.err.splitlines()
+    assert says in first
+    assert second == "restyle: 1 more not tried, since the same would be wrong with it"
+
+
+def test_a_picture_that_is_too_small_or_that_an_engine_fails_at_stops_no_other(folder: Path) -> None:
+    (folder / "in" / "a.jpg").write_bytes(pictures.encode(pictures.picture(20, 90), "JPEG"))
+    ran = restyle("convert", "in/a.jpg", "in/b.png", "-s", "style.webp", folder=folder)
+    assert ran.code == 1
+    assert ran.err.startswith("restyle: in/a.jpg: --height not available: following the raw image of 90 x 20")
+    assert "in/b.restyled.png" in ran.out
+    for order, says in (("raise", "drawing failed: RuntimeError: the engine's own secret"), ("memory", "memory")):
+        options = ("--model", "Obedient", "--prompt", order, "--width", "64", "--height", "64")
+        ran = restyle("convert", "in/a.jpg", "in/b.png", "-s", "style.webp", *options, folder=folder)
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (6, "", 2)
+        assert says in ran.err
+
+
+def test_notices_and_words_are_the_commands(folder: Path) -> None:
+    options = ("--prompt", "a cat", "--steps", "9", "--sub-model", "ink", "--model", "Toy")
+    ran = restyle("convert", "in/b.png", "-s", "style.webp", *options, folder=folder)
+    for word in ("InferenceParams", "SubModelList", "sub_models", "ListModels", "positive_prompts"):
+        assert word not in ran.err
+    assert in_options("SubModelList[0].InferenceParams.Steps is not used: x") == "--sub-model is not used: x"
+    assert in_options("MainModel.InferenceParams.CFGScale is not used by M") == "--cfg-scale is not used by M"
+    assert in_options("negative_prompts have no part at cfg_scale 1") == "--negative have no part at --cfg-scale 1"
+    assert in_options("strength 0 returns the raw image") == "--strength 0 returns the raw image"
+    assert in_options('the file "Seed" in /x/Width/y') == 'the file "Seed" in /x/Width/y'
+
+
 def test_sheet(folder: Path) -> None:
-    made = restyle(
-        "sheet", "in/a.jpg", "style.webp", "in/b.png", "-o", "new/s.jpg", "--height", "64", "--json", folder=folder
-    )
+    command = ("sheet", "in/a.jpg", "style.webp", "in/b.png", "-o", "new/s.jpg", "--height", "64")
+    made = restyle(*command, "--json", folder=folder).json()
     with Image.open(folder / "new" / "s.jpg") as image:
-        assert image.size == (made.json()["Width"], made.json()["Height"])
+        assert image.size == (made["Width"], made["Height"])
+    assert restyle(*command, folder=folder).code == 0  # its own it makes again
     wrong = restyle("sheet", "in/a.jpg", "style.webp", folder=folder)
-    assert (wrong.code, "no rows of three" in wrong.err) == (2, True)
+    assert (wrong.code, "2 pictures are no rows of 3 (before, style, after)" in wrong.err) == (2, True)
+
+
+def test_a_sheet_of_any_columns_and_labels_spares_what_it_did_not_make(folder: Path) -> None:
+    bare = restyle("sheet", "in/a.jpg", "in/b.png", "--columns", "2", "--height", "64", "--json", folder=folder)
+    labels = ("--label", "photograph", "--label", "drawn")
+    said = restyle("sheet", "in/a.jpg", "in/b.png", *labels, "--height", "64", "--json", folder=folder)
+    assert bare.json()["Width"] == said.json()["Width"]
+    assert bare.json()["Height"] < said.json()["Height"]
+    wrong = restyle("sheet", "in/a.jpg", "in/b.png", *labels, "--columns", "1", folder=folder)
+    assert (wrong.code, "2 labels are none for 1 columns" in wrong.err) == (2, True)
+    ran = restyle("sheet", "in/a.jpg", "--columns", "1", "-o", "in/b.png", folder=folder)
+    assert (ran.code, "in/b.png is there and was not made by Restyle" in ran.err) == (2, True)
+    assert restyle("sheet", "in/a.jpg", "--columns", "1", "-o", "in/b.png", "--overwrite", folder=folder).code == 0
+    many = ("in/a.jpg",) * 26
+    ran = restyle("sheet", *many, "--columns", "26", "-o", "wide.webp", "--height", "512", folder=folder)
+    assert (ran.code, "a WEBP cannot hold" in ran.err) == (2, True)
 
 
 def test_a_folder_is_searched_by_every_name_of_a_format(tmp_path: Path) -> None:
@@ -247,3 +334,23 @@ def test_a_folder_is_searched_by_every_name_of_a_format(tmp_path: Path) -> None:
     for name in (*names, "g.dng", "h.txt"):
         (tmp_path / name).write_bytes(b"")
     assert [found.path.name for found in find([tmp_path]).photographs] == names
+
+
+def test_a_folder_without_pictures_says_what_it_holds(folder: Path) -> None:
+    (folder / "in" / "a.jpg").unlink()
+    (folder / "in" / "b.png").unlink()
+    ran = restyle("convert", "in", "-s", "style.webp", folder=folder)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(LEFT_OUT)
+    assert "the folder in holds no pictures" in ran.err.splitlines()[1]
+
+
+def test_a_folder_is_drawn_by_one_engine_in_one_process(folder: Path) -> None:
+    before = engines.loaded["Obedient"]
+    command = ("convert", "in", "-s", "style.webp", "--model", "Obedient", "-o", "out/")
+    ran = restyle(
+        *command, folder=folder, RESTYLE_DATA_DIR=str(folder / "data")
+    )  # settings of its own, so a new engine
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+    assert engines.loaded["Obedient"] == before + 1

@@ -1,10 +1,12 @@
 """``restyle tasks``, against a service."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
 from tests.support.command import restyle, started
+from tests.support.front import forward, fronting, status
 from tests.support.patience import NEVER, PATIENCE, wait_for
 from tests.support.pictures import encode, picture
 from tests.support.service import RunningService
@@ -44,8 +46,21 @@ def test_a_service_has_to_be_named_rightly(service: RunningService, tmp_path: Pa
     assert "begins with http:// or https://" in ran.err
     ran = restyle("tasks", "list", folder=tmp_path, **{**keys, "RESTYLE_PRIVATE_KEY": "wrong"})
     assert ran.code == 7
-    assert "signed was, with the private key behind it: Action" in ran.err
+    assert "signed was, with the private key behind it, the text of" in ran.err
+    assert f": ActionListRunningTasksPublicKey{service.key.public_key}" in ran.err
     assert "wrong" not in ran.err
+
+
+def test_a_service_that_goes_away_leaves_the_task_to_be_fetched(service: RunningService, tmp_path: Path) -> None:
+    (tmp_path / "raw.png").write_bytes(encode(picture(64, 64), "PNG"))
+    with fronting(status(500), upstream=service.url) as front:
+        front.script.append(forward)
+        keys = {**account(service), "RESTYLE_URL": front.url}
+        ran = restyle("convert", "raw.png", "-s", "raw.png", folder=tmp_path, **keys)
+    assert (ran.code, ran.out) == (7, "")
+    (uid,) = set(re.findall(r"`restyle tasks fetch (\w{20})`", ran.err))
+    written = restyle("tasks", "fetch", uid, "--json", folder=tmp_path, **account(service)).json()
+    assert written == [f"{uid}-1.png"]
 
 
 def test_ctrl_c_terminates_the_task_and_names_it(service: RunningService, tmp_path: Path) -> None:

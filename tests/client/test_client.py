@@ -1,5 +1,6 @@
 """Both clients against a real service, one that fails on the way, and one of another house."""
 
+import re
 import subprocess
 import sys
 import time
@@ -171,6 +172,56 @@ def test_a_wrong_private_key(connect: Connect, service: RunningService) -> None:
     with pytest.raises(ServiceError) as caught:
         connect(key=wrong).balance()
     assert caught.value.code is Code.SIGNATURE_MISMATCH
+    assert f"ActionGetCreditBalancePublicKey{key.public_key}" in caught.value.message
+    # both sides name the SHA-256 of what they take for the text, so that one can tell whether it is the key alone
+    assert len(re.findall(r"SHA-256 ([0-9a-f]{64})", caught.value.message)) == 2
+    assert len(set(re.findall(r"SHA-256 ([0-9a-f]{64})", caught.value.message))) == 1
+
+
+def test_a_refused_signature_shows_every_field_and_no_private_key(connect: Connect, service: RunningService) -> None:
+    key = service.keys.create(credits=1)
+    swapped = type(key)(key.public_key, "s3cret" * 5, key.account_id)
+    options: dict[str, Any] = {"positive_prompts": [f"{swapped.private_key} {'x' * 500}"], "width": 77, "height": 65}
+    with pytest.raises(ServiceError) as caught:
+        connect(key=swapped).submit(RAW, STYLE, **options)
+    told = caught.value.message
+    assert all(f"{name}{value}" in told for name, value in (("Height", 65), ("Width", 77), ("RawImageIndex", 0)))
+    assert "PositivePrompts(the private key)" in told
+    assert swapped.private_key not in told
+    assert key.private_key not in told
+    assert len(told) < 2000
+
+
+@pytest.mark.parametrize(
+    ("url", "says_so"),
+    [
+        ("localhost:8484", "begins with http:// or https://"),
+        ("ftp://localhost", "begins with http:// or https://"),
+        ("http://", "names no host"),
+        ("http://a b", "names no host"),
+        ("http://localhost:99999", "ports are 1 to 65535"),
+        ("http://[::1", "Invalid port"),
+    ],
+)
+def test_what_is_no_address_is_refused_at_once(url: str, says_so: str) -> None:
+    for make in (restyle.Client, restyle.AsyncClient):
+        with pytest.raises(RestyleError, match=says_so) as caught:
+            make(url, "public", "private")
+        assert (caught.value.code, caught.value.field) == (Code.PARAMETER_NOT_AVAILABLE, "url")
+
+
+def test_https_to_a_service_without_tls_is_answered_at_once(connect: Connect) -> None:
+    with fronting(hang_up) as front, pytest.raises(NoAnswer, match=r"does not speak TLS .* try http://"):
+        connect(front.url.replace("http:", "https:"), timeout=NEVER, retries=NEVER).balance()
+
+
+def test_a_photograph_over_the_largest_size_is_told(connect: Connect) -> None:
+    wide = pictures.picture(65, 2570)
+    (there,) = connect().convert(wide, STYLE, strength=0)
+    (here,) = restyle.convert(wide, STYLE, strength=0)
+    assert there.info["notices"] == here.info["notices"]
+    assert "2570 x 65 pixels and the result 2560 x 65" in there.info["notices"][0]
+    assert there.info["seconds"] > 0
 
 
 def test_a_task_that_fails(connect: Connect) -> None:

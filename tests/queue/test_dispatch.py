@@ -377,7 +377,7 @@ def test_workers_end_at_once_when_their_service_is_killed(house: House) -> None:
         "house = House(open_database(sys.argv[2]), folder, workers=2)\n"
         "with house.dispatcher() as dispatcher:\n"
         "    while len(dispatcher.pids()) < 2: time.sleep(0.01)\n"
-        "    print(*dispatcher.pids(), flush=True)\n"
+        "    print('pids', *dispatcher.pids(), flush=True)\n"
         "    time.sleep(3000)\n"
     )
     go = house.settings.data_dir / "go"
@@ -387,7 +387,8 @@ def test_workers_end_at_once_when_their_service_is_killed(house: House) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         try:
-            pids = [int(pid) for pid in process.stdout.readline().split()]
+            said = next(line.split() for line in process.stdout if line.startswith("pids "))  # logs stand there, too
+            pids = [int(pid) for pid in said[1:]]
             house.wait_until(uids, running)
         finally:
             process.kill()

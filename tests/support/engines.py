@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,8 +124,13 @@ def obey(order: str, report: Report) -> None:
             raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit")
 
 
+loaded: Counter[str] = Counter()
+"""How often an engine was loaded in this process, by the name of its model."""
+
+
 def load(machine: Machine) -> Obedient:
     assert machine.threads >= 1
+    loaded[OBEDIENT] += 1
     return Obedient()
 
 

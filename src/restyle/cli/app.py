@@ -1,5 +1,6 @@
 """The command ``restyle``: its groups, and how it ends when something is wrong."""
 
+import os
 import sys
 from typing import Annotated, NoReturn, cast
 
@@ -7,16 +8,21 @@ import typer
 
 from restyle import __version__
 from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, tasks
+from restyle.cli.complete import quoted_for_bash
 from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import fail, show_help, shown
 from restyle.cli.photographs import reason
+from restyle.cli.words import of_error
 from restyle.wire.errors import RestyleError
 
 UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """What BadParameter and its like have in common. It is click's own class, or that of Typer's copy of click."""
 
+NAME = "restyle"
+"""Of the command, however it was started: also in what it asks a shell to run."""
+
 app = typer.Typer(
-    name="restyle",
+    name=NAME,
     help="Redraw pictures in the style of others: here, or through a service.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
@@ -52,9 +58,11 @@ def _restyle(
 def main() -> NoReturn:
     """Run the command. What a user can act on is one line on standard error, and an exit code (:class:`Exit`)."""
     try:
-        outcome = app(standalone_mode=False)
+        if os.environ.get("_RESTYLE_COMPLETE") == "complete_bash":
+            quoted_for_bash(lambda: app(standalone_mode=False, prog_name=NAME))
+        outcome = app(standalone_mode=False, prog_name=NAME)
     except RestyleError as error:
-        fail(error.message)
+        fail(of_error(error))
         sys.exit(exit_of(int(error.code)))
     except UsageError as error:
         fail(error.format_message())

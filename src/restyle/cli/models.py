@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from restyle.cli.complete import registered, samplers
 from restyle.cli.output import (
     AsJson,
     PrivateKey,
@@ -31,7 +32,9 @@ app.callback()(show_help)
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
 ]
-ModelCode = Annotated[str, typer.Argument(metavar="CODE", help="The ModelCode.", show_default=False)]
+ModelCode = Annotated[
+    str, typer.Argument(metavar="CODE", help="The ModelCode.", show_default=False, autocompletion=registered)
+]
 KINDS = "main, lora, embedding, hypernetwork, vae, ip-adapter, image-encoder or controlnet"
 
 
@@ -85,7 +88,7 @@ def add(
     ] = None,
     trigger: Annotated[list[str] | None, typer.Option(help="Word that wakes it; may be repeated.")] = None,
     steps: Annotated[int | None, typer.Option(help="Default for Steps.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Default for Sampler.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Default for Sampler.", autocompletion=samplers)] = None,
     clip_skip: Annotated[int | None, typer.Option(help="Default for ClipSkip.")] = None,
     cfg_scale: Annotated[float | None, typer.Option(help="Default for CFGScale.")] = None,
     lora_weight: Annotated[float | None, typer.Option(help="Default for LoraWeight.")] = None,

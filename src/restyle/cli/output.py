@@ -2,8 +2,10 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,28 +69,49 @@ def fail(message: str) -> None:
 
 
 @contextmanager
-def progress(text: str, *, shown: bool) -> Iterator["Progress"]:
-    """A progress bar on standard error while the block runs; none where that is not a terminal."""
+def progress(text: str, *, shown: bool, whole: "Whole | None" = None) -> Iterator["Progress"]:
+    """A progress bar on standard error while the block runs; none where that is not a terminal.
+
+    Of a ``whole`` of several pieces this is the next one: the bar and the time that is left are those of the whole.
+    """
     if not shown or not sys.stderr.isatty():
         yield lambda fraction: None
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    # until a model is loaded nothing but the spinner and the time can move
-    moving = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
-    columns = (*moving, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task(text, total=1.0)
-        yield lambda fraction: bars.update(bar, completed=fraction)
+    here = whole or Whole(1)
+    # until a model is loaded nothing but the spinner, the bar's own motion and the time can move
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
+    more = TimeElapsedColumn(), TextColumn("{task.fields[left]}")
+    with Progress(*columns, *more, console=Console(stderr=True), transient=True) as bars:
+        done = here.done / here.pieces
+        bar = bars.add_task(text, total=1.0 if done else None, left=here.left(done))
+        bars.update(bar, completed=done)
+
+        def report(fraction: float) -> None:
+            done = (here.done + fraction) / here.pieces
+            bars.update(bar, total=1.0 if done else None, completed=done, left=here.left(done))
+
+        yield report
+
+
+@dataclass(slots=True)
+class Whole:
+    """Work of several ``pieces``, of which ``done`` are done. It begins when it is made."""
+
+    pieces: int
+    done: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def left(self, done: float) -> str:
+        """How long it will still take where that fraction of it is done, in words; empty while nobody can tell."""
+        if done <= 0:
+            return ""
+        seconds = round((time.monotonic() - self.began) * (1 - done) / done)
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"
 
 
 def read_settings(**given: Any) -> "Settings":

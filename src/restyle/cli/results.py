@@ -2,22 +2,27 @@
 
 import contextlib
 import os
-from collections import Counter
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from restyle import __version__
 from restyle.cli.output import shown
 from restyle.cli.photographs import MARK, Photograph, reason
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from restyle.wire.errors import RestyleError
+
 OURS = "Version: Restyle"
-"""In the parameters of every picture that Restyle made."""
+"""In the parameters of every picture that the command wrote."""
 
 
 class Format(StrEnum):
@@ -30,6 +35,13 @@ class Format(StrEnum):
 
 FORMATS = {".png": Format.PNG, ".jpg": Format.JPEG, ".jpeg": Format.JPEG, ".webp": Format.WEBP}
 SUFFIX = {Format.PNG: ".png", Format.JPEG: ".jpg", Format.WEBP: ".webp"}
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over files that Restyle did not make, too.")]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")]
+QUALITY = 92
+FormatChoice = Annotated[
+    Format | None, typer.Option(help="What results are written as.", show_default="as --output is named, else png")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +65,47 @@ def plan(
     """What is to be done, and into which files.
 
     ``output`` is a file for one picture, else a folder: one that is there, that ends with a slash, or whose name has no
-    suffix of a picture. Results of one name are told apart by the whole name of their photograph.
+    suffix of a picture. Results of one name are told apart by more of the names of their pictures.
 
     Raises BadParameter where results would meet each other, a source, or, without ``overwrite``, a file that Restyle
-    did not make.
+    did not make; RestyleError (5000) where a folder cannot be written.
     """
-    from restyle.images.encode import read_parameters
-
     pairs = [(raw, style) for raw in raws for style in styles]
     target = _file(output, len(pairs))
     if target is None:
         suffix = SUFFIX[format or Format.PNG]
         folder = None if output is None else Path(output)
-        firsts = _names(pairs, folder, suffix, several_styles=len(styles) > 1)
+        firsts = _names(raws, styles, folder, suffix)
     else:
         if format not in (None, FORMATS[target.suffix.lower()]):
             raise typer.BadParameter(f"--format {format} does not fit the name {shown(target)}")
         firsts = [target]
     works = [Work(raw.path, style, _numbered(first, batch)) for (raw, style), first in zip(pairs, firsts, strict=True)]
     taken = {os.path.realpath(path) for path in (*(raw.path for raw in raws), *styles)}
-    for path in (path for work in works for path in work.results):
+    paths = [path for work in works for path in work.results]
+    for path in paths:
         if os.path.realpath(path) in taken:
             raise typer.BadParameter(
                 f"{shown(path)} would be overwritten: two results or a source have that name; use --output"
             )
         taken.add(os.path.realpath(path))
-        if not overwrite and os.path.lexists(path) and OURS not in read_parameters(path):
-            raise typer.BadParameter(
-                f"{shown(path)} is there and was not made by Restyle; give another --output, or --overwrite"
-            )
+    check(paths, overwrite=overwrite)
     return works
+
+
+def check(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Whether all can be written, before anything is drawn for them.
+
+    Raises BadParameter for a file that Restyle did not make unless ``overwrite``, RestyleError (5000) for a folder that
+    this user cannot write or make.
+    """
+    usable: set[Path] = set()
+    for path in paths:
+        if not overwrite:
+            _spare(path)
+        if path.parent not in usable:
+            _check_folder(path)
+            usable.add(path.parent)
 
 
 def _file(output: str | None, pairs: int) -> Path | None:
@@ -103,19 +126,49 @@ def _file(output: str | None, pairs: int) -> Path | None:
     return path
 
 
-def _names(
-    pairs: list[tuple[Photograph, Path]], folder: Path | None, suffix: str, *, several_styles: bool
-) -> list[Path]:
-    def name(raw: Photograph, style: Path, stem: str) -> Path:
-        place = raw.path.parent if folder is None else folder / raw.below
-        return place / f"{stem}{f'.{style.stem}' if several_styles else ''}{MARK}{suffix}"
+def _names(raws: list[Photograph], styles: list[Path], folder: Path | None, suffix: str) -> list[Path]:
+    """A path for each raw image with each style."""
 
-    short = [name(raw, style, raw.path.stem) for raw, style in pairs]
-    often = Counter(short)
+    def place(raw: Photograph) -> Path:
+        return raw.path.parent if folder is None else folder / raw.below
+
+    of_style = _labels(styles)
+    of_raw = {
+        raw.path: label
+        for _, group in groupby(sorted(raws, key=place), key=place)
+        for raw, label in _labelled(list(group))
+    }
     return [
-        name(raw, style, raw.path.name) if often[first] > 1 else first
-        for (raw, style), first in zip(pairs, short, strict=True)
+        place(raw) / f"{of_raw[raw.path]}{f'.{of_style[style]}' if len(styles) > 1 else ''}{MARK}{suffix}"
+        for raw in raws
+        for style in styles
     ]
+
+
+def _labelled(raws: list[Photograph]) -> Iterable[tuple[Photograph, str]]:
+    labels = _labels([raw.path for raw in raws])
+    return [(raw, labels[raw.path]) for raw in raws]
+
+
+def _labels(paths: list[Path]) -> dict[Path, str]:
+    """A name for each, all different, also where capitals do not count: the stem, or as much more as it takes."""
+
+    def names(path: Path) -> list[str]:
+        parts = Path(os.path.abspath(path)).parts[1:]
+        return [path.stem, *(".".join(parts[-count:]) for count in range(1, len(parts) + 1))]
+
+    longer = {path: names(path) for path in paths}
+    found = dict.fromkeys(paths, 0)
+    while True:
+        alike: dict[str, list[Path]] = {}
+        for path, count in found.items():
+            alike.setdefault(longer[path][count].casefold(), []).append(path)
+        short = [path for group in alike.values() if len(group) > 1 for path in group]
+        short = [path for path in short if found[path] + 1 < len(longer[path])]
+        if not short:
+            return {path: longer[path][count] for path, count in found.items()}
+        for path in short:
+            found[path] += 1
 
 
 def _numbered(first: Path, batch: int) -> tuple[Path, ...]:
@@ -124,27 +177,66 @@ def _numbered(first: Path, batch: int) -> tuple[Path, ...]:
     return tuple(first.with_name(f"{first.stem}-{n}{first.suffix}") for n in range(1, batch + 1))
 
 
-def write(images: "list[Image.Image]", paths: tuple[Path, ...], quality: int) -> None:
+def _spare(path: Path) -> None:
+    """Raises BadParameter where something is there that the command did not make."""
+    from restyle.images.encode import read_parameters
+
+    if not os.path.lexists(path) or OURS in read_parameters(path):
+        return
+    raise typer.BadParameter(
+        f"{shown(path)} is there and was not made by Restyle; give another --output, or --overwrite"
+    )
+
+
+def _check_folder(path: Path) -> None:
+    """Raises RestyleError (5000) where the folder of ``path`` is none, or not this user's to write or make."""
+    from restyle.private import writable
+
+    folder = path.parent
+    try:
+        while not os.path.lexists(folder):
+            folder = folder.parent
+        fault = "not a directory" if not folder.is_dir() else None if writable(folder) else "permission denied"
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, in older Pythons
+        fault = reason(error)
+    if fault is not None:
+        raise _unwritable(path, f"{shown(folder)}: {fault}")
+
+
+def _unwritable(path: Path, why: str) -> "RestyleError":
+    from restyle.wire.codes import Code
+    from restyle.wire.errors import RestyleError
+
+    return RestyleError(Code.INTERNAL_ERROR, f"{shown(path)} cannot be written: {why}")
+
+
+def write(images: "list[Image.Image]", paths: tuple[Path, ...], quality: int, *, overwrite: bool) -> None:
     """Each beside its place first, and then there: whatever happens, a picture that was there is whole.
 
-    Raises RestyleError (5000) where a file cannot be written.
+    Raises as :func:`check`, also for what has come there since, and RestyleError (5000) where a file cannot be written.
     """
     from restyle.images.decode import from_image
     from restyle.images.encode import encode
-    from restyle.wire.codes import Code
-    from restyle.wire.errors import RestyleError
 
     for image, path in zip(images, paths, strict=True):
         format = FORMATS[path.suffix.lower()]
         pixels = from_image(image, field="result", keep_alpha=True)
-        data = encode(pixels, image.info.get("parameters"), format.upper(), quality)
-        beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+        parameters = image.info.get("parameters", "")
+        if OURS not in parameters:  # drawn by another service
+            parameters = f"{parameters}\n{OURS} {__version__}".lstrip()
+        data = encode(pixels, parameters, format.upper(), quality)
+        beside = path.with_name(f".restyle-{uuid.uuid4().hex}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(data)
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # renamed before it is on the disk, a power cut would leave an empty file
+            if not overwrite:
+                _spare(path)
             beside.replace(path)
         except OSError as error:
-            raise RestyleError(Code.INTERNAL_ERROR, f"{shown(path)} cannot be written: {reason(error)}") from error
+            raise _unwritable(path, reason(error)) from error
         finally:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)

@@ -8,13 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from restyle.cli import results
-from restyle.cli.output import AsJson, PrivateKey, PublicKey, Url, need_keys, progress, say, say_json, say_table, shown
+from restyle.cli.output import (
+    AsJson,
+    PrivateKey,
+    PublicKey,
+    Url,
+    need_keys,
+    progress,
+    say,
+    say_json,
+    say_table,
+    show_help,
+    shown,
+)
 
 if TYPE_CHECKING:
     from restyle.client.sync import Client
     from restyle.client.task import Task
 
-app = typer.Typer(help="Tasks at a service: what runs, how one stands, its pictures.", no_args_is_help=True)
+app = typer.Typer(help="Tasks at a service: what runs, how one stands, its pictures.", invoke_without_command=True)
+app.callback()(show_help)
 Uid = Annotated[str, typer.Argument(help="TaskUID.", show_default=False)]
 HEADS = ("TaskUID", "Status", "Progress", "Queue", "Credits", "Error")
 
@@ -45,27 +58,37 @@ def show(
 
 
 @app.command()
-def cancel(uid: Uid, url: Url = None, public_key: PublicKey = None, private_key: PrivateKey = None) -> None:
+def cancel(
+    uid: Uid, url: Url = None, public_key: PublicKey = None, private_key: PrivateKey = None, as_json: AsJson = False
+) -> None:
     """Stop a task; its credits return."""
     with _client(url, public_key, private_key) as client:
         client.cancel(uid)
-    say(f"{uid} is terminated")
+    if as_json:
+        say_json({"TaskUID": uid, "Terminated": True})
+    else:
+        say(f"{uid} is terminated")
 
 
 @app.command()
 def fetch(
     uid: Uid,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write into.")] = Path(),
+    format: Annotated[results.Format, typer.Option(help="What pictures are written as.")] = results.Format.PNG,
+    quality: results.Quality = results.QUALITY,
+    overwrite: results.Overwrite = False,
     url: Url = None,
     public_key: PublicKey = None,
     private_key: PrivateKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Wait for a task, and write its pictures as TASKUID-1.png and so on."""
+    suffix = results.SUFFIX[format]
+    results.check([output / f"{uid}-1{suffix}"], overwrite=overwrite)
     with _client(url, public_key, private_key) as client, progress(uid, shown=not as_json) as report:
         images = client.download(client.wait(uid, on_progress=report))
-    paths = tuple(output / f"{uid}-{number}.png" for number in range(1, len(images) + 1))
-    results.write(images, paths, quality=100)
+    paths = tuple(output / f"{uid}-{number}{suffix}" for number in range(1, len(images) + 1))
+    results.write(images, paths, quality, overwrite=overwrite)
     if as_json:
         say_json([str(path) for path in paths])
     else:

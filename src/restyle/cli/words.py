@@ -1,4 +1,4 @@
-"""Errors in the command's words: options instead of the library's arguments or the wire's fields."""
+"""What the library and services say, in the command's words: options instead of arguments or fields of the wire."""
 
 import re
 
@@ -13,35 +13,62 @@ FLAGS = {
     "batch_size": "--batch",
     "sub_models": "--sub-model",
     "lora": "--sub-model",
+    "url": "--url",
+    "format": "--format",
 }
-"""Option of the library -> that of the command, where it is not called alike."""
+"""Argument of the library -> option of the command, where it is not called alike or stands for no field."""
 OWN = {wire: name for name, wire in (*FIELDS.items(), *PARAMETERS.items())}
-WORDS = {"ListModels": "restyle models list"} | {
-    wire: FLAGS.get(name, f"--{name.replace('_', '-')}") for wire, name in OWN.items() if wire != "MainModel"
+NAMES = {*FIELDS, *PARAMETERS, *FLAGS}
+WORDS = {
+    "ListModels": "`restyle models list`",
+    "ListRunningTasks": "`restyle tasks list`",
+    "ListTasksDetails": "`restyle tasks show`",
+    "TerminateTask": "`restyle tasks cancel`",
+    "ApplyReferenceStyle": "a conversion",
+    "TaskUIDList": "TaskUID",
+    "request_uuid": "the mark of the request",
 }
-"""Words of the wire that say nothing to who uses the command."""
-WIRE = re.compile(rf"(?<![\w.\"])({'|'.join(WORDS)})(?![\w\"])")
+"""Words of the wire and of the library that say nothing to who uses the command."""
+WORDS |= {wire: FLAGS.get(name, f"--{name.replace('_', '-')}") for wire, name in OWN.items()}
+WORDS |= {name: WORDS[wire] for wire, name in OWN.items() if "_" in name}  # others are plain words too
+MODEL = re.compile(r"(?<![\w.\"])(?:model|MainModel)\.InferenceParams\.(?=\w)")
+SUB = re.compile(r"(?<![\w.\"])(?:sub_models|lora|SubModelList)\[\d+\](?:\.\w+)*")
+KNOWN = re.compile(rf"(?<![\w.\"/])({'|'.join(WORDS)})(?:\[\d+\])?(?![\w\"/])")
+FIRST = re.compile(rf"^({'|'.join(name for name in NAMES if '_' not in name)})(?= (?:is|are|\d))")
 
 
-def in_options(error: RestyleError, *, raw: str, style: str) -> str:
-    """The message of ``error`` about one pair of pictures, its field called as the user gave it."""
+def in_options(text: str) -> str:
+    """A sentence of the library or of a service as the command says it."""
+    text = SUB.sub("--sub-model", MODEL.sub("", text))
+    text = KNOWN.sub(lambda found: WORDS[found[1]], text)
+    return FIRST.sub(lambda found: _flag(found[1]), text)
+
+
+def of_error(error: RestyleError) -> str:
+    """The message of ``error``, its field called as the user gave it."""
     message, field = error.message, error.field or ""
+    if field:  # which may be a plain word, so not wherever it stands
+        message = re.sub(rf"(?:^|(?<=; )|parameter ){re.escape(field)}(?![\w\[.])", _flag(field), message)
+    return in_options(message)
+
+
+def of_pictures(error: RestyleError, *, raw: str, style: str) -> str:
+    """The message of ``error`` about one pair of pictures, which are called as the user called them."""
     pictures = {"raw": raw, "ImageList[0]": raw, "style": style, "ImageList[1]": style}
-    if field in pictures and message.startswith(f"{field} "):
-        rest = message.removeprefix(f"{field} ").removeprefix(f"{pictures[field]} ")
+    field = error.field or ""
+    if field in pictures and error.message.startswith(f"{field} "):
+        rest = in_options(error.message.removeprefix(f"{field} ").removeprefix(f"{pictures[field]} "))
         return f"{pictures[field]} {rest}" if pictures[field] == raw else f"{raw}: {style} {rest}"
-    if field:
-        message = re.sub(rf"(?<![\w-])(parameter )?{re.escape(field)}(?![\w\[.])", _flag(field), message)
-    message = WIRE.sub(lambda found: WORDS[found[1]], message)
+    message = of_error(error)
     return message if raw in message else f"{raw}: {message}"
 
 
 def _flag(field: str) -> str:
-    last = field.rpartition(".")[2]
-    stem = field.partition("[")[0]
+    last = field.rpartition(".")[2].partition("[")[0]
+    stem = field.partition("[")[0].partition(".")[0]
     if OWN.get(stem, stem) in ("sub_models", "lora"):
         return "--sub-model"
-    name = OWN.get(last.partition("[")[0], last.partition("[")[0])
-    if name not in {*FIELDS, *PARAMETERS}:
-        return field
-    return FLAGS.get(name, f"--{name.replace('_', '-')}")
+    if last == "ModelCode":
+        return "--model"
+    name = OWN.get(last, last)
+    return FLAGS.get(name, f"--{name.replace('_', '-')}") if name in NAMES else field

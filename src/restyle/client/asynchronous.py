@@ -13,7 +13,7 @@ from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
 from restyle.client.sync import RETRIES, TIMEOUT, lost, reply
 from restyle.client.task import Task
-from restyle.conversion.options import Options
+from restyle.conversion.options import Options, spelt_out
 from restyle.images.source import Source
 
 T = TypeVar("T")
@@ -35,6 +35,7 @@ class AsyncClient:
         self._core = Core(url, public_key, private_key, timeout, retries, timed)
         self._http = httpx.AsyncClient(follow_redirects=False)
 
+    @spelt_out
     async def convert(
         self, raw: Source, style: Source, *, on_progress: Progress | None = None, **options: Unpack[Options]
     ) -> list[Image.Image]:
@@ -42,6 +43,7 @@ class AsyncClient:
         pictures: list[Image.Image] = await self._run(self._core.convert(raw, style, options, on_progress))
         return pictures
 
+    @spelt_out
     async def submit(
         self, raw: Source, style: Source, *, request_uuid: str | None = None, **options: Unpack[Options]
     ) -> Task:

@@ -1,5 +1,6 @@
 """The talk itself: signed requests, answers, tasks that are waited for, pictures that are fetched."""
 
+import dataclasses
 import json
 import time
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from restyle.client.address import check_address
 from restyle.client.errors import NoAnswer, ServiceError, TaskFailed
 from restyle.client.flow import Compute, Deadline, Exchange, Flow, Pause, Reply, exchange
 from restyle.client.request import fields
@@ -20,13 +22,13 @@ from restyle.images.decode import FORMATS
 from restyle.images.source import Source
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.signature import HEADER, sign, sign_header, text_of
+from restyle.wire.signature import HEADER, Json, sign, sign_header, signed_text, text_of
 
 Progress = Callable[[float], None]
 """Called with the fraction of the work done, 0..1."""
 
-SIGNED_CHARACTERS = 300
-"""Of the signed text that is shown, from its beginning and from its end."""
+LONG, KEPT = 120, 40
+"""Characters of a value from which on a signed text that is shown has the ends of it alone, and of each of these."""
 FIRST_LOOK, LONGEST_LOOK, GROWTH = 0.05, 2.0, 1.4
 """Seconds between two looks at a task: soon at first, then ever less often."""
 
@@ -70,25 +72,23 @@ class Core:
 
     def __post_init__(self) -> None:
         """Raises RestyleError (230) for what is no address of a service."""
-        if not self.url.lower().startswith(("http://", "https://")):
-            raise RestyleError(
-                Code.PARAMETER_NOT_AVAILABLE,
-                f"url is {self.url!r}; the address of a service begins with http:// or https://",
-                field="url",
-            )
+        check_address(self.url)
 
     def convert(self, raw: Source, style: Source, options: Options, on_progress: Progress | None) -> Flow[Any]:
-        deadline = Deadline(self.timeout)
+        began, deadline = time.perf_counter(), Deadline(self.timeout)
         task = yield from self._submit(raw, style, options, None, deadline)
-        task = yield from self._wait(task.uid, on_progress, deadline)
-        return (yield from self._download(task, deadline))
+        task = yield from self._wait(task, on_progress, deadline)
+        pictures = yield from self._download(task, deadline)
+        for picture in pictures:
+            picture.info["seconds"] = time.perf_counter() - began
+        return pictures
 
     def submit(self, raw: Source, style: Source, options: Options, request_uuid: str | None) -> Flow[Task]:
         return (yield from self._submit(raw, style, options, request_uuid, Deadline(self.timeout)))
 
     def wait(self, task: Task | str, on_progress: Progress | None, timeout: float | None) -> Flow[Task]:
         deadline = Deadline(self.timeout if timeout is None else timeout)
-        return (yield from self._wait(_uid(task), on_progress, deadline))
+        return (yield from self._wait(task, on_progress, deadline))
 
     def download(self, task: Task) -> Flow[list[Image.Image]]:
         return (yield from self._download(task, Deadline(self.timeout)))
@@ -124,13 +124,15 @@ class Core:
     def _submit(
         self, raw: Source, style: Source, options: Options, request_uuid: str | None, deadline: Deadline
     ) -> Flow[Task]:
-        given = yield Compute(partial(fields, raw, style, options))
+        given, notices = yield Compute(partial(fields, raw, style, options))
         # The mark makes a repeated submission the same task: without it a lost answer could cost twice.
         given["request_uuid"] = request_uuid or str(uuid.uuid4())
         answer = yield from self._call("ApplyReferenceStyle", given, deadline)
-        return Task(str(answer["TaskUID"]))
+        return Task(str(answer["TaskUID"]), notices=notices)
 
-    def _wait(self, uid: str, on_progress: Progress | None, deadline: Deadline) -> Flow[Task]:
+    def _wait(self, given: Task | str, on_progress: Progress | None, deadline: Deadline) -> Flow[Task]:
+        """The task once it has ended, with the notices that it was ``given`` with as well."""
+        uid, before = (given, ()) if isinstance(given, str) else (given.uid, given.notices)
         seconds, told = FIRST_LOOK, -1.0
         while True:
             (task,) = yield from self._details([uid], deadline)
@@ -140,7 +142,7 @@ class Core:
             if task.status == "Error":
                 raise TaskFailed(task)
             if task.ended:
-                return task
+                return dataclasses.replace(task, notices=tuple(dict.fromkeys((*before, *task.notices))))
             if deadline.left() <= seconds:
                 waited = f"{deadline.seconds:g} s"
                 raise NoAnswer(f"task {uid} is still {task.status} after {waited}; wait for it again, or cancel it")
@@ -206,18 +208,29 @@ class Core:
         if answer["RetCode"] != 0:
             message = str(answer.get("Message") or "")
             if answer["RetCode"] == Code.SIGNATURE_MISMATCH:
-                message += f"; {_signed(content)}"
+                message += f"; {self._signed(content)}"
             raise ServiceError(answer["RetCode"], message, field=answer.get("Field"))
         return answer
 
+    def _signed(self, content: bytes) -> str:
+        """What the client signed, but for the private key, and for the middle of every value that is long."""
+        body = json.loads(content)
+        whole = signed_text(body)
+        return (
+            f"signed was, with the private key behind it, the text of {whole.length} characters and the SHA-256 "
+            f"{whole.sha256}: {text_of(_shown(body, self.private_key))}"
+        )
 
-def _signed(content: bytes) -> str:
-    """What the client signed, but for the private key at its end, and for the middle of what is long."""
-    text = text_of(json.loads(content))
-    if len(text) > 2 * SIGNED_CHARACTERS:
-        middle = len(text) - 2 * SIGNED_CHARACTERS
-        text = f"{text[:SIGNED_CHARACTERS]} ... {middle} characters ... {text[-SIGNED_CHARACTERS:]}"
-    return f"signed was, with the private key behind it: {text}"
+
+def _shown(value: Json, secret: str) -> Any:
+    """``value`` as it may be shown: short, and without the secret, which may have been given in a wrong place."""
+    if isinstance(value, str):
+        value = value.replace(secret, "(the private key)") if secret else value
+        left = len(value) - 2 * KEPT
+        return value if len(value) <= LONG else f"{value[:KEPT]}...({left} characters)...{value[-KEPT:]}"
+    if isinstance(value, Mapping):
+        return {name: _shown(each, secret) for name, each in value.items()}
+    return [_shown(each, secret) for each in value] if isinstance(value, list) else value
 
 
 def _uid(task: Task | str) -> str:

@@ -53,9 +53,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No HTTP answer came, for this reason."""
+    """No HTTP answer came, for this reason. ``passing`` says whether one may come to the same request later."""
 
     reason: str
+    passing: bool = True
 
 
 Effect = Exchange | Pause | Compute
@@ -82,7 +83,8 @@ class Deadline:
 
 
 def exchange(make: Callable[[], Exchange], deadline: Deadline, retries: int) -> Flow[Reply]:
-    """Send what ``make`` makes until an answer comes that is not passing, at most ``retries`` times more.
+    """Send what ``make`` makes until an answer comes that is not passing, or none can come; at most ``retries`` times
+    more.
 
     Pauses double from half a second to eight, at random between half and whole so that clients do not come back
     together; ``Retry-After`` is honoured. Returns the last answer; raises NoAnswer where the last attempt had none.
@@ -94,7 +96,8 @@ def exchange(make: Callable[[], Exchange], deadline: Deadline, retries: int) -> 
         if isinstance(answer, Reply) and answer.status not in PASSING:
             return answer
         seconds = pause(attempt, answer)
-        if attempt >= retries or seconds >= deadline.left():
+        final = isinstance(answer, Lost) and not answer.passing
+        if final or attempt >= retries or seconds >= deadline.left():
             if isinstance(answer, Reply):
                 return answer
             raise NoAnswer(f"{request.url.partition('?')[0]} does not answer: {answer.reason}")

@@ -4,7 +4,7 @@ from base64 import b64encode
 from typing import Any
 
 from restyle.conversion.options import Options, check_names, models_of
-from restyle.conversion.size import result_size
+from restyle.conversion.size import result_size, shrunk
 from restyle.images.decode import check_header
 from restyle.images.limits import Limits
 from restyle.images.source import Source, to_file
@@ -18,17 +18,24 @@ SENT_AS_THEY_ARE = frozenset(FIELDS) - {"model", "sub_models", "width", "height"
 """Options whose value is that of a field."""
 
 
-def fields(raw: Source, style: Source, options: Options) -> dict[str, Any]:
-    """The fields of the request. Raises RestyleError (4003, 230) for pictures that cannot be read or sized."""
+def fields(raw: Source, style: Source, options: Options) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields of the request, and what the client is to know of what was chosen here, as the service's notices.
+
+    Raises RestyleError (4003, 230) for pictures that cannot be read or sized.
+    """
     found = chosen(options)
     raw_file = to_file(raw, field="raw")
     style_file = to_file(style, field="style")
     width, height = options.get("width"), options.get("height")
+    notices: tuple[str, ...] = ()
     if width is None or height is None:
         info = check_header(raw_file, ANY, field="raw")
-        width, height = result_size((info.width, info.height), width, height)
+        have = info.width, info.height
+        found_size = result_size(have, width, height)
+        notices = shrunk(have, width, height, found_size)
+        width, height = found_size
     pictures = [b64encode(file).decode("ascii") for file in (raw_file, style_file)]
-    return found | {"Width": width, "Height": height, "ImageList": pictures}
+    return found | {"Width": width, "Height": height, "ImageList": pictures}, notices
 
 
 def chosen(options: Options) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The client for ordinary programs."""
 
+import ssl
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -11,7 +12,7 @@ from PIL import Image
 from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
 from restyle.client.task import Task
-from restyle.conversion.options import Options
+from restyle.conversion.options import Options, spelt_out
 from restyle.images.source import Source
 
 T = TypeVar("T")
@@ -45,16 +46,19 @@ class Client:
         self._core = Core(url, public_key, private_key, timeout, retries, timed)
         self._http = httpx.Client(follow_redirects=False)
 
+    @spelt_out
     def convert(
         self, raw: Source, style: Source, *, on_progress: Progress | None = None, **options: Unpack[Options]
     ) -> list[Image.Image]:
         """``raw`` redrawn in the style of ``style``: submit, wait, download. One image per ``batch_size``.
 
-        Pictures are paths, bytes, PIL images or uint8 arrays. See :class:`~restyle.conversion.options.Options`.
+        Pictures are paths, bytes, PIL images or uint8 arrays; ``help(restyle.Options)`` explains the options. ``info``
+        holds ``seed``, ``notices`` and ``seconds``, those of the whole call.
         """
         pictures: list[Image.Image] = self._run(self._core.convert(raw, style, options, on_progress))
         return pictures
 
+    @spelt_out
     def submit(
         self, raw: Source, style: Source, *, request_uuid: str | None = None, **options: Unpack[Options]
     ) -> Task:
@@ -135,4 +139,12 @@ def reply(found: httpx.Response) -> Reply:
 
 def lost(error: Exception) -> Lost:
     """httpx's exception as a reason; some of them have no words."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return Lost(f"its certificate is not to be trusted: {cause.verify_message}", passing=False)
+        case ssl.SSLError() if not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return Lost(f"it does not speak TLS ({cause.reason}); try http:// instead of https://", passing=False)
     return Lost(str(error) or type(error).__name__)

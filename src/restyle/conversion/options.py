@@ -1,25 +1,76 @@
 """How programs ask for a conversion: Python's arguments, which the library and the SDK share."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, cast
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from restyle.conversion.request import Conversion
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 DEFAULT_MODEL = "Restyle Painter"
 
 
-class Options(TypedDict, total=False):
-    """Everything but the two pictures; what is left out has the service's default.
+Sampler = Literal[
+    "Euler",
+    "Euler a",
+    "LMS",
+    "LMS Karras",
+    "Heun",
+    "DPM2",
+    "DPM2 Karras",
+    "DPM2 a",
+    "DPM2 a Karras",
+    "DPM++ 2S",
+    "DPM++ 2S Karras",
+    "DPM++ 2M",
+    "DPM++ 2M Karras",
+    "DPM++ 2M Exponential",
+    "DPM++ 2M Beta",
+    "DPM++ SDE",
+    "DPM++ SDE Karras",
+    "DPM++ 2M SDE",
+    "DPM++ 2M SDE Karras",
+    "DPM++ 2M SDE Exponential",
+    "DPM++ 2M SDE Heun",
+    "DPM++ 2M SDE Heun Karras",
+    "DPM++ 3M SDE",
+    "DPM++ 3M SDE Karras",
+    "DPM++ 3M SDE Exponential",
+    "DDIM",
+    "DDPM",
+    "PLMS",
+    "UniPC",
+    "DEIS",
+    "SA-Solver",
+    "LCM",
+    "TCD",
+]
+"""The samplers of all engines, by their names in the Stable Diffusion WebUI."""
 
-    ``width`` and ``height`` (64..2560) follow the raw image unless given. ``seed`` is -1 (drawn) or 0..2147483647.
-    ``batch_size`` is 1..16. ``model`` and each of ``sub_models`` is a ModelCode, or a Model as the wire has it, with
-    ``InferenceParams``. ``steps`` (6..100), ``sampler`` (a name of the Stable Diffusion WebUI), ``clip_skip`` (1..12)
-    and ``cfg_scale`` (1..30) are those of the main model, None being its own default; ``lora`` names LoRAs and
-    hypernetworks with weights (-1..2), before those of ``sub_models``. ``resize_mode``,
-    ``preserve_color`` and ``keep_alpha`` (the result is as opaque as the raw image; otherwise that is laid on white)
-    are understood by Restyle only.
+
+class Options(TypedDict, total=False):
+    """Everything but the two pictures. What is left out has the service's default.
+
+    strength: 0 (the raw image) .. 1 (the style at its fullest), 0.5 unless given.
+    width, height: 64..2560, pixels of the result; they follow the raw image unless given, scaled down above 2560.
+    seed: 0..2147483647, image *i* of a batch using ``seed + i``; -1 (unless given) draws one.
+    batch_size: 1..16 images, 1 unless given.
+    model: the main model, by its ModelCode or as a Model of ``ListModels``; the painter unless given.
+    steps: 6..100; None is the model's own.
+    sampler: by its name in the Stable Diffusion WebUI; None is the model's own.
+    clip_skip: 1..12; None is the model's own.
+    cfg_scale: 1..30; None is the model's own.
+    lora: pairs of ModelCode and weight, -1..2: ``[("Ink", 0.8)]``. Hypernetworks may stand there, too.
+    sub_models: further LoRAs, embeddings and hypernetworks, each a ModelCode or a Model of ``ListModels``.
+    positive_prompts, negative_prompts: what should appear, and what should not.
+    translate_prompts: translate them into English, True unless given.
+    use_main_model_vae: use the VAE that came with the main model.
+    resize_mode: how a raw image of another shape meets the size, ``CropAndResize`` unless given; Restyle's own.
+    preserve_color: keep the raw image's colours, take texture and stroke alone; Restyle's own.
+    keep_alpha: the result is as opaque as the raw image, which is laid on white otherwise; Restyle's own.
     """
 
     strength: float
@@ -29,7 +80,7 @@ class Options(TypedDict, total=False):
     batch_size: int
     model: str | Mapping[str, Any]
     steps: int | None
-    sampler: str | None
+    sampler: Sampler | None
     clip_skip: int | None
     cfg_scale: float | None
     lora: Sequence[tuple[str, float]]
@@ -46,6 +97,21 @@ class Options(TypedDict, total=False):
 WIRE = {"parameters": "InferenceParams", **PARAMETERS}
 OF_THE_MODEL = ("steps", "sampler", "clip_skip", "cfg_scale")
 """Options that are parameters of the main model."""
+
+
+def spelt_out(function: Function) -> Function:
+    """``function`` of ``**options``, with the options one by one in its signature, for ``help`` and for editors."""
+    fields = Conversion.model_fields
+    defaults: dict[str, Any] = {"model": DEFAULT_MODEL, **dict.fromkeys(OF_THE_MODEL), "lora": (), "sub_models": ()}
+    options = []
+    for name, kind in Options.__annotations__.items():
+        default = defaults[name] if name in defaults else fields[name].default
+        default = () if default == [] else default
+        options.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind))
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    function.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    return function
 
 
 def check_names(options: Options) -> None:
@@ -65,11 +131,11 @@ def models_of(options: Options) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if given:
         main["InferenceParams"] = {**_params(main, "model"), **given}
     subs = []
-    for number, pair in enumerate(options.get("lora", ())):
+    for number, pair in enumerate(options.get("lora") or ()):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise unavailable(f"lora[{number}]", f"it is {shown(pair)}; give a pair such as ('Ink', 0.8)")
         subs.append({"ModelCode": pair[0], "InferenceParams": {"LoraWeight": pair[1]}})
-    subs += [_model(one, f"sub_models[{n}]") for n, one in enumerate(options.get("sub_models", ()))]
+    subs += [_model(one, f"sub_models[{n}]") for n, one in enumerate(options.get("sub_models") or ())]
     return main, subs
 
 
@@ -99,14 +165,15 @@ def naming(options: Options) -> Named:
         if parts[:2] == ("model", "parameters") and len(parts) == 3 and options.get(str(parts[2])) is not None:
             return str(parts[2])
         if parts[:1] == ("sub_models",) and len(parts) > 1:
-            return option_name((_sub_name(int(parts[1]), options), *parts[2:]))
+            sub = _sub_name(int(parts[1]), options)
+            return sub if sub.startswith("lora") else option_name((sub, *parts[2:]))
         return option_name(parts)
 
     return name
 
 
 def _sub_name(number: int, options: Options) -> str:
-    loras = len(options.get("lora", ()))
+    loras = len(options.get("lora") or ())
     return f"lora[{number}]" if number < loras else f"sub_models[{number - loras}]"
 
 

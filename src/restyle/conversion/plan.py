@@ -14,12 +14,11 @@ from restyle.conversion.models import CHECKPOINT_DEFAULTS, WEIGHTED, MainModel, 
 from restyle.conversion.registry import Registry
 from restyle.conversion.request import Conversion, ModelChoice
 from restyle.conversion.seeds import batch_seeds
-from restyle.conversion.size import result_size
+from restyle.conversion.size import result_size, shrunk
 from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
-from restyle.wire.ranges import SIDE
 
 USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
 """Which feature of an engine makes a parameter of a main model mean something."""
@@ -126,7 +125,7 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         seeds=seeds,
         cost=model.points(width, height, conversion.batch_size, inference.steps),
         notices=(
-            *_shrunk(conversion, pictures, (width, height)),
+            *shrunk(pictures.raw_size or (width, height), conversion.width, conversion.height, (width, height)),
             *_unused(conversion, model, named),
             *notices,
             *_remarks(conversion, model, inference, named),
@@ -140,17 +139,6 @@ def _size(conversion: Conversion, pictures: Pictures, named: Named) -> tuple[int
         return conversion.width, conversion.height
     assert pictures.raw_size is not None, "a conversion without a size follows the raw image"
     return result_size(pictures.raw_size, conversion.width, conversion.height, named=named)
-
-
-def _shrunk(conversion: Conversion, pictures: Pictures, size: tuple[int, int]) -> Iterator[str]:
-    """A sentence where the result is smaller than the raw image though no size was asked for."""
-    raw = pictures.raw_size
-    if conversion.width is None and conversion.height is None and raw is not None and raw != size:
-        (have_width, have_height), (width, height) = raw, size
-        yield (
-            f"the raw image has {have_width} x {have_height} pixels and the result {width} x {height}: "
-            f"no side may be over {SIDE.maximum}"
-        )
 
 
 def _inference(model: MainModel, conversion: Conversion, named: Named) -> Inference:

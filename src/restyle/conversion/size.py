@@ -36,3 +36,17 @@ def result_size(
                 f"give {' and '.join(sides)}, each an Int from {SIDE.minimum} to {SIDE.maximum}",
             )
     return found
+
+
+def shrunk(have: tuple[int, int], width: int | None, height: int | None, found: tuple[int, int]) -> tuple[str, ...]:
+    """A sentence for the client where the result is smaller than the raw image though no size was asked for.
+
+    ``have`` is the raw image's size, ``found`` the result's; ``width`` and ``height`` are what was asked for.
+    """
+    if width is not None or height is not None or found == have:
+        return ()
+    (have_width, have_height), (found_width, found_height) = have, found
+    return (
+        f"the raw image has {have_width} x {have_height} pixels and the result {found_width} x {found_height}: "
+        f"no side may be over {SIDE.maximum}",
+    )

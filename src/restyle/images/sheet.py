@@ -15,23 +15,29 @@ NAMES = ("before", "style", "after")
 
 
 def strips(rows: Sequence[Sequence[Source]], height: int = 384, names: Sequence[str] = NAMES) -> Image.Image:
-    """One row per conversion, of pictures ``height`` pixels high, each in its own shape; ``names`` above the columns.
+    """One row per conversion, of pictures ``height`` pixels high, each in its own shape; ``names`` above the columns,
+    or nothing. Rows are equally long, and as long as there are ``names`` if there are any.
 
     Columns are as wide as their widest picture. Raises RestyleError (4003) for a picture that cannot be read.
     """
     limits = Limits.of(Settings())
-    table = [[_scaled(source, height, limits, name) for source, name in zip(row, names, strict=True)] for row in rows]
-    widths = [max(row[column].width for row in table) for column in range(len(names))]
+    captions = names or [""] * len(rows[0])
+    table = [
+        [_scaled(source, height, limits, name or "picture") for source, name in zip(row, captions, strict=True)]
+        for row in rows
+    ]
+    widths = [max(row[column].width for row in table) for column in range(len(captions))]
+    top = CAPTION if names else 0
     page = Image.new(
-        "RGB", (GAP + sum(width + GAP for width in widths), CAPTION + GAP + len(table) * (height + GAP)), PAPER
+        "RGB", (GAP + sum(width + GAP for width in widths), top + GAP + len(table) * (height + GAP)), PAPER
     )
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=16)
     left = GAP
-    for column, name in enumerate(names):
+    for column, name in enumerate(captions):
         draw.text((left + widths[column] / 2, CAPTION / 2 + 3), name, INK, font, anchor="mm")
         for number, row in enumerate(table):
             inset = (widths[column] - row[column].width) // 2
-            page.paste(row[column], (left + inset, CAPTION + GAP + number * (height + GAP)))
+            page.paste(row[column], (left + inset, top + GAP + number * (height + GAP)))
         left += widths[column] + GAP
     return page
 
