@@ -62,3 +62,15 @@ def test_the_filled_border_meets_the_picture_without_a_step() -> None:
     result = fit(slopes, 400, 200, ResizeMode.RESIZE_AND_FILL).astype(int)
     assert np.abs(result[:, 99] - result[:, 100]).max() <= 8
     assert np.abs(result[:, 299] - result[:, 300]).max() <= 8
+
+
+@pytest.mark.parametrize("mode", ResizeMode)
+def test_what_nobody_sees_tints_no_edge(mode: ResizeMode) -> None:
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[:, :25] = (200, 30, 77, 255)
+    for size in ((30, 20), (90, 90)):
+        result = fit(pixels, *size, mode)
+        assert result.shape == (size[1], size[0], 4)
+        seen = result[result[..., 3] > 64].astype(int)
+        assert np.abs(seen[:, :3] - (200, 30, 77)).max() <= 4
+        assert {0, 255} <= set(np.unique(result[..., 3]))

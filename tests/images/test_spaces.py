@@ -101,6 +101,17 @@ def test_code_points_of_a_moving_avif_are_followed() -> None:
     assert distance(file.replace(b"colrnclx\0\1\0\x0d", b"colrnclx\0\x09\0\x10")) < 4
 
 
+def test_where_the_container_of_an_avif_says_nothing_its_stream_does() -> None:
+    file = pictures.encode(coded(12, 13), "AVIF", quality=100, subsampling="4:4:4")
+    at = file.index(b"mdat") + 4
+    bits, told = f"{int.from_bytes(file[at : at + 24], 'big'):0192b}", f"1{1:08b}{13:08b}"
+    assert bits.count(told) == 1
+    header = int(bits.replace(told, f"1{12:08b}{13:08b}"), 2).to_bytes(24, "big")
+    file = file[:at] + header + file[at + 24 :]
+    assert distance(file) > 8
+    assert distance(file.replace(b"colrnclx", b"freenclx")) < 4
+
+
 @pytest.mark.parametrize(("primaries", "transfer"), [(9, 16), (9, 18), (12, 13)])
 def test_a_heic_is_read_as_an_avif_is(primaries: int, transfer: int) -> None:
     plain = decode(heif.heic("plain"), LIMITS, field="raw")

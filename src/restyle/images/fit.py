@@ -1,14 +1,19 @@
 """How a picture of one shape meets a size of another."""
 
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from restyle.images.pixels import Pixels
 
 BLUR = 1 / 16
 """Radius of the blur of filled borders, as a share of the result's shorter side."""
+
+WEIGHT = 191
+"""Of a colour, for each level of its opacity: opaque is three quarters of what 16 bits can hold."""
 
 RAMP = 0.6
 """How soon that blur is reached, in radii from the picture's edge: soon enough that nothing shows twice."""
@@ -41,8 +46,21 @@ def fit(pixels: Pixels, width: int, height: int, mode: ResizeMode = ResizeMode.C
 
 
 def _resize(pixels: Pixels, width: int, height: int, box: tuple[float, float, float, float] | None = None) -> Pixels:
-    # Pillow weighs colours by their opacity meanwhile.
-    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, box=box))
+    def scaled(plane: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[Any]:
+        return np.array(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+    if pixels.shape[2] == 3:
+        return scaled(pixels)
+    # Lanczos overshoots at edges; 16 bits hold more than opaque, so colours do so together with what weighs them.
+    opacity = np.ascontiguousarray(pixels[..., 3])
+    weights = opacity.astype(np.uint16) * WEIGHT
+    share = np.maximum(scaled(weights), 1) / np.float32(255)
+    result = np.empty((height, width, 4), np.uint8)
+    for channel in range(3):
+        weighted = ((pixels[..., channel] * weights.astype(np.uint32) + 127) // 255).astype(np.uint16)
+        result[..., channel] = (scaled(weighted) / share).round().clip(0, 255)
+    result[..., 3] = scaled(opacity)
+    return result
 
 
 def _centre_cut(pixels: Pixels, width: int, height: int) -> tuple[float, float, float, float]:
@@ -82,4 +100,6 @@ def _resize_and_fill(pixels: Pixels, width: int, height: int) -> Pixels:
     weight = np.clip(outside / (RAMP * radius), 0, 1)
     mask = Image.fromarray((weight * 255).round().astype(np.uint8))
     found = Image.composite(blurred, whole, mask)
-    return np.array(found.convert("RGBA") if found.mode == "RGBa" else found)
+    result = np.array(found.convert("RGBA") if found.mode == "RGBa" else found)
+    result[top : top + inner_height, left : left + inner_width] = inner  # not rounded with its opacity
+    return result

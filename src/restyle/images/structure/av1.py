@@ -1,12 +1,13 @@
-"""How large the frames of an AV1 stream are (AV1 Bitstream & Decoding Process Specification, sections 5.3 to 5.9)."""
+"""The sizes and colours of an AV1 stream (AV1 Bitstream & Decoding Process Specification, sections 5.3 to 5.9)."""
 
 from collections.abc import Iterator
 
 from restyle.images.structure.bits import Bits
-from restyle.images.structure.frame import at_most, cut_off
+from restyle.images.structure.frame import Cicp, at_most, cut_off
 
 FORMAT = "AVIF"
 UNITS = 100_000
+HEADER_BYTES = 1024
 SEQUENCE_HEADER, FRAME_HEADER, FRAME = 1, 3, 6
 KEY_FRAME, SWITCH_FRAME = 0, 3
 CHOSEN_BY_FRAME = 2
@@ -14,12 +15,13 @@ CHOSEN_BY_FRAME = 2
 
 
 class Sequence:
-    """What a sequence header says, as far as the sizes of frames hang on it. Its syntax is that of section 5.5."""
+    """What a sequence header says of the sizes of frames and of their colours. Its syntax is that of section 5.5."""
 
     def __init__(self, bits: Bits) -> None:
         take = bits.take
         self.ticks_vary, self.time_bits = False, 0
-        take(4)  # seq_profile, still_picture
+        profile = take(3)
+        take(1)  # still_picture
         self.reduced = bool(take(1))
         if self.reduced:
             take(5)  # seq_level_idx
@@ -33,6 +35,7 @@ class Sequence:
             self.id_bits = take(3) + shorter + 1
         take(3)  # superblocks, filter_intra, intra_edge_filter
         self.screen_content = self.integer_motion = CHOSEN_BY_FRAME
+        order_hint = 0
         if not self.reduced:
             take(4)  # interintra, masked, warped, dual filter
             order_hint = take(1)
@@ -40,6 +43,18 @@ class Sequence:
             self.screen_content = CHOSEN_BY_FRAME if take(1) else take(1)
             if self.screen_content:
                 self.integer_motion = CHOSEN_BY_FRAME if take(1) else take(1)
+        take(3 * order_hint + 3)  # its bits; superres, cdef, restoration
+        self.cicp = self._colours(bits, profile)
+
+    def _colours(self, bits: Bits, profile: int) -> Cicp | None:
+        """None where nothing is said of them, and for grey, which opacity is coded as."""
+        take = bits.take
+        if take(1) and profile == 2:  # more than 8 bits, perhaps 12
+            take(1)
+        grey = profile != 1 and take(1)
+        if not take(1) or grey:
+            return None
+        return Cicp(take(8), take(8))
 
     def _timing(self, bits: Bits) -> None:
         take = bits.take
@@ -87,14 +102,32 @@ class Sequence:
         return kind == SWITCH_FRAME or bool(take(1))
 
 
+def cicp(data: bytes) -> Cicp | None:
+    """What the first sequence header among these units says of colours. Raises Unsound."""
+    for kind, bits in _units(data):
+        if kind == SEQUENCE_HEADER:
+            return Sequence(bits).cicp
+    return None
+
+
 def frame_sizes(data: bytes) -> Iterator[tuple[int, int]]:
     """(width, height) that the frames of these units may have at most, one for each header that says so.
 
     A frame that states a size of its own is taken to use all bits it has for that. Raises Unsound.
     """
+    sequence: Sequence | None = None
+    for kind, bits in _units(data):
+        if kind == SEQUENCE_HEADER:
+            sequence = Sequence(bits)
+            yield sequence.width, sequence.height
+        elif kind in (FRAME_HEADER, FRAME) and sequence is not None and sequence.overridden(bits):
+            yield 1 << sequence.width_bits, 1 << sequence.height_bits
+
+
+def _units(data: bytes) -> Iterator[tuple[int, Bits]]:
+    """The type of each unit, and how it begins: headers are short, and what follows a frame's is its pixels."""
     at = 0
     count = 0
-    sequence: Sequence | None = None
     while at < len(data):
         head = data[at]
         kind, extended, sized = head >> 3 & 15, head >> 2 & 1, head >> 1 & 1
@@ -106,13 +139,7 @@ def frame_sizes(data: bytes) -> Iterator[tuple[int, int]]:
             raise cut_off(FORMAT)
         count += 1
         at_most("units in a frame", count, UNITS)
-        # Headers are short; what follows a frame's is its pixels.
-        bits = Bits(data[at : at + min(length, 1024)], FORMAT)
-        if kind == SEQUENCE_HEADER:
-            sequence = Sequence(bits)
-            yield sequence.width, sequence.height
-        elif kind in (FRAME_HEADER, FRAME) and sequence is not None and sequence.overridden(bits):
-            yield 1 << sequence.width_bits, 1 << sequence.height_bits
+        yield kind, Bits(data[at : at + min(length, HEADER_BYTES)], FORMAT)
         at += length
 
 

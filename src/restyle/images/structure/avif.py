@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from restyle.images.structure.av1 import FORMAT, frame_sizes
+from restyle.images.structure.av1 import FORMAT, cicp, frame_sizes
 from restyle.images.structure.boxes import FULL, Box, Reader, boxes
 from restyle.images.structure.frame import METADATA_BYTES, Cicp, Frame, at_most, cut_off
 from restyle.images.structure.items import ITEMS, Items, brands, inside, nclx
@@ -20,9 +20,13 @@ def is_avif(data: bytes) -> bool:
 
 
 def read(data: bytes) -> Frame:
-    """The largest of the frames, and of the sizes that the container states, of a whole AVIF. Raises Unsound."""
+    """The largest of the frames, and of the sizes that the container states, of a whole AVIF. Raises Unsound.
+
+    Of its colours the container's word counts, and where it has none, that of the first picture's sequence header.
+    """
     sizes: list[tuple[int, int]] = []
-    said: list[Cicp] = []
+    said: list[Cicp | None] = []
+    streams: list[Cicp | None] = []
     for box in boxes(data, 0, len(data), FORMAT):
         if box.kind in (b"meta", b"moov"):
             at_most("bytes of metadata", box.end - box.start, METADATA_BYTES)
@@ -32,14 +36,16 @@ def read(data: bytes) -> Frame:
             for kind, contents in items.contents():
                 if kind == b"av01":
                     sizes += frame_sizes(contents)
-            said += filter(None, [items.cicp()])
+                    streams.append(cicp(contents))
+            said.append(items.cicp())
         elif box.kind == b"moov":
             sizes += _tracks(data, box)
             said += _said_by_tracks(data, box)
     width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
     if not width or not height:
         raise cut_off(FORMAT)
-    return Frame(FORMAT, width, height, BYTES_PER_PIXEL * width * height, next(iter(said), None))
+    coded = next(filter(None, said + streams), None)
+    return Frame(FORMAT, width, height, BYTES_PER_PIXEL * width * height, coded)
 
 
 def _tracks(data: bytes, movie: Box) -> Iterator[tuple[int, int]]:
