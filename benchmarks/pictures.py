@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from skimage import data
 
+from restyle.images.decode import decode
+from restyle.images.limits import Limits
 from restyle.images.pixels import Pixels
+from restyle.images.structure.read import SUFFIXES
+from restyle.settings import Settings
 
 SHIPPED = ("astronaut", "coffee", "cat", "rocket")
 """Photographs inside the scikit-image package (public domain or CC0), by their names in ``skimage.data``."""
 STYLES = Path(__file__).parents[1] / "examples" / "styles"
 """The style pictures of the repository."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,15 @@ def gallery(path: Path | None) -> Gallery:
 
 
 def read(path: Path) -> Pixels:
-    """uint8 (H, W, 3), alpha dropped."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    """uint8 (H, W, 3), as Restyle reads it. Raises RestyleError."""
+    return decode(path.read_bytes(), Limits.of(Settings()), field=str(path))
 
 
 def folder(path: Path) -> dict[str, Pixels]:
     """All pictures of a folder by their stems, in the order of their names. Raises ValueError where there are none."""
     found = {file.stem: read(file) for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES}
     if not found:
-        raise ValueError(f"{path}: no pictures ({', '.join(SUFFIXES)}) in this folder")
+        raise ValueError(f"{path}: no pictures ({', '.join(sorted(SUFFIXES))}) in this folder")
     return found
 
 
@@ -78,7 +79,7 @@ def pairs(contents: list[str], styles: list[str], *, full: bool) -> list[Pair]:
 def results(path: Path, wanted: list[Pair]) -> Iterator[tuple[Pair, Pixels]]:
     """The pictures ``<content>_<style>.*`` of a folder. Raises ValueError naming the first that is missing."""
     for pair in wanted:
-        file = next((f for s in SUFFIXES if (f := path / f"{pair.name}{s}").exists()), None)
+        file = next((f for s in sorted(SUFFIXES) if (f := path / f"{pair.name}{s}").exists()), None)
         if file is None:
-            raise ValueError(f"{path}: no {pair.name} ({', '.join(SUFFIXES)}) in this folder")
+            raise ValueError(f"{path}: no {pair.name} ({', '.join(sorted(SUFFIXES))}) in this folder")
         yield pair, read(file)

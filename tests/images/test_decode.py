@@ -242,6 +242,26 @@ def test_what_a_gifs_first_frame_leaves_free_is_clear() -> None:
         assert (pixels[:, 3] == 255).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "says"),
+    [
+        ("BMP", (28, struct.pack("<HI", 16, 3)), "Unsupported BMP bitfields layout"),
+        ("BMP", (28, struct.pack("<HI", 64, 0)), "Unsupported BMP pixel depth"),
+        ("JPEG", (-1, b"\x0c"), "12 bits a sample"),
+    ],
+)
+def test_whole_files_of_a_kind_that_is_not_supported_are_not_called_damaged(
+    kind: str, change: tuple[int, bytes], says: str
+) -> None:
+    file = bytearray(pictures.encode(PICTURE, kind)) + bytes(40_000 if kind == "BMP" else 0)
+    at = change[0] if change[0] >= 0 else file.index(b"\xff\xc0") + 4
+    file[at : at + len(change[1])] = change[1]
+    message = refusal(decode, bytes(file))
+    assert says in message
+    assert "not supported" in message
+    assert "damaged" not in message
+
+
 def test_black_and_white_and_grey() -> None:
     grey = PICTURE[..., 1]
     assert np.array_equal(read(pictures.encode(grey, "PNG")), np.stack([grey] * 3, axis=-1))

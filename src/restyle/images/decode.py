@@ -182,6 +182,9 @@ def _open(data: bytes, frame: Frame, field: str) -> Iterator[ImageFile.ImageFile
         if frame.format == "TIFF":
             what = f"is a TIFF file of a kind that is not supported ({tiff.samples(data)})"
             raise _unreadable(field, f"{what}; send 8 or 16 bits per channel, grey or RGB") from error
+        if str(error).startswith("Unsupported"):  # so Pillow says of files in which nothing is broken
+            what = f"is a {frame.format} file of a kind that is not supported ({_reason(error)})"
+            raise _unreadable(field, f"{what}; send it as PNG or JPEG") from error
         raise _unreadable(field, f"begins as {frame.format} but is damaged; send it again, whole") from error
     with opened as image, without_xmp(image):
         if image.width * image.height > frame.width * frame.height:

@@ -2,7 +2,7 @@
 
 import re
 
-from restyle.images.structure.frame import STRAY_BYTES, Frame, Metadata, at_most, cut_off
+from restyle.images.structure.frame import STRAY_BYTES, Frame, Metadata, Unsound, at_most, cut_off
 
 SCANS = 100
 """Most scans. Encoders write about ten; each costs a pass over the whole picture, though it may be empty."""
@@ -16,6 +16,8 @@ FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0..15; the three that are left out hold tables."""
 PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 EXIF = 0xE1
+BITS = 8
+"""Of a sample. Medical devices write 12, which no decoder of photographs reads."""
 
 BEFORE_SCANS = re.compile(rb"\xff[^\x00\xff]")
 IN_SCANS = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -55,6 +57,8 @@ def read(data: bytes) -> Frame:
                 raise cut_off("JPEG")
             height = int.from_bytes(data[at + 3 : at + 5], "big")
             width = int.from_bytes(data[at + 5 : at + 7], "big")
+            if (bits := data[at + 2]) != BITS:
+                raise Unsound(f"is a JPEG file of {bits} bits a sample, which is not supported; send {BITS}")
             sizes = _component_sizes(data[at + 7 : at + length], width, height)
             buffered = marker in PROGRESSIVE
         else:
