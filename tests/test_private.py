@@ -1,9 +1,6 @@
 """Who may look into the data folder: its owner, whatever the umask and whatever was there before."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,29 +8,7 @@ import pytest
 from restyle.private import make_data_folder
 from restyle.wire.errors import RestyleError
 from tests.support.command import restyle
-
-import_module("restyle.http.server")  # now, since another user may not read where Python is installed
-
-NOBODY = 65534
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-
-
-@pytest.fixture
-def as_nobody(tmp_path: Path) -> Iterator[None]:
-    """The test runs as another user than the one who made its folder."""
-    let_others_through(tmp_path)
-    os.seteuid(NOBODY)
-    yield
-    os.seteuid(0)
-
-
-def let_others_through(folder: Path) -> None:
-    """To ``folder``, which lies some folders deep in that of temporary files: deeper where tests run in processes."""
-    for each in (folder, *folder.parents):
-        if each == Path(tempfile.gettempdir()):
-            return
-        each.chmod(0o755)
-    pytest.skip("needs the folder of temporary files, which others may enter")
+from tests.support.strangers import let_others_through, needs_root, nobody
 
 
 def modes(folder: Path) -> set[int]:
@@ -97,17 +72,16 @@ def test_the_default_is_the_users_own_folder_unless_the_earlier_one_is_here(tmp_
 
 
 @needs_root
-@pytest.mark.usefixtures("as_nobody")
 @pytest.mark.parametrize(
     "arguments", [("keys", "create"), ("keys", "list"), ("serve", "--port", "0"), ("credits", "show", "x")]
 )
 @pytest.mark.parametrize("data", ["missing", "empty"])
 def test_another_user_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], data: str) -> None:
-    os.seteuid(0)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty").chmod(0o755)
-    os.seteuid(NOBODY)
-    ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / data))
+    let_others_through(tmp_path)
+    with nobody():
+        ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / data))
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (5, "", 1), ran
     assert f"the data folder {tmp_path / data} cannot be" in ran.err
 
@@ -117,13 +91,10 @@ def test_somebody_elses_data_folder_is_told_in_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     assert restyle("keys", "create", folder=tmp_path, RESTYLE_DATA_DIR=str(folder)).code == 0
     let_others_through(tmp_path)
-    os.seteuid(NOBODY)
-    try:
+    with nobody():
         for arguments in (("keys", "list"), ("serve", "--port", "0")):
             ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(folder))
             assert (ran.code, len(ran.err.splitlines())) == (5, 1), ran
-    finally:
-        os.seteuid(0)
 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """Every command where it may not write or read, and on broken files: one line that says why, never a traceback."""
 
-import logging.config  # noqa: F401 - below nobody may read the standard library, where it lies in root's home
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,10 @@ import pytest
 import typer
 
 from restyle.cli.app import app
-from restyle.http import server  # noqa: F401 - likewise
 from tests.support import pictures
 from tests.support.command import Ran, restyle
+from tests.support.strangers import let_others_through, needs_root, nobody
 
-NOBODY = 65534
 COMMANDS: dict[str, tuple[str, ...]] = {
     "convert": ("in/a.png", "-s", "in/a.png", "-o", "kept/a.png"),
     "sheet": ("in/a.png", "in/a.png", "in/a.png", "-o", "kept/sheet.png"),
@@ -56,26 +53,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes(pictures.encode(pictures.picture(64, 64), "PNG"))
     (tmp_path / "in" / "secret.png").chmod(0o600)
     (tmp_path / "locked").chmod(0o700)
-    for parent in (tmp_path, *tmp_path.parents):  # pytest keeps its folders to their owner
-        if parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
-    tmp_path.chmod(0o755)
     return tmp_path
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    """Be a user who owns nothing."""
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
 
 
 def well_said(ran: Ran) -> None:
@@ -134,13 +112,14 @@ def test_every_command_on_broken_files(folder: Path, spoil: Any) -> None:
         well_said(ran)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@needs_root
 @pytest.mark.parametrize("mode", [0o700, 0o755])
 def test_every_command_as_another_user(folder: Path, mode: int) -> None:
     data = folder / "data"
     assert restyle("keys", "create", folder=folder, RESTYLE_DATA_DIR=str(data)).code == 0
     for path in (data, *data.rglob("*")):
         path.chmod(mode)
+    let_others_through(folder)
     with nobody():
         found = every(folder, data)
     for ran in found.values():
@@ -150,11 +129,12 @@ def test_every_command_as_another_user(folder: Path, mode: int) -> None:
     assert not list((folder / "kept").iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@needs_root
 def test_what_another_user_may_not_read_or_write_is_said_before_anything_is_drawn(folder: Path) -> None:
     def run(*arguments: str) -> Ran:
         return restyle("convert", *arguments, "-s", "in/a.png", folder=folder, RESTYLE_DATA_DIR=str(folder / "none"))
 
+    let_others_through(folder)
     with nobody():
         unwritable, unreadable, locked = run("in"), run("in/secret.png", "-o", "/tmp"), run("locked", "-o", "/tmp")
     assert unwritable.code == 5
