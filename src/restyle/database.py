@@ -71,6 +71,8 @@ accounts = sa.Table(
     sa.Column("total_credits", sa.BigInteger, nullable=False),
     sa.Column("used_credits", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("unlimited", sa.Boolean, nullable=False),
+    # May see and change what belongs to the service: models, accounts, the queue.
+    sa.Column("operator", sa.Boolean, nullable=False, server_default=sa.false()),
     # Grows by one over all accounts each time a task is claimed: the smallest was served longest ago.
     sa.Column("served", sa.BigInteger, nullable=False, server_default="0", index=True),
     sa.Column("created", sa.Double, nullable=False),
@@ -134,6 +136,64 @@ requests = sa.Table(
     sa.Column("uid", sa.String(20), nullable=False),
     sa.Column("created", sa.Double, nullable=False, index=True),
     sa.Index("ix_requests_account_id_signature", "account_id", "signature"),
+)
+
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False, index=True),
+    # The file's, as its owner knows it.
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("expires", sa.Double, nullable=False, index=True),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False, index=True),
+    sa.Index("ix_runs_account_id_id", "account_id", "id"),
+)
+
+run_items = sa.Table(
+    "run_items",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    # What sets it apart in its run: a file's name, a strength, a model, a seed.
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("raw", sa.Text, nullable=False),
+    sa.Column("style", sa.Text, nullable=False),
+    sa.Column("asked", sa.JSON, nullable=False),
+    # Null until it is a task; a task that is tried again is another one.
+    sa.Column("uid", sa.String(20), index=True),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("waiting", sa.Boolean, nullable=False),
+    sa.Column("error_code", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error_message", sa.Text, nullable=False, server_default=""),
+    sa.Index("ix_run_items_waiting", "waiting"),
+)
+
+favourites = sa.Table(
+    "favourites",
+    metadata,
+    sa.Column("id", sa.String(20), primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("uid", sa.String(20), nullable=False),
+    sa.Column("image", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("has_raw", sa.Boolean, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.UniqueConstraint("account_id", "uid", "image"),
 )
 
 

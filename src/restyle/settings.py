@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     write_seconds: float = Field(
         20, gt=0, description="A client that has not taken the last 64 KiB of an answer by then is dropped."
     )
+    studio: Literal["on", "off"] = Field("on", description="Whether there is a page for people, the Studio at /studio.")
+    upload_bytes: int = Field(
+        8 * GIB, ge=1024, description="Pictures that one account may keep in the Studio at once, to convert them."
+    )
+    favourite_bytes: int = Field(
+        2 * GIB, ge=0, description="Results that one account may keep in the Studio as favourites, for good."
+    )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
     registry: str = Field(

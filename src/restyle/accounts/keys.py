@@ -62,6 +62,7 @@ class KeySummary:
     total_credits: int
     used_credits: int
     created: float
+    operator: bool = False
 
 
 class KeyStore:
@@ -83,15 +84,27 @@ class KeyStore:
             self._open(row.public_key, row.sealed_private_key)
 
     def create(
-        self, *, credits: int, unlimited: bool = False, requires_timestamp: bool = False, name: str = ""
+        self,
+        *,
+        credits: int,
+        unlimited: bool = False,
+        requires_timestamp: bool = False,
+        name: str = "",
+        operator: bool = False,
     ) -> KeyPair:
         """Make an account with ``credits`` and its first pair. ``unlimited`` accounts are never refused for credits.
 
-        ``name``, of 64 printable characters at most, is for people alone. Raises :class:`RestyleError` (230).
+        An ``operator`` may change in the Studio what belongs to the service. ``name``, of 64 printable characters at
+        most, is for people alone. Raises :class:`RestyleError` (230).
         """
         if credits < 0:
             raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"credits must be 0 or more, not {credits}")
-        account = {"total_credits": credits, "unlimited": unlimited, "created": time.time()}
+        account = {
+            "total_credits": credits,
+            "unlimited": unlimited,
+            "operator": operator,
+            "created": time.time(),
+        }
         with writing(self._db) as connection:
             account_id: int = connection.execute(
                 sa.insert(accounts).values(account).returning(accounts.c.id)
@@ -117,8 +130,8 @@ class KeyStore:
         private_key = self._open(row.public_key, row.sealed_private_key)
         return Key(row.public_key, private_key, row.account_id, row.disabled, row.requires_timestamp)
 
-    def list(self) -> list[KeySummary]:
-        """All keys, oldest first."""
+    def list(self, account_id: int | None = None) -> list[KeySummary]:
+        """All keys, or those of one account, oldest first."""
         query = (
             sa.select(
                 keys.c.public_key,
@@ -130,12 +143,15 @@ class KeyStore:
                 accounts.c.total_credits,
                 accounts.c.used_credits,
                 keys.c.created,
+                accounts.c.operator,
             )
             .join_from(keys, accounts)
             .order_by(keys.c.created, keys.c.public_key)
         )
+        if account_id is not None:
+            query = query.where(keys.c.account_id == account_id)
         with reading(self._db) as connection:
-            return [KeySummary(*row) for row in connection.execute(query)]
+            return [KeySummary(**row._asdict()) for row in connection.execute(query)]
 
     def disable(self, public_key: str) -> None:
         """Refuse the key from now on. Raises :class:`RestyleError` (172) for one that does not exist."""
@@ -144,6 +160,21 @@ class KeyStore:
     def enable(self, public_key: str) -> None:
         """Take the key again. Raises :class:`RestyleError` (172) for one that does not exist."""
         self._change(public_key, disabled=False)
+
+    def make_operator(self, account_id: int, *, operator: bool = True) -> None:
+        """Let the account change in the Studio what belongs to the service, or no longer. Raises RestyleError (172)."""
+        change = sa.update(accounts).where(accounts.c.id == account_id).values(operator=operator)
+        with writing(self._db) as connection:
+            if connection.execute(change).rowcount != 1:
+                raise RestyleError(
+                    Code.KEY_NOT_FOUND, f"there is no account {account_id}; `restyle keys list` shows all"
+                )
+
+    def is_operator(self, account_id: int) -> bool:
+        """Whether the account is an operator's."""
+        with reading(self._db) as connection:
+            query = sa.select(accounts.c.operator).where(accounts.c.id == account_id)
+            return bool(connection.execute(query).scalar_one_or_none())
 
     def rename(self, public_key: str, name: str) -> None:
         """Give the key another name. Raises :class:`RestyleError`: 230, 172 for one that does not exist."""

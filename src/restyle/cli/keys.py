@@ -51,6 +51,9 @@ def create(
     name: Annotated[str, typer.Option("--name", help="What the pair is for; shown by list.")] = "",
     unlimited: Annotated[bool, typer.Option("--unlimited", help="Never refuse the new account for credits.")] = False,
     credits: Annotated[int | None, typer.Option(min=0, help="Credits of the new account.", show_default="300")] = None,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Let the new account see and change in the Studio what is the service's.")
+    ] = False,
     timestamps: Annotated[
         bool, typer.Option("--timestamps", help="Also require the header X-Restyle-Signature, which ends replays.")
     ] = False,
@@ -58,12 +61,16 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a pair of keys, and an account for it unless --account names one. The private key is shown only now."""
-    if account is not None and (unlimited or credits is not None):
-        raise typer.BadParameter("--credits and --unlimited are for a new account; `restyle credits give` gives more")
+    if account is not None and (unlimited or operator or credits is not None):
+        raise typer.BadParameter(
+            "--credits, --unlimited and --operator are for a new account; `restyle credits give` gives more"
+        )
     given = read_settings(data_dir=data_dir).new_account_credits if credits is None else credits
     with _store(data_dir) as (_, store):
         if account is None:
-            pair = store.create(credits=given, unlimited=unlimited, requires_timestamp=timestamps, name=name)
+            pair = store.create(
+                credits=given, unlimited=unlimited, requires_timestamp=timestamps, name=name, operator=operator
+            )
         else:
             pair = store.add(account, requires_timestamp=timestamps, name=name)
     if as_json:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from restyle.cli.output import AsJson, read_settings, say_folder, say_json
 if TYPE_CHECKING:
     from restyle.accounts.keys import KeyPair
     from restyle.settings import Settings
+    from restyle.studio.app import Studio
 
 
 def serve(
@@ -26,12 +28,16 @@ def serve(
         Path | None,
         typer.Option(envvar="RESTYLE_DATA_DIR", help="Folder of database, images and key file; made if need be."),
     ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the Studio in the browser, signed in as the operator.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM.
 
-    An empty data folder becomes a working one. On a terminal a first pair of keys is shown. Elsewhere, as under
-    systemd, none is made, since a journal keeps what it is told: `restyle keys create` makes one. The other settings
+    An empty data folder becomes a working one. On a terminal a link is shown that opens the Studio, the page for
+    people, once; and a first pair of keys. Elsewhere, as under systemd, neither is made, since a journal keeps what it
+    is told: `restyle keys create` makes a pair. The other settings
     are environment variables, RESTYLE_WORKERS for one; docs/operations.md lists them.
     """
     settings = read_settings(host=host, port=port, data_dir=data_dir)
@@ -41,7 +47,33 @@ def serve(
     from restyle.http.server import serve as run
 
     configure(settings)
-    run(settings, bound=lambda address: _greet(address, settings, as_json))
+    if settings.studio == "off":
+        if open_page:
+            raise typer.BadParameter("--open is for the Studio, and RESTYLE_STUDIO is off")
+        run(settings, bound=lambda address: _greet(address, settings, as_json))
+        return
+
+    from restyle.studio.app import mount
+
+    mounted: list[Studio] = []
+
+    def bound(address: str) -> None:
+        _greet(address, settings, as_json)
+        _lead(address, mounted[0], as_json, open_page)
+
+    run(settings, bound=bound, extend=lambda app, service: mounted.append(mount(app, service)), home="studio")
+
+
+def _lead(address: str, studio: "Studio", as_json: bool, open_page: bool) -> None:
+    """Show the way to the Studio: a link that signs in once is shown on a terminal, or opened, and nowhere kept."""
+    shown = sys.stdout.isatty() and not as_json
+    if not (open_page or shown):
+        return
+    link = studio.link(address)
+    if shown:
+        typer.echo(f"The Studio, for people; this link signs in once:\n  {link}\n")
+    if open_page:
+        webbrowser.open(link)
 
 
 def _greet(address: str, settings: "Settings", as_json: bool) -> None:
@@ -58,7 +90,7 @@ def _greet(address: str, settings: "Settings", as_json: bool) -> None:
         store = KeyStore(db, settings.data_dir / "key")
         lacking = not store.list()
         if lacking and not as_json and sys.stdout.isatty():
-            pair = store.create(credits=settings.new_account_credits)
+            pair = store.create(credits=settings.new_account_credits, operator=True)
     finally:
         db.dispose()
     if as_json:

@@ -1,6 +1,6 @@
 """What each action does, one function each. They run in threads: the database and the storage are waited for here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -61,6 +61,15 @@ def apply_reference_style(
         plan=to_json(planned),
         notices=planned.notices,
     )
+    return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accept(service, uid, submission, pictures))
+
+
+def accept(service: Service, uid: str, submission: Submission, pictures: Mapping[int, bytes]) -> str:
+    """Store ``pictures`` under the input keys of their indexes, then accept the task in one transaction.
+
+    Returns its uid, or that of the submission which this one repeats. Raises what ``TaskStore.submit`` raises, and
+    StorageError.
+    """
     accepted = ""
     try:
         for index, data in pictures.items():
@@ -71,7 +80,7 @@ def apply_reference_style(
             with suppress(StorageError):  # the sweep deletes what stays; what went wrong before is what is told
                 service.storage.delete_prefix(input_prefix(uid))
     service.dispatcher.notify()
-    return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accepted)
+    return accepted
 
 
 def list_tasks_details(service: Service, call: Call, request: schema.ListTasksDetails) -> schema.ListTasksDetailsAnswer:

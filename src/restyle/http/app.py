@@ -29,10 +29,11 @@ from restyle.wire.signature import HEADER
 log = structlog.get_logger(__name__)
 
 
-def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
+def create_app(settings: Settings, opened: Service | None = None, *, home: str = "docs") -> FastAPI:
     """The application. Its lifespan opens the database and storage, and starts and ends the worker processes.
 
-    ``opened`` is a service that was opened already, for callers that want to hear of what cannot be opened.
+    ``opened`` is a service that was opened already, for callers that want to hear of what cannot be opened. ``home`` is
+    the path that a browser is led to from ``/``.
     """
 
     @asynccontextmanager
@@ -58,7 +59,7 @@ def create_app(settings: Settings, opened: Service | None = None) -> FastAPI:
     @app.api_route("/", methods=["GET", "HEAD"])
     async def _() -> Response:
         # Relative, and so right behind a proxy that serves this under a path of its own.
-        return Response(status_code=303, headers={**HEADERS, "Location": "docs"})
+        return Response(status_code=303, headers={**HEADERS, "Location": home})
 
     @app.api_route("/results/{uid}/{index}.png", methods=["GET", "HEAD"])
     async def _(request: Request, uid: str, index: str) -> Response:

@@ -1,6 +1,9 @@
 """Requests to paste: what the page of documents shows of each action, for a shell and for Python."""
 
 import json
+import re
+import shlex
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -69,22 +72,45 @@ _SHELL_BEFORE = {
 @cache
 def shell(action: str) -> str:
     """The action in a shell, after ``SHELL_START``: the text that is signed, its signature, and the request."""
-    body: dict[str, Json] = {"Action": action, "PublicKey": "${RESTYLE_PUBLIC_KEY}", **_FIELDS.get(action, {})}
+    return shell_of(action, _FIELDS.get(action, {}))
+
+
+def shell_start(address: str) -> str:
+    """What comes before samples for a shell that ask the service at ``address``."""
+    return SHELL_START.replace(ADDRESS, shlex.quote(address))
+
+
+def shell_of(action: str, fields: Mapping[str, Json]) -> str:
+    """As :func:`shell`, for fields that are given."""
+    body: dict[str, Json] = {"Action": action, "PublicKey": "${RESTYLE_PUBLIC_KEY}", **fields}
     signed = json.dumps({**body, "Signature": "${SIGNATURE}"}, indent=1)
     return (
         f"{_SHELL_BEFORE.get(action, '')}"
-        f'TEXT="{text_of(body)}"\n'
+        f'TEXT="{_for_shell(text_of(body), quoted=True)}"\n'
         'SIGNATURE=$(printf %s "${TEXT}${RESTYLE_PRIVATE_KEY}" | sha1sum | cut -c1-40)\n'
         "curl -s \"$RESTYLE_URL\" -H 'Content-Type: application/json' --data-binary @- <<END\n"
-        f"{signed}\nEND\n"
+        f"{_for_shell(signed)}\nEND\n"
     )
+
+
+def _for_shell(text: str, *, quoted: bool = False) -> str:
+    """``text`` as a shell reads it between double quotes, or in a document that goes to a command: what a prompt may
+    hold stays text, and only the variables of the samples are replaced.
+    """
+    escaped = re.sub(r'([\\`$"])' if quoted else r"([\\`$])", r"\\\1", text)
+    return re.sub(r"\\(\$\{(?:PHOTO|STYLE|TASK|SIGNATURE|RESTYLE_PUBLIC_KEY)\})", r"\1", escaped)
 
 
 @cache
 def python(action: str) -> str:
     """The action in Python, after ``PYTHON_START``."""
+    return python_of(action, _FIELDS.get(action, {}))
+
+
+def python_of(action: str, given: Mapping[str, Json]) -> str:
+    """As :func:`python`, for fields that are given."""
     names = {PHOTO: 'picture("photo.jpg")', STYLE: 'picture("painting.jpg")', TASK: "task"}
-    fields = {name: _literal(value, names) for name, value in _FIELDS.get(action, {}).items()}
+    fields = {name: _literal(value, names) for name, value in given.items()}
     if not fields:
         return f'answer = call("{action}")\n'
     lines = "".join(f"    {name}={value},\n" for name, value in fields.items())

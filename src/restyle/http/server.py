@@ -10,6 +10,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from restyle.http.app import create_app
 from restyle.http.connection import connections
@@ -32,10 +33,16 @@ OTHER_HANDLES = 256
 log = structlog.get_logger(__name__)
 
 
-def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> None:
+Extend = Callable[[FastAPI, Service], None]
+
+
+def serve(
+    settings: Settings, *, bound: Callable[[str], None] | None = None, extend: Extend | None = None, home: str = "docs"
+) -> None:
     """Serve until SIGTERM or SIGINT; returns when everything has ended. Call it from the main thread.
 
-    ``bound`` is called once requests are answered, with the address: ``http://127.0.0.1:8484``. The first signal
+    ``bound`` is called once requests are answered, with the address: ``http://127.0.0.1:8484``. ``extend`` adds pages
+    of its own to the application before, and ``home`` is the one that a browser is led to from ``/``. The first signal
     drains: new tasks get 503, everything else is still answered, running tasks finish within
     ``settings.drain_seconds``, queued ones wait for the next start. A second signal ends the waiting. Raises
     RestyleError (5000) when the address cannot be bound, or an operator has to mend something first.
@@ -48,8 +55,11 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:
         service = Service.open(settings)
+        app = create_app(settings, service, home=home)
+        if extend is not None:
+            extend(app, service)
         config = uvicorn.Config(
-            create_app(settings, service),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,

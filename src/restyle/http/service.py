@@ -1,8 +1,8 @@
 """Everything the actions work with, put together once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import sqlalchemy as sa
@@ -61,6 +61,8 @@ class Service:
     checkers: Checkers
     field_limits: Limits
     draining: bool = False
+    at_drain: list[Callable[[], None]] = field(default_factory=list)
+    """Called first when the service drains, each once."""
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -129,6 +131,8 @@ class Service:
         May be called again meanwhile, with less patience. Everything else goes on being answered.
         """
         self.draining = True
+        while self.at_drain:
+            self.at_drain.pop()()
         self.checkers.close()
         self.dispatcher.stop(seconds)
 

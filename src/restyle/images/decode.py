@@ -1,6 +1,6 @@
 """From an encoded file, possibly a hostile one, to pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,6 +24,7 @@ from restyle.images.limits import Limits
 from restyle.images.opened import before_loading, said_by_png, without_xmp
 from restyle.images.pixels import Pixels
 from restyle.images.quiet import quiet
+from restyle.images.resize import resized
 from restyle.images.structure import png, tiff
 from restyle.images.structure.frame import Cicp, Frame, Unsound
 from restyle.images.structure.read import READABLE, read
@@ -116,6 +117,26 @@ def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
         _load(image, field)
         _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field, frame.cicp)
         return info
+
+
+def views(data: bytes, frame: Frame, sides: Sequence[int], *, field: str) -> tuple[ImageInfo, list[Pixels]]:
+    """What the header says, and the image as :func:`decode` gives it, once for each of ``sides``: no side is longer
+    than that many pixels. The largest comes first.
+
+    Raises RestyleError as :func:`decode`.
+    """
+    with quiet(), _open(data, frame, field) as image:
+        info = _info(image)
+        image.draft(None, (min(image.width, sides[0]), min(image.height, sides[0])))
+        _load(image, field)
+        largest = _upright(image, field, frame.cicp)
+    made: list[Pixels] = []
+    for side in sides:
+        source = made[-1] if made else largest
+        height, width = source.shape[:2]
+        scale = min(1.0, side / max(width, height))
+        made.append(resized(source, max(1, round(width * scale)), max(1, round(height * scale))))
+    return info, made
 
 
 def decode(data: bytes, limits: Limits, *, field: str, keep_alpha: bool = False) -> Pixels:

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -36,6 +37,17 @@ RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 8.0
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """What a worker is at: ``phase`` is loading, idle, running or stopping; ``uid`` its task, empty where it has none;
+    ``failures`` how often in a row it failed to load its engine.
+    """
+
+    phase: str
+    uid: str
+    failures: int
 
 
 class Dispatcher:
@@ -104,6 +116,13 @@ class Dispatcher:
     def ready(self) -> bool:
         """Whether tasks are taken and run: an engine was loaded, and no worker since failed to load it again."""
         return self.trouble() is None
+
+    def workers(self) -> list[WorkerState]:
+        """What each worker is at now."""
+        return [
+            WorkerState(worker.phase.value, worker.claim.uid if worker.claim is not None else "", worker.failures)
+            for worker in self._crew.workers
+        ]
 
     def storage_trouble(self) -> str | None:
         """What storage cannot do, in words for everybody; None while it works."""

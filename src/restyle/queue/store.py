@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -79,6 +79,14 @@ class TaskRecord:
     started: float | None
     finished: float | None
     expires: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a task changes from moment to moment; ``progress`` is 0..1."""
+
+    status: Status
+    progress: float
 
 
 _LISTS = ("seeds", "images", "notices")
@@ -197,6 +205,17 @@ class TaskStore:
         if not 0 <= index < len(record.seeds):
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
         return record.images[index] if index < len(record.images) else None
+
+    def standings(self, uids: Iterable[str]) -> dict[str, Standing]:
+        """How the tasks stand, whoever's they are; those that are not there are left out."""
+        query = sa.select(tasks.c.uid, tasks.c.status, tasks.c.progress).where(tasks.c.uid.in_(set(uids)))
+        with reading(self._db) as connection:
+            return {row.uid: Standing(Status(row.status), row.progress) for row in connection.execute(query)}
+
+    def positions(self, account_id: int) -> dict[str, int]:
+        """The place of each Queuing task of the account, from 1, by uid."""
+        with reading(self._db) as connection:
+            return _positions(connection, account_id)
 
     def counts(self) -> dict[Status, int]:
         """How many tasks of all accounts are Queuing and Running now."""

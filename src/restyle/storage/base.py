@@ -10,7 +10,9 @@ from restyle.wire.errors import RestyleError
 INPUTS = "inputs/"
 RESULTS = "results/"
 PROBES = "probes/"
-PLACES = (INPUTS, RESULTS, PROBES)
+UPLOADS = "uploads/"
+FAVOURITES = "favourites/"
+PLACES = (INPUTS, RESULTS, PROBES, UPLOADS, FAVOURITES)
 
 Data = bytes | bytearray | memoryview
 
@@ -72,6 +74,21 @@ def input_prefix(uid: str) -> str:
 def input_key(uid: str, index: int) -> str:
     """Key of image ``index`` of a submission."""
     return f"{input_prefix(uid)}{index}"
+
+
+def upload_prefix(upload: str) -> str:
+    """Where a picture that somebody brought to the Studio is kept, with smaller ones to look at."""
+    return f"{UPLOADS}{upload}/"
+
+
+def favourite_prefix(favourite: str) -> str:
+    """Where a result is kept that somebody does not want to expire."""
+    return f"{FAVOURITES}{favourite}/"
+
+
+def thumbnail_key(uid: str, index: int) -> str:
+    """Key of the small picture of a result, which goes where the result goes."""
+    return f"{result_prefix(uid)}thumbnails/{index}.jpg"
 
 
 def result_prefix(uid: str) -> str:

@@ -5,6 +5,7 @@ line of JSON. A decoder that a picture breaks, or that runs or grows past the pi
 it and nothing else. So nothing large is imported here, one picture is looked at at a time, and in one thread.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -19,11 +20,16 @@ import pi_heif.options
 from PIL import AvifImagePlugin
 
 from restyle.images.checking.share import LARGE_BYTES, Share
-from restyle.images.decode import check_pixels, read_frame
+from restyle.images.decode import check_pixels, read_frame, views
+from restyle.images.encode import encode
 from restyle.images.limits import Limits
+from restyle.images.structure.frame import Frame
 from restyle.wire.errors import RestyleError
 
 OOM_SCORE = 1000
+VIEW_BYTES = 12
+"""For each pixel, while smaller pictures are made of it: three copies of four channels."""
+VIEW_QUALITY = 85
 PICTURES = 1000
 """After so many a fresh process takes over, whatever leaked."""
 
@@ -61,9 +67,14 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         frame = read_frame(data, Limits(task["max_bytes"], task["max_pixels"]), field=field)
         if not task["decode"]:
             return {}
-        if frame.scratch > LARGE_BYTES and not task["large"]:
+        sides = task.get("sides", [])
+        if frame.scratch + _for_views(frame, sides) > LARGE_BYTES and not task["large"]:
             return {"large": True}
-        share.grow(frame)
+        share.grow(frame, _for_views(frame, sides))
+        if sides:
+            info, pixels = views(data, frame, sides, field=field)
+            files = [base64.b64encode(encode(each, None, "JPEG", VIEW_QUALITY)).decode() for each in pixels]
+            return {"width": info.width, "height": info.height, "views": files}
         check_pixels(data, frame, field=field)
     except RestyleError as error:
         return {"unreadable": error.message}
@@ -73,6 +84,11 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - a defect of ours, which the service tells its operator
         return {"broken": traceback.format_exc(), "last": True}
     return {}
+
+
+def _for_views(frame: Frame, sides: list[int]) -> int:
+    """Bytes that smaller pictures of ``frame`` take while they are made: it is held upright and in sRGB before."""
+    return VIEW_BYTES * frame.width * frame.height if sides else 0
 
 
 def _offer_to_the_oom_killer() -> None:

@@ -1,7 +1,10 @@
 """The processes in which strangers' pictures are looked at, as one thing to ask."""
 
+import base64
 import signal
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from restyle.images.checking.process import CheckerProcess, Died
@@ -20,6 +23,15 @@ PATIENCE = 4
 
 class Overdue(Exception):
     """A picture was not looked at, though it took no more than its share: the machine is too busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture to look at: its whole size in pixels, upright, and smaller JPEG files of it."""
+
+    width: int
+    height: int
+    files: tuple[bytes, ...]
 
 
 class Checkers:
@@ -49,7 +61,20 @@ class Checkers:
             Overdue: the machine did not get round to it, or had no memory left for it.
             RuntimeError: the checker cannot work, whatever the picture.
         """
-        task = {**self._bounds, "field": field, "decode": decode, "large": False}
+        self._answer(account, {**self._bounds, "field": field, "decode": decode, "large": False}, data)
+
+    def view(self, account: int, data: bytes, sides: Sequence[int], *, field: str) -> View:
+        """The size of a picture, and JPEG files of it with no side longer than each of ``sides``, largest first.
+
+        It is decoded as :meth:`look` does, and refused as there.
+        """
+        task = {**self._bounds, "field": field, "decode": True, "large": False, "sides": list(sides)}
+        answer = self._answer(account, task, data)
+        files = tuple(base64.b64decode(each) for each in answer["views"])
+        return View(int(answer["width"]), int(answer["height"]), files)
+
+    def _answer(self, account: int, task: dict[str, Any], data: bytes) -> dict[str, Any]:
+        field = task["field"]
         with self._turns.turn(account, large=False):
             answer = self._ask(task, data)
         if answer.get("large"):
@@ -59,6 +84,7 @@ class Checkers:
             raise RuntimeError(f"a checker failed on {field}:\n{answer['broken']}")
         if "unreadable" in answer:
             raise RestyleError(Code.IMAGE_UNREADABLE, str(answer["unreadable"]), field=field)
+        return answer
 
     def close(self) -> None:
         """End all checkers now, whatever they are at: whoever waits for one gets Closed. May be called again."""

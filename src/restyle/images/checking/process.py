@@ -10,6 +10,8 @@ import threading
 from typing import Any
 
 ANSWER_BYTES = 64 * 1024
+VIEWS_BYTES = 32 * 1024 * 1024
+"""Of an answer that holds pictures."""
 INHERITED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH")
 """What a checker needs to start. Passwords and tokens of the service are none of its business."""
 SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -60,7 +62,7 @@ class CheckerProcess:
             self._process.stdin.write(json.dumps({**task, "size": len(data)}).encode() + b"\n")
             self._process.stdin.write(data)
             self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.readline(ANSWER_BYTES))
+            answer = json.loads(self._process.stdout.readline(VIEWS_BYTES if "sides" in task else ANSWER_BYTES))
         except (OSError, ValueError, RecursionError):
             raise Died(self.end()) from None
         finally:

@@ -37,9 +37,9 @@ class Share:
         self._bytes = _own_bytes() + COPIES * size + SPARE_BYTES
         self._restrict(0, 0)
 
-    def grow(self, frame: Frame) -> None:
-        """Take what decoding ``frame`` needs as well."""
-        self._restrict(frame.width * frame.height, frame.scratch)
+    def grow(self, frame: Frame, more: int = 0) -> None:
+        """Take what decoding ``frame`` needs as well, and ``more`` bytes."""
+        self._restrict(frame.width * frame.height, frame.scratch + more)
 
     def _restrict(self, pixels: int, scratch: int) -> None:
         if STATM.exists():

@@ -1,0 +1,82 @@
+"""Results as pages show them: where their pictures are, and how they were made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from restyle.queue.store import TaskRecord
+from restyle.studio import shelf
+from restyle.studio.ask import Ask
+from restyle.studio.runs import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of a task, by the addresses of its file and of a small one."""
+
+    index: int
+    seed: int
+    url: str
+    thumbnail: str
+    name: str
+    favourite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A task, with or without the item it was made for. ``raw`` and ``style`` are addresses of pictures, or empty."""
+
+    item: Item | None
+    record: TaskRecord | None
+    pictures: tuple[Picture, ...]
+    raw: str
+    raw_thumbnail: str
+    style: str
+
+    @property
+    def picture(self) -> Picture | None:
+        """The first image."""
+        return self.pictures[0] if self.pictures else None
+
+
+def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> list[Card]:
+    """One card for each item or task."""
+    uploads = [name for item, _ in items if item is not None for name in (item.raw, item.style)]
+    known = ask.studio.uploads.find(ask.account, uploads)
+    liked = ask.studio.favourites.of_tasks(ask.account, [record.uid for _, record in items if record is not None])
+    base = ask.studio.base
+    made = []
+    for item, record in items:
+        raw = f"{base}/uploads/{item.raw}" if item is not None and item.raw in known else ""
+        made.append(
+            Card(
+                item,
+                record,
+                tuple(_pictures(ask, item, record, liked)) if record is not None else (),
+                f"{raw}/view" if raw else "",
+                f"{raw}/thumbnail" if raw else "",
+                _style(base, item, known),
+            )
+        )
+    return made
+
+
+def _pictures(ask: Ask, item: Item | None, record: TaskRecord, liked: set[tuple[str, int]]) -> Sequence[Picture]:
+    front = ask.studio.base.removesuffix("/studio")
+    found = []
+    stem = item.label.rpartition(".")[0] or item.label if item is not None else record.uid
+    for index in range(len(record.images)):
+        url = ask.studio.service.links.url(front, record.uid, index, int(record.expires or 0))
+        small = f"{ask.studio.base}/results/{record.uid}/{index}/thumbnail"
+        number = f"-{index}" if len(record.images) > 1 else ""
+        name = f"{stem}{number}.restyled.png"
+        found.append(Picture(index, record.seeds[index], url, small, name, (record.uid, index) in liked))
+    return found
+
+
+def _style(base: str, item: Item | None, known: Mapping[str, Any]) -> str:
+    if item is None:
+        return ""
+    if item.style.startswith(shelf.PREFIX):
+        return f"{base}/styles/{item.style.removeprefix(shelf.PREFIX)}/thumbnail"
+    return f"{base}/uploads/{item.style}/thumbnail" if item.style in known else ""

@@ -1,0 +1,146 @@
+"""Makes tasks of what waits in runs, as there is room; and deletes what the Studio kept long enough.
+
+One thread, and one place from which the Studio submits: what it accepts goes through
+:func:`restyle.http.actions.accept` as everything does. A run goes on after a restart, and no item becomes two tasks:
+its place in its run is its ``request_uuid``.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from restyle.conversion.plan import Pictures, Plan, plan
+from restyle.conversion.request import CHECKED, Conversion
+from restyle.conversion.stored import to_json
+from restyle.http.actions import accept
+from restyle.http.envelope import Refused
+from restyle.http.service import Service
+from restyle.queue.store import Submission
+from restyle.queue.uid import new_uid
+from restyle.storage import input_key
+from restyle.studio import shelf
+from restyle.studio.form import label_of
+from restyle.studio.runs import Item, Runs
+from restyle.studio.uploads import Uploads
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
+
+ACTION = "ApplyReferenceStyle"
+RAW, STYLE = 0, 1
+"""Indexes of the two pictures among the inputs of a task."""
+AT_ONCE = 64
+LOOK_SECONDS = 1.0
+"""How long what waits for room is left alone."""
+
+log = structlog.get_logger(__name__)
+
+
+class Feeder:
+    """A thread; ``ring`` tells it that there is something new."""
+
+    def __init__(self, service: Service, runs: Runs, uploads: Uploads) -> None:
+        self._service = service
+        self._runs = runs
+        self._uploads = uploads
+        self._bell = threading.Event()
+        self._stopping = False
+        self._swept = 0.0
+        self._thread = threading.Thread(target=self._work, name="studio", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with what an earlier service left waiting."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what waits goes on waiting."""
+        self._stopping = True
+        self._bell.set()
+        self._thread.join(self._service.settings.drain_seconds)
+
+    def ring(self) -> None:
+        """Something waits."""
+        self._bell.set()
+
+    def planned(self, account_id: int, item_style: str, raw: str, conversion: Conversion, uid: str = "") -> Plan:
+        """What a conversion of these pictures comes to. Raises RestyleError as planning does, and 4006 for a picture
+        that is no longer there.
+        """
+        found = self._uploads.find(account_id, [raw])
+        if raw not in found:
+            raise RestyleError(Code.TASK_NOT_FOUND, "the photograph has expired; choose it again", field="raw")
+        size = (found[raw].width, found[raw].height)
+        pictures = Pictures(input_key(uid, RAW), input_key(uid, STYLE), size)
+        return plan(conversion, self._service.registry, pictures, named=label_of)
+
+    def _work(self) -> None:
+        while not self._stopping:
+            try:
+                more = self._feed()
+                self._sweep()
+            except Exception:
+                log.exception("the Studio could not go on with what waits; it tries again")
+                more = True
+            self._bell.wait(LOOK_SECONDS if more else self._service.settings.sweep_seconds)
+            self._bell.clear()
+
+    def _feed(self) -> bool:
+        """Submit what there is room for; returns whether something still waits."""
+        waiting = self._runs.waiting(AT_ONCE)
+        full: set[int] = set()
+        for account_id, item in waiting:
+            if self._stopping or self._service.draining or self._service.dispatcher.storage_trouble():
+                return True
+            if account_id in full:
+                continue
+            try:
+                self._runs.submitted(item, self._submit(account_id, item))
+            except RestyleError as error:
+                if error.code is Code.QUEUE_FULL or isinstance(error, Refused):
+                    full.add(account_id)  # there will be room
+                    continue
+                self._runs.refused(item, int(error.code), error.message)
+        return bool(full) or len(waiting) == AT_ONCE
+
+    def _submit(self, account_id: int, item: Item) -> str:
+        uid = new_uid()
+        conversion = Conversion.read(item.asked, CHECKED)
+        planned = self.planned(account_id, item.style, item.raw, conversion, uid)
+        mark = f"studio-{item.run}-{item.position}-{item.attempt}"
+        digest = hashlib.sha256(mark.encode())
+        submission = Submission(
+            account_id=account_id,
+            action=ACTION,
+            request_uuid=mark,
+            signature=digest.hexdigest()[:40],
+            body_digest=digest.digest(),
+            cost=planned.cost,
+            seed=planned.seeds[0],
+            seeds=planned.seeds,
+            plan=to_json(planned),
+            notices=planned.notices,
+        )
+        with self._service.needed():
+            return accept(self._service, uid, submission, self._pictures(account_id, item))
+
+    def _pictures(self, account_id: int, item: Item) -> Mapping[int, bytes]:
+        found = self._uploads.find(account_id, [item.raw, item.style])
+        if item.raw not in found:
+            raise RestyleError(Code.TASK_NOT_FOUND, "the photograph has expired; choose it again", field="raw")
+        if item.style.startswith(shelf.PREFIX):
+            style = shelf.picture(self._service, account_id, item.style.removeprefix(shelf.PREFIX))
+        elif item.style in found:
+            style = self._service.storage.get(found[item.style].key)
+        else:
+            raise RestyleError(Code.TASK_NOT_FOUND, "the style picture has expired; choose it again", field="style")
+        return {RAW: self._service.storage.get(found[item.raw].key), STYLE: style}
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if self._swept and now - self._swept < self._service.settings.sweep_seconds:
+            return
+        self._swept = now
+        self._uploads.sweep()
+        self._runs.sweep(self._service.settings.record_seconds)

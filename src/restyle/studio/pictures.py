@@ -1,0 +1,123 @@
+"""Pictures as pages show them: uploads, styles of the shelf, and small ones of results."""
+
+import json
+
+from fastapi import Response
+from starlette.exceptions import HTTPException
+
+from restyle.http.results import POLICY
+from restyle.images.decode import check_pixels, read_frame, views
+from restyle.images.encode import encode
+from restyle.images.limits import Limits
+from restyle.queue.store import TaskRecord
+from restyle.storage import thumbnail_key
+from restyle.studio import shelf
+from restyle.studio.ask import Ask
+from restyle.studio.page import HEADERS
+from restyle.studio.route import Route
+from restyle.studio.uploads import Upload, view_key
+from restyle.wire.errors import RestyleError
+
+SIDE = 480
+QUALITY = 85
+KEPT_SECONDS = 24 * 3600
+"""How long a browser may keep a picture, which never changes under its address."""
+
+
+def added(ask: Ask, data: bytes, name: str) -> Response:
+    """An upload, looked at and kept."""
+    return _described(ask, ask.studio.uploads.add(ask.account, name, data))
+
+
+def reuse(ask: Ask) -> Response:
+    """A result becomes an upload, to be used as raw image or as style."""
+    data, name = result_bytes(ask, ask.path("uid"), ask.whole("index"))
+    return _described(ask, ask.studio.uploads.add(ask.account, name, data))
+
+
+def upload(ask: Ask) -> Response:
+    """An upload as a page shows it: ``view`` or ``thumbnail``."""
+    found = ask.studio.uploads.find(ask.account, [ask.path("id")])
+    if not found:
+        raise HTTPException(404)
+    return _picture(_stored(ask, view_key(ask.path("id"), small=ask.path("size") == "thumbnail")))
+
+
+def style(ask: Ask) -> Response:
+    """A style of the shelf, small."""
+    try:
+        return _picture(shelf.thumbnail(ask.studio.service, ask.account, ask.path("code")))
+    except RestyleError:
+        raise HTTPException(404) from None
+
+
+def thumbnail(ask: Ask) -> Response:
+    """A result, small: made when it is asked for first, and deleted with the result."""
+    uid, index = ask.path("uid"), ask.whole("index")
+    key = thumbnail_key(uid, index)
+    own_result(ask, uid, index)
+    try:
+        return _picture(ask.studio.service.storage.get(key))
+    except FileNotFoundError:
+        data = smaller(result_bytes(ask, uid, index)[0])
+    ask.studio.service.storage.put(key, data)
+    return _picture(data)
+
+
+def smaller(data: bytes) -> bytes:
+    """A JPEG of a picture of our own making, no side longer than ``SIDE``."""
+    frame = read_frame(data, Limits(len(data), 64_000_000), field="result")
+    check_pixels(data, frame, field="result")
+    _, made = views(data, frame, [SIDE], field="result")
+    return encode(made[0], None, "JPEG", QUALITY)
+
+
+def own_result(ask: Ask, uid: str, index: int) -> TaskRecord:
+    """The account's task, which still has that image. Raises HTTPException (404)."""
+    try:
+        record = ask.studio.tasks.details(ask.account, [uid])[0]
+    except RestyleError:
+        raise HTTPException(404) from None
+    if index >= len(record.images):
+        raise HTTPException(404)
+    return record
+
+
+def result_bytes(ask: Ask, uid: str, index: int) -> tuple[bytes, str]:
+    """The file of a result of the account, and a name for it. Raises HTTPException (404)."""
+    record = own_result(ask, uid, index)
+    return _stored(ask, record.images[index]), f"{uid}-{index}.png"
+
+
+def _stored(ask: Ask, key: str) -> bytes:
+    try:
+        return ask.studio.service.storage.get(key)
+    except FileNotFoundError:
+        raise HTTPException(404) from None
+
+
+def _described(ask: Ask, upload: Upload) -> Response:
+    base = f"{ask.studio.base}/uploads/{upload.id}"
+    told = {
+        "id": upload.id,
+        "name": upload.name,
+        "width": upload.width,
+        "height": upload.height,
+        "thumbnail": f"{base}/thumbnail",
+        "view": f"{base}/view",
+    }
+    return Response(json.dumps(told), 201, HEADERS, "application/json")
+
+
+def _picture(data: bytes) -> Response:
+    kept = f"private, max-age={KEPT_SECONDS}, immutable"
+    headers = {**HEADERS, "Cache-Control": kept, "Content-Security-Policy": POLICY}
+    return Response(data, headers=headers, media_type="image/jpeg")
+
+
+ROUTES = (
+    Route("POST", "/results/{uid}/{index}/reuse", reuse, heavy=True),
+    Route("GET", "/uploads/{id}/{size}", upload),
+    Route("GET", "/styles/{code}/thumbnail", style, heavy=True),
+    Route("GET", "/results/{uid}/{index}/thumbnail", thumbnail, heavy=True),
+)

@@ -1,0 +1,250 @@
+"""What was asked for together: one conversion, a batch, a folder, a strip. Items become tasks as there is room."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from restyle.database import reading, run_items, runs, tasks, writing
+from restyle.queue.store import Status, TaskRecord, TaskStore
+from restyle.queue.uid import new_uid
+from restyle.wire.codes import Code
+
+MOST_ITEMS = 1000
+"""Of one run: photographs of a folder, times images of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item to be. ``raw`` is an upload, ``style`` an upload or a style of the shelf, ``asked`` a Conversion's
+    values; ``label`` says what sets it apart in its run.
+    """
+
+    label: str
+    raw: str
+    style: str
+    asked: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item as it stands. ``record`` is its task's, None before it is one and after the record's time."""
+
+    run: str
+    position: int
+    label: str
+    raw: str
+    style: str
+    asked: Mapping[str, Any]
+    uid: str | None
+    attempt: int
+    waiting: bool
+    error_code: int
+    error_message: str
+    record: TaskRecord | None = None
+
+    @property
+    def state(self) -> str:
+        """``Waiting``, a task's status, ``Expired``, or ``Gone`` where even the record has had its time."""
+        if self.waiting:
+            return "Waiting"
+        if self.error_code:
+            return str(Status.ERROR)
+        if self.record is None:
+            return "Gone"
+        if self.record.status is Status.FINISHED and not self.record.images:
+            return "Expired"
+        return str(self.record.status)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will become of it by itself."""
+        return self.state not in ("Waiting", Status.QUEUING, Status.RUNNING)
+
+    @property
+    def progress(self) -> float:
+        """0..1."""
+        if self.ended:
+            return 1.0
+        return self.record.progress if self.record is not None else 0.0
+
+    @property
+    def failure(self) -> tuple[int, str] | None:
+        """Code and sentence of what went wrong."""
+        if self.error_code:
+            return self.error_code, self.error_message
+        if self.record is not None and self.record.status is Status.ERROR:
+            return self.record.error_code, self.record.error_message
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``kind`` is single, batch, folder, strength, model or seed."""
+
+    id: str
+    kind: str
+    created: float
+    items: tuple[Item, ...]
+
+    @property
+    def done(self) -> int:
+        """Items that have ended."""
+        return sum(item.ended for item in self.items)
+
+    @property
+    def failed(self) -> int:
+        """Items that ended in an error."""
+        return sum(item.failure is not None for item in self.items)
+
+    @property
+    def progress(self) -> float:
+        """0..1, over all items."""
+        return sum(item.progress for item in self.items) / len(self.items)
+
+
+_ITEM = (
+    run_items.c.run_id,
+    run_items.c.position,
+    run_items.c.label,
+    run_items.c.raw,
+    run_items.c.style,
+    run_items.c.asked,
+    run_items.c.uid,
+    run_items.c.attempt,
+    run_items.c.waiting,
+    run_items.c.error_code,
+    run_items.c.error_message,
+)
+
+
+class Runs:
+    """The runs of one database."""
+
+    def __init__(self, db: sa.Engine, store: TaskStore) -> None:
+        self._db = db
+        self._store = store
+
+    def add(self, account_id: int, kind: str, wanted: Sequence[Wanted]) -> str:
+        """Accept a run; its items wait to become tasks. Returns its id."""
+        run = new_uid()
+        rows = [
+            {
+                "run_id": run,
+                "position": position,
+                "label": each.label,
+                "raw": each.raw,
+                "style": each.style,
+                "asked": dict(each.asked),
+                "waiting": True,
+            }
+            for position, each in enumerate(wanted)
+        ]
+        with writing(self._db) as connection:
+            connection.execute(sa.insert(runs).values(id=run, account_id=account_id, kind=kind, created=time.time()))
+            connection.execute(sa.insert(run_items), rows)
+        return run
+
+    def find(self, account_id: int, run: str) -> Run | None:
+        """The account's run of that id, with all its items."""
+        query = sa.select(runs).where(runs.c.id == run, runs.c.account_id == account_id)
+        with reading(self._db) as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                return None
+            items = connection.execute(
+                sa.select(*_ITEM).where(run_items.c.run_id == run).order_by(run_items.c.position)
+            ).all()
+        return Run(run, row.kind, row.created, tuple(self._with_records(account_id, items)))
+
+    def recent(self, account_id: int, count: int) -> list[str]:
+        """The ids of the account's latest runs, the newest first."""
+        query = sa.select(runs.c.id).where(runs.c.account_id == account_id).order_by(runs.c.id.desc()).limit(count)
+        with reading(self._db) as connection:
+            return list(connection.scalars(query))
+
+    def of_tasks(self, uids: Sequence[str]) -> dict[str, Item]:
+        """The items that these tasks were made for, by uid, without their records."""
+        query = sa.select(*_ITEM).where(run_items.c.uid.in_(set(uids)))
+        with reading(self._db) as connection:
+            return {row.uid: _item(row) for row in connection.execute(query)}
+
+    def waiting(self, most: int) -> list[tuple[int, Item]]:
+        """Items that are no tasks yet, each with its account, the oldest first."""
+        query = (
+            sa.select(runs.c.account_id, *_ITEM)
+            .join_from(run_items, runs)
+            .where(run_items.c.waiting)
+            .order_by(runs.c.created, run_items.c.position)
+            .limit(most)
+        )
+        with reading(self._db) as connection:
+            return [(row[0], _item(row[1:])) for row in connection.execute(query)]
+
+    def submitted(self, item: Item, uid: str) -> None:
+        """The item is the task ``uid`` from now on."""
+        self._change(item, uid=uid, waiting=False, error_code=0, error_message="")
+
+    def refused(self, item: Item, code: int, message: str) -> None:
+        """The item becomes no task."""
+        self._change(item, waiting=False, error_code=code, error_message=message)
+
+    def again(self, account_id: int, run: str) -> int:
+        """Let those items that failed wait again; returns how many."""
+        found = self.find(account_id, run)
+        failed = [item for item in found.items if item.failure is not None] if found else []
+        for item in failed:
+            self._change(item, uid=None, waiting=True, error_code=0, error_message="", attempt=item.attempt + 1)
+        return len(failed)
+
+    def cancel_waiting(self, account_id: int, run: str) -> None:
+        """Items of the run that are no tasks yet become none."""
+        own = sa.select(runs.c.id).where(runs.c.id == run, runs.c.account_id == account_id)
+        change = sa.update(run_items).where(run_items.c.run_id.in_(own), run_items.c.waiting)
+        values = {"waiting": False, "error_code": int(Code.TERMINATED), "error_message": Code.TERMINATED.meaning}
+        with writing(self._db) as connection:
+            connection.execute(change.values(values))
+
+    def sweep(self, seconds: int) -> None:
+        """Forget runs that are older than ``seconds`` and wait for nothing."""
+        at_work = sa.select(run_items.c.run_id).where(run_items.c.waiting)
+        old = sa.select(runs.c.id).where(runs.c.created < time.time() - seconds, runs.c.id.not_in(at_work))
+        with writing(self._db) as connection:
+            due = list(connection.scalars(old.limit(500)))
+            connection.execute(sa.delete(run_items).where(run_items.c.run_id.in_(due)))
+            connection.execute(sa.delete(runs).where(runs.c.id.in_(due)))
+
+    def spec(self, account_id: int, uid: str) -> Mapping[str, Any] | None:
+        """The stored plan of the account's task; None where there is no such task, or no plan that can be read."""
+        query = sa.select(sa.cast(tasks.c.spec, sa.Text)).where(tasks.c.account_id == account_id, tasks.c.uid == uid)
+        with reading(self._db) as connection:
+            text = connection.execute(query).scalar_one_or_none()
+        return plan_of(text)
+
+    def _with_records(self, account_id: int, rows: Sequence[Any]) -> list[Item]:
+        uids = [row.uid for row in rows if row.uid]
+        known = self._store.standings(uids)
+        records = {record.uid: record for record in self._store.details(account_id, list(known))} if known else {}
+        return [replace(_item(row), record=records.get(row.uid)) for row in rows]
+
+    def _change(self, item: Item, **values: Any) -> None:
+        which = (run_items.c.run_id == item.run) & (run_items.c.position == item.position)
+        same = which & (run_items.c.attempt == item.attempt)
+        with writing(self._db) as connection:
+            connection.execute(sa.update(run_items).where(same).values(values))
+
+
+def _item(row: Sequence[Any]) -> Item:
+    return Item(*row)
+
+
+def plan_of(text: str | None) -> Mapping[str, Any] | None:
+    """A stored plan as values; None where it is none that this release shows."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "model" in found and "strength" in found else None
