@@ -138,8 +138,11 @@ def submission(*orders: str, **fields: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[RunningService]:
-    """A service on ``folder`` with settings ``changes``, ended at the end of the block; it called nobody then."""
+def running(folder: Path, *, ready: bool = True, program: str = PROGRAM, **changes: Any) -> Iterator[RunningService]:
+    """A service on ``folder`` with settings ``changes``, ended at the end of the block; it called nobody then.
+
+    ``program`` is what is run, and says the address first.
+    """
     values = {
         "data_dir": folder / "data",
         "port": 0,
@@ -153,7 +156,7 @@ def running(folder: Path, *, ready: bool = True, **changes: Any) -> Iterator[Run
     with silent(folder) as silence:
         with log.open("a") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM],
+                [sys.executable, "-c", program],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,

@@ -97,7 +97,7 @@ def _page(ask: Ask, fresh: tuple[str, str] | None = None, error: str = "", name:
         "balance": balance,
         "bars": bars,
     }
-    return page(ask, "account.html", 422 if error else 200, **values, bars=bars, used=sum(bar.credits for bar in bars))
+    return page(ask, "account.html", 422 if error else 200, **values, used=sum(bar.credits for bar in bars))
 
 
 def _own(ask: Ask) -> list[KeySummary]:

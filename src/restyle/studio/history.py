@@ -56,7 +56,7 @@ def history(ask: Ask) -> Response:
         "models": _models(ask),
         "states": [*Status],
     }
-    return page(ask, "history.html", **values, states=[*Status])
+    return page(ask, "history.html", **values)
 
 
 def _rows(ask: Ask, wanted: Wanted) -> list[tuple[int, str]]:

@@ -10,6 +10,8 @@ from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
+from restyle.conversion.plan import USES
+from restyle.engines.base import Feature
 from restyle.http.links import base_of
 from restyle.http.samples import PYTHON_START, python_of, shell_of, shell_start
 from restyle.queue.store import Status
@@ -114,7 +116,8 @@ def copies(ask: Ask) -> Response:
     if spec is None:
         raise HTTPException(404)
     record = ask.studio.tasks.details(ask.account, [uid])[0]
-    fields = wire_fields(spec, record.seed, len(record.seeds))
+    honours = ask.studio.service.registry.family(str(spec.get("family", ""))).honours
+    fields = wire_fields(spec, honours, record.seed, len(record.seeds))
     address = base_of(ask.request, ask.studio.service.settings.public_url)
     action = "ApplyReferenceStyle"
     return page(
@@ -126,14 +129,21 @@ def copies(ask: Ask) -> Response:
     )
 
 
-def wire_fields(spec: Mapping[str, Any], seed: int, count: int) -> dict[str, Any]:
-    """The fields of the request that asks for a stored plan, with names for its two pictures."""
+def wire_fields(spec: Mapping[str, Any], honours: frozenset[Feature], seed: int, count: int) -> dict[str, Any]:
+    """The fields of the request that asks for a stored plan, with names for its two pictures.
+
+    Of parameters those are left out that mean nothing to the engine, by what it ``honours``.
+    """
     inference = spec.get("inference", {})
     subs = [each for each in spec.get("files", ()) if each.get("role") in STYLE_ROLES]
     fields: dict[str, Any] = {
         "MainModel": {
             "ModelCode": spec["model"],
-            "InferenceParams": {wire: inference[own] for own, wire in PARAMETERS.items() if own in inference},
+            "InferenceParams": {
+                wire: inference[own]
+                for own, wire in PARAMETERS.items()
+                if own in inference and USES.get(own) in honours
+            },
         }
     }
     if subs:

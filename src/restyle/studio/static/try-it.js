@@ -7,6 +7,10 @@ class TryIt extends HTMLElement {
     this.key = this.querySelector("[data-key]");
     for (const field of [this.body, this.key]) field.addEventListener("input", () => this.sign());
     this.querySelector("[data-send]").addEventListener("click", () => this.send());
+    this.querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
     this.sign();
   }
 

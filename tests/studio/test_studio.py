@@ -1,0 +1,430 @@
+"""The Studio in a real browser, at a real service: one of each for all tests here."""
+
+import io
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+
+import restyle
+from restyle.database import tasks, writing
+from restyle.images.encode import encode_png
+from restyle.wire.errors import RestyleError
+from tests.support.browser import CHROMIUM, Studio, browsing, serving
+from tests.support.engines import OBEDIENT, THOROUGH
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.pictures import picture
+
+pytest.importorskip("playwright", reason="the browser is driven by Playwright, which is not installed")
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium here; Debian's is: apt-get install chromium", allow_module_level=True)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PAGES = ("/", "/history", "/favourites", "/account", "/console", "/operator", "/operator/models", "/operator/accounts")
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    with browsing() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[Studio]:
+    with serving(tmp_path_factory.mktemp("studio"), browser) as found:
+        yield found
+        assert found.elsewhere == []
+        assert found.complaints == []
+
+
+@pytest.fixture(scope="module")
+def operator(studio: Studio) -> "Page":
+    """A window that the one-time link has signed in."""
+    page = studio.page()
+    page.goto(studio.link)
+    page.click("text=Enter the Studio")
+    page.wait_for_selector("#form")
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(studio: Studio, operator: "Page") -> "Page":
+    """A window of the service's unlimited account, signed in by its keys."""
+    return studio.signed_in()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twelve small photographs."""
+    folder = tmp_path_factory.mktemp("photographs")
+    made = []
+    for number in range(12):
+        path = folder / f"photo-{number}.png"
+        path.write_bytes(encode_png(np.roll(np.asarray(picture(72, 64)), number * 3, axis=1)))
+        made.append(path)
+    return made
+
+
+def choose(page: "Page", box: str, *paths: Path) -> None:
+    """Give pictures to a box, and wait until they are on the server."""
+    page.set_input_files(f"picture-box[name={box}] .choose input", [str(path) for path in paths])
+    page.wait_for_function(
+        "([box, count]) => document.querySelectorAll(`picture-box[name=${box}] input[type=hidden]`).length === count",
+        arg=[box, len(paths)],
+    )
+
+
+def start(
+    page: "Page", studio: Studio, raws: list[Path], style: Path, model: str = OBEDIENT, prompts: str = ""
+) -> None:
+    """Fill the form of a new page."""
+    page.goto(f"{studio.url}/")
+    choose(page, "raw", *raws)
+    choose(page, "style", style)
+    if model != "Restyle Painter":
+        page.select_option("[name=model]", model)
+        page.wait_for_selector("[name=positive_prompts]")
+        page.fill("[name=positive_prompts]", prompts)
+
+
+def run_of(page: "Page") -> str:
+    page.wait_for_url("**/runs/*")
+    return page.url.rpartition("/")[2].partition("?")[0]
+
+
+def test_the_link_signs_in_once(studio: Studio, operator: "Page") -> None:
+    assert operator.locator("nav >> text=Operator").count() == 1
+    late = studio.page()
+    late.goto(studio.link)
+    late.click("text=Enter the Studio")
+    assert "used already" in late.inner_text(".error")
+    late.goto(f"{studio.url}/history")
+    assert late.url.endswith("/sign-in?to=/history")
+    late.context.close()
+
+
+def test_a_photograph_is_converted_compared_and_downloaded(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files[:1], files[5], model="Restyle Painter")
+    page.fill("#seed", "7")
+    page.evaluate("document.querySelector('[name=strength]').value = 0.8")
+    page.click("[data-convert]")
+    page.wait_for_selector("live-run")
+    run_of(page)
+    page.wait_for_selector("before-after")
+    with page.expect_download() as waited:
+        page.click("text=Download")
+    assert waited.value.suggested_filename == "photo-0.restyled.png"
+    drawn = np.asarray(Image.open(waited.value.path()).convert("RGB"))
+    asked = restyle.convert(files[0], files[5], strength=0.8, seed=7)
+    assert np.array_equal(drawn, np.asarray(asked.images[0]))
+    page.locator("[data-slider]").fill("20")
+    assert "80%" in str(page.locator(".before").get_attribute("style"))
+    page.reload()  # all of it is kept by the server and the address
+    page.wait_for_selector("before-after")
+    assert page.locator("picture-box[name=raw] input[type=hidden]").count() == 1
+
+
+def test_progress_is_shown_and_cancel_ends_it(studio: Studio, page: "Page", files: list[Path], tmp_path: Path) -> None:
+    start(page, studio, files[:1], files[1], prompts=f"until {tmp_path / 'never'}")
+    page.click("[data-convert]")
+    page.wait_for_selector("article.large[data-state=Running]")
+    page.wait_for_function("document.querySelector('article.large progress')?.value === 0.5")
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Cancelled; its credits are back.")
+
+
+def test_a_wrong_value_is_told_at_its_field_and_the_rest_is_kept(
+    studio: Studio, page: "Page", files: list[Path], tmp_path: Path
+) -> None:
+    page.goto(f"{studio.url}/")
+    page.click("[data-convert]")
+    page.wait_for_selector("picture-box[name=raw] >> text=Choose a photograph.")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(files[0].read_bytes()[:200])
+    page.set_input_files("picture-box[name=raw] .choose input", str(broken))
+    page.wait_for_selector("picture-box[name=raw] [data-error]:not([hidden])")
+    start(page, studio, files[:1], files[1], prompts="a fox")
+    page.fill("[name=batch_size]", "99")
+    page.click("[data-convert]")
+    page.wait_for_selector("#wrong-batch_size")
+    assert page.inner_text("#wrong-batch_size") == "Images takes a whole number from 1 to 16, and this is “99”."
+    assert page.input_value("[name=positive_prompts]") == "a fox"
+    assert page.locator("picture-box[name=raw] input[type=hidden]").count() == 1
+
+
+def test_a_strip_shows_five_strengths(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files[:1], files[1])
+    page.click(".strips summary")
+    page.click("[name=action][value=strength]")
+    page.wait_for_selector(".grid.strength li:nth-child(5) a img")
+    page.wait_for_function("document.querySelectorAll('.grid.strength a img').length === 5")
+    assert [text.strip() for text in page.locator(".grid .label").all_inner_texts()] == [
+        "0.2",
+        "0.4",
+        "0.6",
+        "0.8",
+        "1",
+    ]
+
+
+def test_a_folder_of_twelve_fills_a_grid_and_comes_as_a_zip(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files, files[1])
+    page.click("[data-convert]")
+    page.wait_for_function("document.querySelectorAll('.grid.folder a img').length === 12")
+    page.wait_for_selector("text=12 of 12")
+    with page.expect_download() as waited:
+        page.click("text=All as ZIP")
+    with zipfile.ZipFile(waited.value.path()) as archive:
+        assert sorted(archive.namelist()) == sorted(f"photo-{number}.restyled.png" for number in range(12))
+        assert Image.open(io.BytesIO(archive.read("photo-3.restyled.png"))).size == (64, 72)
+
+
+def test_what_failed_says_why_and_is_tried_again_alone(
+    studio: Studio, page: "Page", files: list[Path], tmp_path: Path
+) -> None:
+    start(page, studio, files[:2], files[1], prompts="short")
+    page.click("[data-convert]")
+    page.wait_for_selector("text=2 failed")
+    assert "64 x 64 would fit" in page.locator(".grid .bad").first.inner_text()
+    page.click("text=Failed ones again")
+    page.wait_for_selector("text=2 failed")
+
+
+def test_history_is_searched_and_reopened(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files[:1], files[1], prompts="a lighthouse 灯塔")
+    page.fill("#seed", "41")
+    page.click("[data-convert]")
+    page.wait_for_selector("before-after")
+    uid = page.inner_text(".facts code")
+    for text, found in (("LightHouse", 1), ("灯塔", 1), ("100%_", 0), (uid, 1)):
+        page.goto(f"{studio.url}/history")
+        page.fill("[name=q]", text)
+        page.press("[name=q]", "Enter")
+        page.wait_for_url("**/history?q=*")
+        assert page.locator(".grid.history li").count() == found, text
+    page.click("[aria-label='Open again with all settings']")
+    page.wait_for_selector("#form")
+    assert page.input_value("#seed") == "41"
+    assert page.input_value("[name=positive_prompts]") == "a lighthouse 灯塔"
+    assert page.locator("picture-box input[type=hidden]").count() == 2
+    page.goto(f"{studio.url}/history?state=Error")
+    assert page.locator(".grid.history li").count() >= 3
+
+
+def test_a_request_is_copied_for_a_shell_for_python_and_as_json(
+    studio: Studio, page: "Page", files: list[Path]
+) -> None:
+    start(page, studio, files[:1], files[1], prompts='a "$(fox)" `hat`')
+    page.click("[data-convert]")
+    page.wait_for_selector("before-after")
+    page.click(".copies summary")
+    page.wait_for_selector("[data-copy]")
+    texts = [each.get_attribute("data-copy") or "" for each in page.locator("[data-copy]").all()]
+    assert '\\"\\$(fox)\\" \\`hat\\`' in texts[0]
+    assert '"a \\"$(fox)\\" `hat`"' in texts[2]
+    compile(texts[1], "sample", "exec")
+
+
+def test_a_favourite_outlives_its_task(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files[:1], files[1])
+    page.click("[data-convert]")
+    page.wait_for_selector("before-after")
+    uid = page.inner_text(".facts code")
+    page.click(".large .star")
+    page.wait_for_selector(".large .star[aria-pressed=true]")
+    with writing(studio.service.db) as connection:
+        connection.execute(sa.update(tasks).where(tasks.c.uid == uid).values(expires=time.time() - 1))
+    page.goto(f"{studio.url}/tasks/{uid}")
+    page.wait_for_selector("text=This picture has expired. Its settings are still here.")
+    page.goto(f"{studio.url}/favourites")
+    assert page.evaluate("document.querySelector('.grid img').naturalWidth") == 64
+    page.click("[aria-label='Open again with all settings']")
+    page.wait_for_function("document.querySelectorAll('picture-box input[type=hidden]').length === 2")
+    page.goto(f"{studio.url}/favourites")
+    page.click("[aria-label='Remove']")
+    page.wait_for_selector("text=Press the star")
+
+
+def test_a_key_is_made_used_and_disabled_with_its_session(studio: Studio, page: "Page") -> None:
+    page.goto(f"{studio.url}/account")
+    page.fill("form.stack [name=name]", "booth")
+    page.click("text=Make keys")
+    public, private = page.inner_text("[data-public]"), page.inner_text("[data-private]")
+    with restyle.Client(studio.service.url, public, private) as client:
+        assert client.balance().used >= 0
+    other = studio.page()
+    other.goto(f"{studio.url}/sign-in")
+    other.fill("[name=public_key]", public)
+    other.fill("[name=private_key]", private)
+    other.click("form .primary")
+    other.wait_for_selector("#form")
+    page.goto(f"{studio.url}/account")
+    page.locator(f"li.row:has-text('{public}') >> text=Disable").click()
+    page.wait_for_selector(f"li.off:has-text('{public}')")
+    other.goto(f"{studio.url}/history")
+    assert "/sign-in" in other.url
+    other.context.close()
+    with restyle.Client(studio.service.url, public, private) as client, pytest.raises(RestyleError):
+        client.balance()
+
+
+def test_another_account_sees_nothing_of_it(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files[:1], files[1])
+    page.click("[data-convert]")
+    page.wait_for_selector("before-after")
+    run, uid = run_of(page), page.inner_text(".facts code")
+    upload = page.get_attribute("picture-box[name=raw] input[type=hidden]", "value")
+    stranger = studio.signed_in(studio.service.keys.create(credits=5))
+    stranger.goto(f"{studio.url}/history")
+    assert stranger.locator(".grid li").count() == 0
+    for path in (
+        f"runs/{run}",
+        f"runs/{run}/state",
+        f"runs/{run}/events",
+        f"runs/{run}/results.zip",
+        f"tasks/{uid}",
+        f"tasks/{uid}/copies",
+        f"results/{uid}/0/thumbnail",
+        f"uploads/{upload}/view",
+        "operator",
+        "operator/accounts",
+    ):
+        assert stranger.request.get(f"{studio.url}/{path}").status == 404, path
+    stranger.context.close()
+
+
+def test_forms_of_other_sites_change_nothing(studio: Studio, page: "Page") -> None:
+    cookies = {each["name"]: each["value"] for each in page.context.cookies()}
+    for headers in ({}, {"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = httpx.post(f"{studio.url}/account/keys", data={"name": "x"}, cookies=cookies, headers=headers)
+        assert answer.status_code == 403
+    cookie = next(each for each in page.context.cookies() if each["name"] == "restyle_studio")
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+    forged = httpx.get(f"{studio.url}/history", cookies={"restyle_studio": cookie["value"][:-1] + "0"})
+    assert forged.status_code == 303 or cookie["value"].endswith("0")
+
+
+def test_the_console_signs_in_the_browser(studio: Studio, page: "Page") -> None:
+    page.goto(f"{studio.url}/console?action=GetCreditBalance")
+    page.fill("[data-key]", studio.service.key.private_key)
+    page.click("[data-send]")
+    page.wait_for_function("document.querySelector('[data-answer]').value.includes('\"RetCode\": 0')")
+    assert page.input_value("[data-text]") == f"ActionGetCreditBalancePublicKey{studio.service.key.public_key}"
+
+
+def test_an_operator_gives_credits_and_makes_accounts(studio: Studio, operator: "Page") -> None:
+    operator.goto(f"{studio.url}/operator/accounts")
+    operator.fill("form.joined [name=name]", "guest")
+    operator.click("text=New account")
+    public = operator.inner_text("[data-public]")
+    row = operator.locator(f"li.card:has-text('{public}')")
+    row.locator("[name=credits]").fill("50")
+    row.locator("text=Give").click()
+    operator.wait_for_selector("text=350 of 350 credits left")
+
+
+def test_the_keyboard_alone_converts(studio: Studio, page: "Page", files: list[Path]) -> None:
+    page.goto(f"{studio.url}/")
+    choose(page, "raw", files[0])
+    choose(page, "style", files[1])
+    page.focus("[name=strength]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("before-after")
+    page.focus("[data-canvas]")
+    page.keyboard.press("+")
+    page.wait_for_selector(".canvas.zoomed")
+    page.keyboard.press("0")
+    page.wait_for_selector(".canvas:not(.zoomed)")
+
+
+def test_a_model_shows_its_own_controls_alone(studio: Studio, page: "Page") -> None:
+    page.goto(f"{studio.url}/")
+    page.select_option("[name=model]", "Restyle Painter")
+    assert page.locator("[name=steps]").count() == 0
+    page.select_option("[name=model]", THOROUGH)
+    page.wait_for_selector("[name=steps]", state="attached")
+    assert page.locator("[name=sampler] option").count() == 3
+    assert page.locator("[name=sub_code]").count() == 1
+
+
+def test_pages_are_accessible_and_fit_a_phone(studio: Studio, operator: "Page") -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    narrow = studio.page(
+        viewport={"width": 390, "height": 844}, storage_state=operator.context.storage_state(), color_scheme="dark"
+    )
+    faults = []
+    for path in (*PAGES, "/nowhere"):
+        for window in (operator, narrow):
+            window.goto(f"{studio.url}{path}")
+            found = Axe().run(window).response["violations"]
+            faults += [
+                f"{path} {each['id']}: {each['nodes'][0]['html'][:160]}"
+                for each in found
+                if each["impact"] in ("serious", "critical")
+            ]
+        assert narrow.evaluate("document.documentElement.scrollWidth") <= 390, path
+    assert faults == []
+    narrow.context.close()
+
+
+def test_the_page_speaks_chinese_and_remembers_the_light(studio: Studio, page: "Page") -> None:
+    page.goto(f"{studio.url}/")
+    page.click(".preferences summary")
+    page.click("text=中文")
+    page.wait_for_selector("html[lang=zh]")
+    assert page.inner_text("[data-convert]") == "转换"
+    page.click(".preferences summary")
+    page.click("[name=theme][value=dark]")
+    page.wait_for_selector("html[data-theme=dark]")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, re.findall(r"\d+", dark)[:3])) < 150
+    page.click(".preferences summary")
+    page.click("text=English")
+    page.wait_for_selector("html[lang=en]")
+
+
+def test_what_a_page_loads_is_small(studio: Studio, page: "Page") -> None:
+    page.goto(f"{studio.url}/")
+    sizes = page.evaluate(
+        "performance.getEntriesByType('resource').filter(e => /\\.(js|css)$/.test(e.name)).map(e => e.encodedBodySize)"
+    )
+    assert len(sizes) >= 6
+    assert 0 < sum(sizes) < 120_000
+
+
+def test_a_restart_in_the_middle_loses_nothing(tmp_path: Path, browser: "Browser", files: list[Path]) -> None:
+    gate = tmp_path / "gate"
+    with serving(tmp_path, browser, drain_seconds=0) as first:
+        page = first.signed_in()
+        start(page, first, files[:2], files[1], prompts=f"until {gate}")
+        page.click("[data-convert]")
+        page.wait_for_selector("[data-state=Running]")
+        port = int(first.service.url.rpartition(":")[2])
+    gate.touch()
+    with serving(tmp_path, browser, port=port):
+        page.wait_for_function("document.querySelectorAll('.grid.folder a img').length === 2", timeout=PATIENCE * 1000)
+        page.context.close()
+
+
+def test_what_a_run_waits_for_is_submitted_as_there_is_room(
+    tmp_path: Path, browser: "Browser", files: list[Path]
+) -> None:
+    with serving(tmp_path, browser, max_unfinished_tasks=2) as studio:
+        page = studio.signed_in()
+        start(page, studio, files[:5], files[1])
+        page.click("[data-convert]")
+        page.wait_for_function("document.querySelectorAll('.grid.folder a img').length === 5")
+        wait_for(lambda: len(studio.service.call("ListRunningTasks")["TaskUIDList"]) == 0)
+        page.context.close()
