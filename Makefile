@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 # Tests start hundreds of processes: each module is compiled once, not in each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo serve test check bench clean
+.PHONY: install demo serve studio screenshots test check bench clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.default  ## default install into .venv
@@ -19,6 +19,12 @@ demo: install  ## convert two real pictures through the signed API and leave a b
 
 serve: install  ## run the service on loopback
 	$(BIN)/restyle serve
+
+studio: install  ## run the service and open the Studio, signed in
+	$(BIN)/restyle serve --open
+
+screenshots: $(VENV)/.dev  ## every page of the Studio at two widths, light and dark, under out/screenshots (needs Chromium)
+	$(BIN)/python scripts/screenshots.py --out out/screenshots
 
 test: $(VENV)/.dev  ## install and run the whole suite, in two processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -12,12 +12,13 @@ from restyle.studio.runs import Item
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of a task, by the addresses of its file and of a small one."""
+    """One image of a task, by the addresses of its file, of a small one, and of its file to be saved."""
 
     index: int
     seed: int
     url: str
     thumbnail: str
+    file: str
     name: str
     favourite: bool
 
@@ -64,13 +65,12 @@ def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> l
 def _pictures(ask: Ask, item: Item | None, record: TaskRecord, liked: set[tuple[str, int]]) -> Sequence[Picture]:
     front = ask.studio.base.removesuffix("/studio")
     found = []
-    stem = item.label.rpartition(".")[0] or item.label if item is not None else record.uid
+    label = item.label if item is not None else record.uid
     for index in range(len(record.images)):
         url = ask.studio.service.links.url(front, record.uid, index, int(record.expires or 0))
-        small = f"{ask.studio.base}/results/{record.uid}/{index}/thumbnail"
-        number = f"-{index}" if len(record.images) > 1 else ""
-        name = f"{stem}{number}.restyled.png"
-        found.append(Picture(index, record.seeds[index], url, small, name, (record.uid, index) in liked))
+        base = f"{ask.studio.base}/results/{record.uid}/{index}"
+        small, file = f"{base}/thumbnail", f"{base}/file"
+        found.append(Picture(index, record.seeds[index], url, small, file, label, (record.uid, index) in liked))
     return found
 
 

@@ -1,6 +1,7 @@
 """Pictures as pages show them: uploads, styles of the shelf, and small ones of results."""
 
 import json
+from urllib.parse import quote
 
 from fastapi import Response
 from starlette.exceptions import HTTPException
@@ -19,6 +20,8 @@ from restyle.studio.uploads import Upload, view_key
 from restyle.wire.errors import RestyleError
 
 SIDE = 480
+PICTURES = frozenset({"jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif", "bmp", "tif", "tiff"})
+"""Endings of names that a result's name does without."""
 QUALITY = 85
 KEPT_SECONDS = 24 * 3600
 """How long a browser may keep a picture, which never changes under its address."""
@@ -62,6 +65,25 @@ def thumbnail(ask: Ask) -> Response:
         data = smaller(result_bytes(ask, uid, index)[0])
     ask.studio.service.storage.put(key, data)
     return _picture(data)
+
+
+def download(ask: Ask) -> Response:
+    """A result as a file, under the name of its photograph."""
+    uid, index = ask.path("uid"), ask.whole("index")
+    data, name = result_bytes(ask, uid, index)
+    made_for = ask.studio.runs.of_tasks([uid]).get(uid)
+    if made_for is not None:
+        name = result_name(made_for.label, str(made_for.position))
+    headers = {**HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    return Response(data, headers=headers, media_type="image/png")
+
+
+def result_name(label: str, otherwise: str) -> str:
+    """What the file of a result is called, by what sets it apart; every system takes it."""
+    kept = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in label)
+    stem, dot, suffix = kept.rpartition(".")
+    named = stem if dot and suffix.lower() in PICTURES else kept
+    return f"{named or otherwise}.restyled.png"
 
 
 def smaller(data: bytes) -> bytes:
@@ -119,5 +141,6 @@ ROUTES = (
     Route("POST", "/results/{uid}/{index}/reuse", reuse, heavy=True),
     Route("GET", "/uploads/{id}/{size}", upload),
     Route("GET", "/styles/{code}/thumbnail", style, heavy=True),
+    Route("GET", "/results/{uid}/{index}/file", download, heavy=True),
     Route("GET", "/results/{uid}/{index}/thumbnail", thumbnail, heavy=True),
 )

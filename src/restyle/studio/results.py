@@ -19,6 +19,7 @@ from restyle.studio.ask import Ask
 from restyle.studio.cards import cards
 from restyle.studio.form import STYLE_ROLES
 from restyle.studio.page import HEADERS, page
+from restyle.studio.pictures import result_name
 from restyle.studio.route import Route
 from restyle.studio.runs import Item
 from restyle.wire.errors import RestyleError
@@ -82,9 +83,8 @@ def _zip(ask: Ask, found: list[tuple[Item, str]]) -> Iterator[bytes]:
 
 def _name(item: Item, used: set[str]) -> str:
     """A name of its own for each picture."""
-    kept = "".join(mark if mark.isalnum() or mark in "-_. " else "_" for mark in item.label)
-    stem = kept.rpartition(".")[0] or kept or str(item.position)
-    name, number = f"{stem}.restyled.png", 1
+    name, number = result_name(item.label, str(item.position)), 1
+    stem = name.removesuffix(".restyled.png")
     while name.casefold() in used:
         number += 1
         name = f"{stem}-{number}.restyled.png"

@@ -56,7 +56,7 @@ class LiveRun extends HTMLElement {
       this.over = true;
       this.rest();
       const query = this.dataset.item && state.total > 1 ? `?item=${this.dataset.item}` : "";
-      window.htmx.ajax("GET", `${this.dataset.run}/stage${query}`, { target: "#stage", swap: "innerHTML" });
+      window.htmx.ajax("GET", `${this.dataset.run}/stage${query}`, { target: "#stage", swap: "morph:innerHTML" });
       document.body.dispatchEvent(new CustomEvent("studio:changed"));
     }
   }
