@@ -177,7 +177,7 @@ def test_models_are_listed_by_code_and_may_be_passed_back_whole(service: Running
 @pytest.fixture(scope="module")
 def painter(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A service with the registry that ships. Its worker need not be ready: submissions wait."""
-    changes = {"registry": "", "drain_seconds": 0}
+    changes: dict[str, Any] = {"registry": "", "drain_seconds": 0}
     with running(tmp_path_factory.mktemp("painter"), ready=False, **changes) as started:
         yield started
 

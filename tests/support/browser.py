@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from restyle.accounts.keys import KeyPair
@@ -82,7 +82,7 @@ def browsing() -> "Iterator[Browser]":
 
 
 @contextmanager
-def serving(folder: Path, browser: "Browser", **changes: object) -> Iterator[Studio]:
+def serving(folder: Path, browser: "Browser", **changes: Any) -> Iterator[Studio]:
     """A service with the Studio on ``folder``."""
     with running(folder, program=PROGRAM, **changes) as service:
         assert service.process.stdout is not None
