@@ -17,7 +17,7 @@ from tests.support.patience import PATIENCE
 
 def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
-    with serving(tmp_path, lines=9, terminal=True, RESTYLE_DATA_DIR=str(data)) as (said, _):
+    with serving(tmp_path, lines=12, terminal=True, RESTYLE_DATA_DIR=str(data)) as (said, _):
         address = next(word for word in said[0].split() if word.startswith("http"))
         assert httpx.get(f"{address}/healthz", timeout=PATIENCE).status_code == 200
         (curl,) = (line.strip() for line in said if "curl" in line)
@@ -29,6 +29,9 @@ def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
         headers = dict([arguments[arguments.index("-H") + 1].split(": ")])
         answer = httpx.post(arguments[1], content=body, headers=headers, timeout=PATIENCE).json()
         assert (answer["RetCode"], answer["TotalCredits"]) == (0, 300)
+        link = said[11].strip()
+        assert link.startswith(f"{address}/studio/open?token=")
+        assert "Enter the Studio" in httpx.get(link, timeout=PATIENCE).text
     assert stat.S_IMODE((data / "key").stat().st_mode) == 0o600
     assert private_key.encode() not in (data / "restyle.sqlite3").read_bytes()
     with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(data)) as (said, _):

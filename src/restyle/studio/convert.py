@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from restyle.accounts import credits
 from restyle.conversion.models import MainModel
+from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.registry import EXAMPLE_CODE
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.seeds import batch_seeds
@@ -251,7 +252,8 @@ def _form(ask: Ask, form: Form) -> dict[str, Any]:
     service = ask.studio.service
     models = main_models(ask)
     if not form.model and models:
-        form.model = models[0].code
+        codes = [each.code for each in models]
+        form.model = DEFAULT_MODEL if DEFAULT_MODEL in codes else codes[0]
     model = service.registry.mains.get(form.model)
     known = ask.studio.uploads.find(ask.account, [*form.raws, form.style])
     form.raws = [raw for raw in form.raws if raw in known]

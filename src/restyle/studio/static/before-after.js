@@ -2,6 +2,7 @@
 
 class BeforeAfter extends HTMLElement {
   connectedCallback() {
+    if (this.canvas) return; // it was only moved
     this.canvas = this.querySelector("[data-canvas]");
     this.after = this.querySelector("img.after");
     this.before = this.querySelector(".before img");
@@ -18,11 +19,6 @@ class BeforeAfter extends HTMLElement {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.divider?.addEventListener("pointerdown", (event) => this.draw(event));
     this.split();
-  }
-
-  disconnectedCallback() {
-    this.panzoom?.destroy();
-    if (this.wheel) this.canvas.removeEventListener("wheel", this.wheel);
   }
 
   start() {

@@ -67,9 +67,12 @@ class LiveRun extends HTMLElement {
     const bar = card.querySelector("progress");
     if (bar) bar.value = progress;
     const says = card.querySelector("[data-says]");
+    const words = this.dataset[`says${name}`];
     if (says && place) says.textContent = this.dataset.place.replace("{n}", String(place));
+    else if (says && words) says.textContent = words;
     if (card.dataset.state === name || ended) return;
     card.dataset.state = name;
+    if (words) return; // it goes on; what it has become is asked for when it has ended
     const view = card.classList.contains("large") ? "?view=large" : "";
     window.htmx.ajax("GET", `${this.dataset.run}/items/${position}${view}`, { target: card, swap: "morph:outerHTML" });
   }
