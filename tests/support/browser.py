@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from restyle.accounts.keys import KeyPair
+from restyle.conversion.models import MainModel, SubModel
+from restyle.conversion.registry import Registry
+from restyle.models.kinds import Kind
+from restyle.settings import Settings
+from tests.support.engines import OBEDIENT, OBEDIENT_FAMILY, THOROUGH, THOROUGH_FAMILY, entry
 from tests.support.patience import PATIENCE
 from tests.support.service import RunningService, running
 
@@ -28,6 +33,16 @@ if __name__ == "__main__":
         home="studio",
     )
 """
+
+
+def registry(settings: Settings) -> Registry:
+    """The shipped models with their own engines, and the obedient and the thorough one with a LoRA."""
+    named = ((OBEDIENT, OBEDIENT_FAMILY), (THOROUGH, THOROUGH_FAMILY))
+    return Registry(
+        settings,
+        main=[MainModel(code, code, family) for code, family in named],
+        sub=[SubModel(entry("ink", Kind.LORA, LoraWeight=0.6))],
+    )
 
 
 class Studio:
@@ -84,6 +99,6 @@ def browsing() -> "Iterator[Browser]":
 @contextmanager
 def serving(folder: Path, browser: "Browser", **changes: Any) -> Iterator[Studio]:
     """A service with the Studio on ``folder``."""
-    with running(folder, program=PROGRAM, **changes) as service:
+    with running(folder, program=PROGRAM, registry=f"{__name__}:registry", **changes) as service:
         assert service.process.stdout is not None
         yield Studio(service, browser, service.process.stdout.readline().strip())

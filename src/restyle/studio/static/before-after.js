@@ -23,7 +23,7 @@ class BeforeAfter extends HTMLElement {
 
   start() {
     if (this.panzoom || !this.isConnected) return;
-    this.panzoom = window.Panzoom(this.after, { maxScale: 16, minScale: 1, contain: "outside", canvas: true, cursor: "grab", animate: !matchMedia("(prefers-reduced-motion: reduce)").matches, excludeClass: "divider", panOnlyWhenZoomed: true });
+    this.panzoom = window.Panzoom(this.after, { maxScale: 16, minScale: 1, contain: "outside", canvas: true, cursor: "grab", excludeClass: "divider", panOnlyWhenZoomed: true });
     this.after.addEventListener("panzoomchange", (event) => {
       const { x, y, scale } = event.detail;
       if (this.before) this.before.style.transform = `scale(${scale}) translate(${x}px, ${y}px)`;
@@ -43,10 +43,11 @@ class BeforeAfter extends HTMLElement {
   /** @param {"in" | "out" | "fit" | "full"} how */
   zoom(how) {
     if (!this.panzoom) return;
-    if (how === "in") this.panzoom.zoomIn();
-    else if (how === "out") this.panzoom.zoomOut();
-    else if (how === "fit") this.panzoom.reset();
-    else this.panzoom.zoom(Math.max(1, this.after.naturalWidth / this.after.clientWidth / devicePixelRatio), { animate: true });
+    const still = { animate: false }; // it measures the picture to keep it inside, and a moving one measures wrong
+    if (how === "in") this.panzoom.zoomIn(still);
+    else if (how === "out") this.panzoom.zoomOut(still);
+    else if (how === "fit") this.panzoom.reset(still);
+    else this.panzoom.zoom(Math.max(1, this.after.naturalWidth / this.after.clientWidth / devicePixelRatio), still);
   }
 
   key(event) {
