@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from restyle.settings import Settings
-from restyle.storage import Bucket, Storage, StorageError, input_key, open_storage, result_key
+from restyle.storage import PLACES, Bucket, Storage, StorageError, input_key, open_storage, result_key
 from restyle.wire.errors import RestyleError
 
 
@@ -100,7 +100,8 @@ def test_objects_are_for_their_owner_alone(tmp_path: Path, mask: int) -> None:
     finally:
         os.umask(before)
     modes = {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
-    assert modes == {"inputs": 0o700, "results": 0o700, "probes": 0o700, "inputs/a": 0o700, "inputs/a/0": 0o600}
+    places = {place.rstrip("/"): 0o700 for place in PLACES}
+    assert modes == {**places, "inputs/a": 0o700, "inputs/a/0": 0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
