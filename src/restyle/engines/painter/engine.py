@@ -18,7 +18,7 @@ from restyle.engines.cache import Cache
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.strokes import Strokes
 from restyle.engines.painter.transformer import Transformer
-from restyle.engines.painter.views import StyleCodes, of_side, style_codes
+from restyle.engines.painter.views import StyleCodes, Views, of_side, style_codes
 from restyle.engines.processor import has_bfloat16_tiles
 from restyle.images.guided import GuidedFilter, recoloured
 from restyle.images.luma import luma
@@ -106,7 +106,9 @@ class Painter:
         sizes = _level_sizes(raw.shape[1], raw.shape[0], seed)
         total = sum(width * height for width, height in sizes)
         base = math.sqrt(sizes[0][0] * sizes[0][1])
-        codes = self._style_codes(job.style, digest, base, seed, closer=len(sizes) > 1)
+        views = Views.of(job.style.shape[0], job.style.shape[1], base, seed, closer=len(sizes) > 1)
+        # By what is looked at and not by the size drawn at, so that photographs of nearly one size share it.
+        codes = self._styles.get((digest, views), lambda: style_codes(self.predictor, _unit(job.style), views))
         report(0.1)
         drawn, done = raw, 0
         full, own = codes.start, codes.start
@@ -132,10 +134,6 @@ class Painter:
             return self._strokes(drawn, drawn, spread)
         kept = np.float32(1 - strength) * photograph
         return kept + self._strokes(drawn - kept, drawn, spread)
-
-    def _style_codes(self, style: Pixels, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
-        key = (digest, base, seed, closer)
-        return self._styles.get(key, lambda: style_codes(self.predictor, _unit(style), base, seed, closer=closer))
 
     def _feedback(self, quiet: Floats, codes: StyleCodes, base: float) -> Floats:
         """The code under which the drawn picture comes nearest to the target code without losing its edges."""

@@ -95,8 +95,8 @@ def _tensor(guide: Floats) -> Floats:
     scale = FIELD_SIDE / math.sqrt(height * width)
     rows, columns = (max(2, round(edge * scale)) for edge in (height, width))
     down, across = np.gradient(luma(resized(guide, columns, rows)))
-    tensor = np.stack([across * across - down * down, 2 * across * down], axis=-1)
-    cells = resized(tensor, *(max(1, edge // FIELD_CELL) for edge in (columns, rows)))
+    tensor: Floats = np.stack([across * across - down * down, 2 * across * down], axis=-1)
+    cells: Floats = resized(tensor, *(max(1, edge // FIELD_CELL) for edge in (columns, rows)))
     return resized(cells, width, height)
 
 
