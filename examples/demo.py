@@ -1,4 +1,4 @@
-"""What ``make demo`` runs: two photographs, each in two styles, by the signed request of PICPIK's page Style Conversion.
+"""What ``make demo`` runs: two photographs in two styles each, by the signed request of PICPIK's page.
 
 Starts the service on a free port of this machine, makes a key, and from there on does what any program in any language
 can do: plain HTTP and twelve lines of signing. Leaves the pictures and a before/style/after sheet; stops the service.
