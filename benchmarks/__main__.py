@@ -22,6 +22,13 @@ def bench(
     pairs: Annotated[
         int | None, typer.Option(min=1, help="Pairs of pictures for the neighbour; all if not given.")
     ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(min=64, help="Side of the pictures of the parts busy and folder; their own if not given."),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=2, help="Photographs in the folder of the part folder; 50 if not given.")
+    ] = None,
     part: Annotated[
         list[run.Part] | None,
         typer.Option(help="Measure only this; may be repeated. All but the neighbour, if not given."),
@@ -30,7 +37,7 @@ def bench(
     """Measure the engine and the service beside their peers. Exit code 1 where a bar is not met."""
     parts = part or run.USUAL
     try:
-        met = run.run(out, evaluation=evaluation, full=full, pairs=pairs, parts=parts)
+        met = run.run(out, evaluation=evaluation, full=full, pairs=pairs, side=side, count=count, parts=parts)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     raise typer.Exit(0 if met else 1)

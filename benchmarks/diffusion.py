@@ -7,18 +7,21 @@ calls them. What sub-models and style injection do inside the UNet's layers coun
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import memory
 from benchmarks.report import Bar, Section, table
 from benchmarks.speed import noise
+from restyle.conversion.defaults import checked_defaults
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import File, Inference, Job, Role, Style
 from restyle.engines.diffusion import injection
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.memory import Needs
 from restyle.models.catalogue import Catalogue, Entry
-from restyle.models.kinds import Kind
+from restyle.models.install import Wish, install
+from restyle.models.kinds import Architecture, Kind
 from restyle.settings import Settings
 
 STEPS = 20
@@ -71,6 +74,15 @@ def file_of(entry: Entry, weight: float = 1.0) -> File:
         trigger_words=entry.trigger_words,
         weight=weight,
     )
+
+
+def tiny(folder: Path) -> File:
+    """A checkpoint with the topology of Stable Diffusion 1.5, few channels and random weights, made in ``folder``."""
+    from tests.support import checkpoints
+
+    path = checkpoints.single_file(folder / "tiny.safetensors", Architecture.SD15)
+    catalogue = Catalogue.read(folder / "data")
+    return file_of(install(catalogue, path, Wish(code="tiny"), check_defaults=checked_defaults))
 
 
 def _job(main: File, side: int, style_side: int, seed: int, steps: int) -> Job:

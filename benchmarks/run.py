@@ -1,12 +1,13 @@
 """The whole benchmark, or a part of it: what ``make bench`` runs."""
 
 import os
+import tempfile
 from collections.abc import Callable, Collection
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import metrics, pictures, protocol, report, service, speed, vgg
+from benchmarks import busy, costs, folder, metrics, pictures, protocol, report, service, speed, vgg
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
 from restyle.engines.painter.engine import load
@@ -21,11 +22,22 @@ class Part(StrEnum):
     QUALITY = "quality"
     SPEED = "speed"
     SERVICE = "service"
+    COSTS = "costs"
+    DIFFUSION = "diffusion"
+    BUSY = "busy"
+    FOLDER = "folder"
     NEIGHBOUR = "neighbour"
 
 
-USUAL = (Part.QUALITY, Part.SPEED, Part.SERVICE)
-"""What is measured unless told; the neighbour takes an hour and a half and needs the extra of its own."""
+USUAL = tuple(part for part in Part if part is not Part.NEIGHBOUR)
+"""What is measured unless told; the neighbour takes an hour and a half."""
+WITH_TORCH = {
+    Part.DIFFUSION: "diffusion",
+    Part.BUSY: "diffusion,neighbour",
+    Part.FOLDER: "diffusion,neighbour",
+    Part.NEIGHBOUR: "neighbour",
+}
+"""Parts and the extras they need."""
 
 
 def run(
@@ -34,6 +46,8 @@ def run(
     evaluation: Path | None = None,
     full: bool = False,
     pairs: int | None = None,
+    side: int | None = None,
+    count: int | None = None,
     parts: Collection[Part] = USUAL,
     log: Callable[[str], None] = print,
 ) -> bool:
@@ -41,13 +55,16 @@ def run(
 
     ``evaluation``: folder with ``content/``, ``style/`` and perhaps ``peers/<method>/``; else what
     ``RESTYLE_BENCH_EVAL`` names; else pictures that come with scikit-image and the repository. ``full``: every
-    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour, by default all. Raises ValueError
-    where pictures or libraries are missing.
+    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour, by default all. ``side`` and
+    ``count`` of photographs of the parts BUSY and FOLDER instead of their own. Raises ValueError where pictures or
+    libraries are missing.
     """
     named = os.environ.get(EVALUATION)
-    folder = evaluation or (Path(named) if named else None)
-    if {Part.QUALITY, Part.NEIGHBOUR} & set(parts):  # what may be missing is missed before minutes of measuring
-        gallery = pictures.gallery(folder)
+    for part in parts:  # what may be missing is missed before minutes of measuring
+        if part in WITH_TORCH and find_spec("torch") is None:
+            raise ValueError(f"{part} needs torch; install it with: pip install 'restyle[{WITH_TORCH[part]}]'")
+    if {Part.QUALITY, Part.NEIGHBOUR} & set(parts):
+        gallery = pictures.gallery(evaluation or (Path(named) if named else None))
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
     engine = load(machine_of(Settings(), own_process=True))
     sections = []
@@ -57,6 +74,14 @@ def run(
         sections.append(service.run(engine, log))
     if Part.QUALITY in parts:
         sections.append(protocol.run(gallery, engine, scorer, out, full=full, log=log))
+    if Part.COSTS in parts:
+        sections.append(costs.run(log))
+    if Part.DIFFUSION in parts:
+        sections.append(_diffusion())
+    if Part.BUSY in parts:
+        sections.append(busy.run(log, side=side))
+    if Part.FOLDER in parts:
+        sections.append(folder.run(log, side=side, count=count))
     if Part.NEIGHBOUR in parts:
         sections += _neighbour(gallery, engine, out, pairs, log)
     report.write(out / "table.md", sections)
@@ -67,11 +92,18 @@ def run(
     return all(bar.met for bar in bars)
 
 
+def _diffusion() -> report.Section:
+    from benchmarks import diffusion
+    from restyle.engines.diffusion.engine import Diffusion
+
+    with tempfile.TemporaryDirectory() as temporary:
+        engine = Diffusion(machine_of(Settings(diffusion_device="cpu"), own_process=True))
+        return diffusion.run(engine, diffusion.tiny(Path(temporary)))
+
+
 def _neighbour(
     gallery: pictures.Gallery, painter: Engine, out: Path, pairs: int | None, log: Callable[[str], None]
 ) -> list[report.Section]:
-    if find_spec("torch") is None:
-        raise ValueError("the neighbour needs torch; install it with: pip install 'restyle[neighbour]'")
     from benchmarks import curves, neighbour
     from restyle.engines.neighbour.engine import load as load_neighbour
 

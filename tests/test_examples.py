@@ -64,9 +64,9 @@ def test_the_demo_leaves_pictures_and_a_sheet(tmp_path: Path) -> None:
     results = sorted(tmp_path.glob("*.png"))
     assert [path.name for path in results] == [
         "astronaut-bay-woodcut.png",
-        "astronaut-wheat-oil.png",
-        "chelsea-bay-woodcut.png",
-        "chelsea-wheat-oil.png",
+        "astronaut-river-inkwash.png",
+        "chelsea-vase-pastel.png",
+        "chelsea-window-glass.png",
     ]
     pictures = [pixels(read(path)) for path in results]
     assert all(picture.shape == (256, 256, 3) for picture in pictures)

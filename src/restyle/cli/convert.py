@@ -31,6 +31,7 @@ from restyle.cli.output import (
 from restyle.cli.photographs import find, refuse_empty
 from restyle.cli.words import in_options, of_pictures
 from restyle.client.errors import NO_ANSWER
+from restyle.conversion.seeds import drawn_seed
 from restyle.wire.codes import Code
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def convert(
     format: results.FormatChoice = None,
     quality: results.Quality = results.QUALITY,
     strength: Annotated[float, typer.Option(help="0 keeps the photograph, 1 is the style at its fullest.")] = 0.5,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same picture; -1 draws one.")] = -1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same picture; -1 draws one for all.")] = -1,
     batch: Annotated[int, typer.Option(help="Pictures to make of each photograph, 1 to 16.")] = 1,
     width: Annotated[
         int | None, typer.Option(help="Width in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
@@ -121,7 +122,8 @@ def convert(
     """
     options: dict[str, Any] = {
         "strength": strength,
-        "seed": seed,
+        # One for all pictures, so that what depends on a style and its seed alone is done once.
+        "seed": drawn_seed() if seed == -1 else seed,
         "batch_size": batch,
         "width": width,
         "height": height,
