@@ -9,11 +9,21 @@ from queue import Empty, SimpleQueue
 import sqlalchemy as sa
 import structlog
 
-from restyle.database import reading, requests, tasks, writing
+from restyle.database import reading, requests, styles, tasks, writing
 from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
 from restyle.queue.uid import created
 from restyle.settings import Settings
-from restyle.storage import INPUTS, PROBES, RESULTS, Storage, StorageError, input_prefix, result_prefix
+from restyle.storage import (
+    INPUTS,
+    PROBES,
+    RESULTS,
+    STYLES,
+    Storage,
+    StorageError,
+    input_prefix,
+    result_prefix,
+    style_prefix,
+)
 
 BATCH = 500
 SUBMISSION_SECONDS = 900
@@ -114,6 +124,13 @@ class Retention:
                     young = created(uid) > now - SUBMISSION_SECONDS
                     if status[uid] not in needed if uid in status else not young:
                         self._delete(f"{place}{uid}/")
+
+        names = _xids(self._storage.names(STYLES))
+        while uids := list(islice(names, BATCH)):
+            kept = set(self._uids(sa.select(styles.c.uid).where(styles.c.uid.in_(uids))))
+            for uid in uids:
+                if uid not in kept and created(uid) <= now - SUBMISSION_SECONDS:
+                    self._delete(style_prefix(uid))
 
     def _clean(self, uid: str) -> None:
         match self._status([uid]).get(uid):
