@@ -14,6 +14,7 @@ from restyle.conversion.style import wire_fields
 from restyle.engines.base import Feature
 from restyle.http import styles
 from restyle.http.conversion import asked, to_keep, wire_name
+from restyle.http.links import lasting
 from restyle.http.pictures import from_base64, read_pictures
 from restyle.http.service import Service
 from restyle.queue.store import Status, Submission, TaskRecord
@@ -159,7 +160,8 @@ def delete_style(service: Service, call: Call, request: schema.DeleteStyle) -> s
 
 def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDetail:
     expires = None if record.expires is None else int(record.expires)
-    urls = [service.links.url(call.base_url, record.uid, index, expires or 0) for index in range(len(record.images))]
+    until = lasting(service.settings.result_seconds) if expires is None else expires
+    urls = [service.links.url(call.base_url, record.uid, index, until) for index in range(len(record.images))]
     return schema.TaskDetail(
         TaskUID=record.uid,
         Action=record.action,

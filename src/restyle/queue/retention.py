@@ -90,7 +90,8 @@ class Retention:
                 connection.execute(done.values(swept=True, images=[]))
 
     def _delete_records(self, now: float) -> None:
-        due = sa.select(tasks.c.uid).where(tasks.c.finished <= now - self._settings.record_seconds)
+        old = tasks.c.finished <= now - self._settings.record_seconds
+        due = sa.select(tasks.c.uid).where(old, tasks.c.favourite.is_(None))
         for uids in self._deleted(due, input_prefix, result_prefix):
             with writing(self._db) as connection:
                 connection.execute(sa.delete(tasks).where(tasks.c.uid.in_(uids)))

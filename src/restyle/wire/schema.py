@@ -302,7 +302,7 @@ class TaskDetail(BaseModel):
     CreateTime: Annotated[int, Field(description="When it was submitted.")]
     StartTime: Annotated[int | None, Field(description="When work on it began.")] = None
     FinishTime: Annotated[int | None, Field(description="When it ended.")] = None
-    ExpireTime: Annotated[int | None, Field(description="When its pictures are deleted.")] = None
+    ExpireTime: Annotated[int | None, Field(description="When its pictures are deleted; absent where none are.")] = None
 
 
 class ApplyReferenceStyleAnswer(Answer):

@@ -16,7 +16,7 @@ from restyle.engines.base import Description, Job, Machine, Report
 from restyle.engines.cache import Cache
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.transformer import Transformer
-from restyle.engines.painter.views import StyleCodes, of_side, style_codes
+from restyle.engines.painter.views import StyleCodes, WholeViews, of_side, style_codes, whole_views
 from restyle.engines.processor import has_bfloat16_tiles
 from restyle.images.guided import GuidedFilter, recoloured
 from restyle.images.luma import luma
@@ -57,6 +57,7 @@ class Painter:
         self.predictor = Predictor(core, options)
         self._quieten = GuidedFilter(threads, radius=8, contrast=0.03)
         self._follow = GuidedFilter(threads, radius=16, contrast=0.1)
+        self._views: Cache[WholeViews] = Cache(CACHED_STYLES)
         self._styles: Cache[StyleCodes] = Cache(CACHED_STYLES)
 
     def describe(self, job: Job) -> Description:
@@ -102,8 +103,13 @@ class Painter:
         return result
 
     def _style_codes(self, style: Pixels, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
-        key = (digest, base, seed, closer)
-        return self._styles.get(key, lambda: style_codes(self.predictor, _unit(style), base, seed, closer=closer))
+        def codes() -> StyleCodes:
+            picture = _unit(style)
+            seen = (digest, base, closer)
+            views = self._views.get(seen, lambda: whole_views(self.predictor, picture, base, closer=closer))
+            return style_codes(self.predictor, picture, views, base, seed)
+
+        return self._styles.get((digest, base, seed, closer), codes)
 
     def _feedback(self, quiet: Floats, codes: StyleCodes, base: float) -> Floats:
         """The code under which the drawn picture comes nearest to the target code without losing its edges."""

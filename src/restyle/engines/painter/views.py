@@ -32,6 +32,18 @@ class StyleCodes:
     palette: Palette
 
 
+@dataclass(frozen=True, slots=True)
+class WholeViews:
+    """What a reference as a whole says, seen from afar (``target``) and as the mean of that and from near (``both``),
+    float32 (100,) each; ``closer`` and ``palette`` as in :class:`StyleCodes`.
+    """
+
+    target: Floats
+    both: Floats
+    closer: Floats
+    palette: Palette
+
+
 def of_side(picture: Floats, side: float) -> Floats:
     """The picture resized to an area of ``side`` squared pixels, its shape kept."""
     height, width, _ = picture.shape
@@ -40,20 +52,25 @@ def of_side(picture: Floats, side: float) -> Floats:
     return resized(picture, *(max(STEP, round(edge * scale / STEP) * STEP) for edge in (width, height)))
 
 
-def style_codes(predictor: Predictor, style: Floats, base: float, seed: int, *, closer: bool) -> StyleCodes:
-    """The codes of ``style`` for drawing at ``base`` pixels a side. ``closer`` is zero unless asked for."""
+def whole_views(predictor: Predictor, style: Floats, base: float, *, closer: bool) -> WholeViews:
+    """What ``style`` says for drawing at ``base`` pixels a side, whatever the seed; ``closer`` is zero unless asked."""
     near = of_side(style, base)
     far = of_side(style, 0.75 * base)
     target, whole = predictor(far), predictor(near)
     both: Floats = (target + whole) * np.float32(0.5)
-    random = np.random.default_rng(seed)
-    weights = random.dirichlet(np.ones(CROPS)).astype(np.float32)
-    crops: Floats = weights @ np.stack([predictor(_crop(style, 0.75 * base, random)) for _ in weights])
-    shift: Floats = np.float32(CROP_WEIGHT) * (crops - both)
     step = np.zeros_like(both)
     if closer:
         step = predictor(of_side(style, 1.5 * base)) - both
-    return StyleCodes(both + shift, target + shift, step, picture_palette(far))
+    return WholeViews(target, both, step, picture_palette(far))
+
+
+def style_codes(predictor: Predictor, style: Floats, views: WholeViews, base: float, seed: int) -> StyleCodes:
+    """The codes of ``style`` under ``seed``; ``views`` are those of it at ``base``."""
+    random = np.random.default_rng(seed)
+    weights = random.dirichlet(np.ones(CROPS)).astype(np.float32)
+    crops: Floats = weights @ np.stack([predictor(_crop(style, 0.75 * base, random)) for _ in weights])
+    shift: Floats = np.float32(CROP_WEIGHT) * (crops - views.both)
+    return StyleCodes(views.both + shift, views.target + shift, views.closer, views.palette)
 
 
 def _crop(style: Floats, side: float, random: np.random.Generator) -> Floats:
