@@ -17,7 +17,7 @@ from tests.support.patience import PATIENCE
 from tests.test_docs import README, load
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-STYLES = sorted((EXAMPLES / "styles").glob("*.jpg"))
+STYLES = sorted((EXAMPLES.parent / "src" / "restyle" / "styles" / "pictures").glob("*.jpg"))
 
 VECTORS = [
     ({"Action": "ListModels"}, "4a20bc1141494035f6aaaad13224c94c5a8bc3a5"),

@@ -117,6 +117,9 @@ tasks = sa.Table(
     sa.Column("finished", sa.Double),
     sa.Column("expires", sa.Double),
     sa.Column("swept", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When its owner marked it; its pictures and its record then stay, and ``expires`` is null.
+    sa.Column("favourite", sa.Double),
+    sa.Index("ix_tasks_account_id_favourite", "account_id", "favourite"),
     sa.Index("ix_tasks_status_account_id_id", "status", "account_id", "id"),
     sa.Index("ix_tasks_account_id_status", "account_id", "status"),
     sa.Index("ix_tasks_swept_expires", "swept", "expires"),
@@ -134,6 +137,20 @@ requests = sa.Table(
     sa.Column("uid", sa.String(20), nullable=False),
     sa.Column("created", sa.Double, nullable=False, index=True),
     sa.Index("ix_requests_account_id_signature", "account_id", "signature"),
+)
+
+
+styles = sa.Table(
+    "styles",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    # Under which its picture is stored; another with every save.
+    sa.Column("uid", sa.String(20), nullable=False, unique=True),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("picture_bytes", sa.BigInteger, nullable=False),
+    sa.Column("thumbnail", sa.LargeBinary, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
 )
 
 

@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     max_prompt_length: int = Field(2000, ge=1, description="Longest prompt, in characters.")
     max_unfinished_tasks: int = Field(100, ge=1, description="Queuing and Running tasks one account may have.")
     max_queued_tasks: int = Field(10_000, ge=1, description="Queuing tasks of all accounts; bounds disk use.")
+    max_styles: int = Field(100, ge=0, description="Styles that one account may keep.")
+    max_styles_bytes: int = Field(256 * MIB, ge=0, description="Bytes of their pictures together.")
+    max_favourites: int = Field(1000, ge=0, description="Pictures that one account may keep as favourites.")
     requests_per_minute: int = Field(6000, ge=1, description="Requests one public key may make in a minute.")
 
     result_seconds: int = Field(24 * HOUR, ge=1, description="How long result images are kept (PICPIK: 24 hours).")

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from restyle import __version__
-from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, tasks
+from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, styles, tasks
 from restyle.cli.complete import quoted_for_bash
 from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import fail, show_help, shown
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("sheet")(sheet.sheet)
+app.add_typer(styles.app, name="styles")
 app.add_typer(tasks.app, name="tasks")
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")

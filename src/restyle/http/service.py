@@ -22,6 +22,7 @@ from restyle.http.submissions import Submissions
 from restyle.images.checking.pool import Checkers
 from restyle.private import make_data_folder
 from restyle.queue.dispatch import Dispatcher
+from restyle.queue.favourites import Favourites
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.storage import Storage, StorageError, open_storage
@@ -49,6 +50,7 @@ class Service:
     storage: Storage
     keys: KeyStore
     tasks: TaskStore
+    favourites: Favourites
     dispatcher: Dispatcher
     registry: Registry
     links: Links
@@ -87,6 +89,7 @@ class Service:
             storage=storage,
             keys=keys,
             tasks=tasks,
+            favourites=Favourites(db, settings),
             dispatcher=dispatcher,
             registry=registry,
             links=Links(keys.derive(b"result links")),

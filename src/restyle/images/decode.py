@@ -105,17 +105,21 @@ def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
         return _info(image)
 
 
-def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
-    """Decode an encoded image of that frame for real, in the least memory, and keep nothing.
+def check_pixels(data: bytes, frame: Frame, *, field: str, keep: int = SAMPLE) -> Pixels:
+    """Decode an encoded image of that frame for real, in the least memory, and return little of it: uint8 (H, W, 3) in
+    sRGB, upright, of at most ``keep`` pixels a side.
 
     What passes here, :func:`decode` can decode. Raises RestyleError as it.
     """
     with quiet(), _open(data, frame, field) as image:
-        info = _info(image)
-        image.draft(None, (max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)))
+        image.draft(None, (max(keep, image.width // SHRUNK), max(keep, image.height // SHRUNK)))
         _load(image, field)
-        _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field, frame.cicp)
-        return info
+        part = min(1.0, keep / max(image.size))
+        # The nearest pixels, since averaging knows fewer kinds of them than decoding does: no palettes, no 16 bits.
+        size = max(1, round(image.width * part)), max(1, round(image.height * part))
+        small = image.resize(size, Image.Resampling.NEAREST)
+        small.format = image.format
+        return _upright(small, field, frame.cicp)
 
 
 def decode(data: bytes, limits: Limits, *, field: str, keep_alpha: bool = False) -> Pixels:

@@ -9,11 +9,21 @@ from queue import Empty, SimpleQueue
 import sqlalchemy as sa
 import structlog
 
-from restyle.database import reading, requests, tasks, writing
+from restyle.database import reading, requests, styles, tasks, writing
 from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
 from restyle.queue.uid import created
 from restyle.settings import Settings
-from restyle.storage import INPUTS, PROBES, RESULTS, Storage, StorageError, input_prefix, result_prefix
+from restyle.storage import (
+    INPUTS,
+    PROBES,
+    RESULTS,
+    STYLES,
+    Storage,
+    StorageError,
+    input_prefix,
+    result_prefix,
+    style_prefix,
+)
 
 BATCH = 500
 SUBMISSION_SECONDS = 900
@@ -80,7 +90,8 @@ class Retention:
                 connection.execute(done.values(swept=True, images=[]))
 
     def _delete_records(self, now: float) -> None:
-        due = sa.select(tasks.c.uid).where(tasks.c.finished <= now - self._settings.record_seconds)
+        old = tasks.c.finished <= now - self._settings.record_seconds
+        due = sa.select(tasks.c.uid).where(old, tasks.c.favourite.is_(None))
         for uids in self._deleted(due, input_prefix, result_prefix):
             with writing(self._db) as connection:
                 connection.execute(sa.delete(tasks).where(tasks.c.uid.in_(uids)))
@@ -114,6 +125,13 @@ class Retention:
                     young = created(uid) > now - SUBMISSION_SECONDS
                     if status[uid] not in needed if uid in status else not young:
                         self._delete(f"{place}{uid}/")
+
+        names = _xids(self._storage.names(STYLES))
+        while uids := list(islice(names, BATCH)):
+            kept = set(self._uids(sa.select(styles.c.uid).where(styles.c.uid.in_(uids))))
+            for uid in uids:
+                if uid not in kept and created(uid) <= now - SUBMISSION_SECONDS:
+                    self._delete(style_prefix(uid))
 
     def _clean(self, uid: str) -> None:
         match self._status([uid]).get(uid):

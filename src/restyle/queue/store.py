@@ -61,6 +61,7 @@ class TaskRecord:
     """A task as its owner sees it. Times are Unix seconds; ``images`` storage keys, empty once expired.
 
     ``queue_position`` counts from 1 and is None unless the task is Queuing; ``progress`` is 0..1.
+    ``favourite`` is when its owner marked it; ``expires`` is None then, and before it has ended.
     """
 
     uid: str
@@ -79,10 +80,11 @@ class TaskRecord:
     started: float | None
     finished: float | None
     expires: float | None
+    favourite: float | None = None
 
 
 _LISTS = ("seeds", "images", "notices")
-_RECORD = (
+RECORD = (
     *(column for column in tasks.c if column.name not in (*_LISTS, "spec")),
     *(sa.cast(tasks.c[name], Raw).label(name) for name in _LISTS),
 )
@@ -152,7 +154,7 @@ class TaskStore:
 
     def details(self, account_id: int, uids: Sequence[str]) -> list[TaskRecord]:
         """The tasks in the order asked. Raises :class:`RestyleError` (4006) naming one that is not the account's."""
-        query = sa.select(*_RECORD).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
+        query = sa.select(*RECORD).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
         with reading(self._db) as connection:
             rows = {row.uid: row for row in connection.execute(query)}
             positions: dict[str, int] = {}
@@ -162,7 +164,7 @@ class TaskStore:
             if uid not in rows:
                 raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} not found", field="TaskUIDList")
         now = time.time()
-        return [_record(rows[uid], positions.get(uid), now) for uid in uids]
+        return [record_of(rows[uid], positions.get(uid), now) for uid in uids]
 
     def unfinished(self, account_id: int) -> list[str]:
         """The uids of the account's Queuing and Running tasks, oldest first."""
@@ -188,12 +190,12 @@ class TaskStore:
 
         Raises :class:`RestyleError` (4006) for a task or an index that does not exist.
         """
-        query = sa.select(*_RECORD).where(tasks.c.uid == uid)
+        query = sa.select(*RECORD).where(tasks.c.uid == uid)
         with reading(self._db) as connection:
             row = connection.execute(query).one_or_none()
         if row is None or row.status != Status.FINISHED:
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
-        record = _record(row, None, time.time())
+        record = record_of(row, None, time.time())
         if not 0 <= index < len(record.seeds):
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
         return record.images[index] if index < len(record.images) else None
@@ -285,7 +287,8 @@ def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
     }
 
 
-def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
+def record_of(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
+    """The record in a row of ``RECORD`` as it is ``now``, in Unix seconds."""
     if not _is_whole(row):
         return TaskRecord(
             uid=row.uid,
@@ -323,13 +326,14 @@ def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
         started=row.started,
         finished=row.finished,
         expires=row.expires,
+        favourite=row.favourite,
     )
 
 
 def _is_whole(row: sa.Row[Any]) -> bool:
     """Whether a row holds what its columns are for: SQLite keeps whatever it is given."""
     numbers = (row.seed, row.cost, row.progress, row.error_code, row.created)
-    moments = (row.started, row.finished, row.expires)
+    moments = (row.started, row.finished, row.expires, row.favourite)
     return (
         row.status in set(Status)
         and all(isinstance(number, int | float) for number in numbers)

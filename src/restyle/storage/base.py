@@ -10,7 +10,8 @@ from restyle.wire.errors import RestyleError
 INPUTS = "inputs/"
 RESULTS = "results/"
 PROBES = "probes/"
-PLACES = (INPUTS, RESULTS, PROBES)
+STYLES = "styles/"
+PLACES = (INPUTS, RESULTS, PROBES, STYLES)
 
 Data = bytes | bytearray | memoryview
 
@@ -82,3 +83,13 @@ def result_prefix(uid: str) -> str:
 def result_key(uid: str, claim: str, index: int) -> str:
     """Key of result ``index`` of one run of a task: a run that broke off never mixes with the next."""
     return f"{result_prefix(uid)}{claim}/{index}.png"
+
+
+def style_prefix(uid: str) -> str:
+    """Where the picture of a kept style is."""
+    return f"{STYLES}{uid}/"
+
+
+def style_key(uid: str) -> str:
+    """Its key. Every save has a uid of its own, so that a style that is replaced never mixes with the next."""
+    return f"{style_prefix(uid)}picture"

@@ -5,6 +5,7 @@ line of JSON. A decoder that a picture breaks, or that runs or grows past the pi
 it and nothing else. So nothing large is imported here, one picture is looked at at a time, and in one thread.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -21,6 +22,7 @@ from PIL import AvifImagePlugin
 from restyle.images.checking.share import LARGE_BYTES, Share
 from restyle.images.decode import check_pixels, read_frame
 from restyle.images.limits import Limits
+from restyle.images.thumbnail import SIDE, to_thumbnail
 from restyle.wire.errors import RestyleError
 
 OOM_SCORE = 1000
@@ -50,7 +52,8 @@ def main() -> None:
 
 
 def _answer(task: dict[str, Any]) -> dict[str, Any]:
-    """``large`` for a picture to be sent again when it may take that much; nothing for a good one; else what it is.
+    """``large`` for a picture to be sent again when it may take that much; nothing for a good one, or its ``thumbnail``
+    in Base64 where it was asked for; else what it is.
 
     ``last`` says that this process ends: what a failed allocation leaves behind is not worth knowing.
     """
@@ -64,7 +67,11 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         if frame.scratch > LARGE_BYTES and not task["large"]:
             return {"large": True}
         share.grow(frame)
-        check_pixels(data, frame, field=field)
+        if not task["thumbnail"]:
+            check_pixels(data, frame, field=field)
+            return {}
+        small = check_pixels(data, frame, field=field, keep=2 * SIDE)
+        return {"thumbnail": base64.b64encode(to_thumbnail(small)).decode()}
     except RestyleError as error:
         return {"unreadable": error.message}
     except MemoryError:
@@ -72,7 +79,6 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         return {"unreadable": f"{field} {what}; send it saved anew", "last": True}
     except Exception:  # noqa: BLE001 - a defect of ours, which the service tells its operator
         return {"broken": traceback.format_exc(), "last": True}
-    return {}
 
 
 def _offer_to_the_oom_killer() -> None:

@@ -1,5 +1,6 @@
 """The processes in which strangers' pictures are looked at, as one thing to ask."""
 
+import base64
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,15 @@ class Checkers:
             Overdue: the machine did not get round to it, or had no memory left for it.
             RuntimeError: the checker cannot work, whatever the picture.
         """
-        task = {**self._bounds, "field": field, "decode": decode, "large": False}
+        self._look(account, data, {"field": field, "decode": decode, "thumbnail": False})
+
+    def thumbnail(self, account: int, data: bytes, *, field: str) -> bytes:
+        """A small JPEG of the file ``data``, if it is a picture that can be decoded. Raises as :meth:`look`."""
+        answer = self._look(account, data, {"field": field, "decode": True, "thumbnail": True})
+        return base64.b64decode(str(answer["thumbnail"]), validate=True)
+
+    def _look(self, account: int, data: bytes, wanted: dict[str, Any]) -> dict[str, Any]:
+        task, field = {**self._bounds, **wanted, "large": False}, wanted["field"]
         with self._turns.turn(account, large=False):
             answer = self._ask(task, data)
         if answer.get("large"):
@@ -59,6 +68,7 @@ class Checkers:
             raise RuntimeError(f"a checker failed on {field}:\n{answer['broken']}")
         if "unreadable" in answer:
             raise RestyleError(Code.IMAGE_UNREADABLE, str(answer["unreadable"]), field=field)
+        return answer
 
     def close(self) -> None:
         """End all checkers now, whatever they are at: whoever waits for one gets Closed. May be called again."""
