@@ -88,6 +88,8 @@ keys = sa.Table(
     sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requires_timestamp", sa.Boolean, nullable=False),
+    # Tasks of a higher one go first; those of the same take turns by account.
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("created", sa.Double, nullable=False),
 )
 
@@ -107,6 +109,11 @@ tasks = sa.Table(
     sa.Column("notices", sa.JSON, nullable=False),
     # Names one run of the task. Null while nobody runs it; a finish must show the claim it ran under.
     sa.Column("claim", sa.Text),
+    # Whose claim it is: a machine of the fleet; null where one service alone runs the tasks.
+    sa.Column("machine", sa.BigInteger),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    # What a machine must have to draw it (restyle.queue.needs); empty: whatever draws.
+    sa.Column("needs", sa.Text, nullable=False, server_default=""),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
     sa.Column("progress", sa.Double, nullable=False, server_default="0"),
     sa.Column("images", sa.JSON, nullable=False),
@@ -121,6 +128,28 @@ tasks = sa.Table(
     sa.Index("ix_tasks_account_id_status", "account_id", "status"),
     sa.Index("ix_tasks_swept_expires", "swept", "expires"),
     sa.Index("ix_tasks_finished", "finished"),
+)
+
+machines = sa.Table(
+    "machines",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("device", sa.Text, nullable=False),
+    # Bytes that were free when the machine last said so.
+    sa.Column("free_memory", sa.BigInteger, nullable=False),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("ready", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What it can draw (restyle.conversion.offer), and the digest that changes with it.
+    sa.Column("offer", sa.JSON, nullable=False),
+    sa.Column("offer_digest", sa.Text, nullable=False),
+    # SHA-256 of the checkpoints that its workers have loaded.
+    sa.Column("loaded", sa.JSON, nullable=False),
+    # By the clock of the database, so that those of machines need not agree.
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("heard", sa.Double, nullable=False),
 )
 
 requests = sa.Table(

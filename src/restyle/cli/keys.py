@@ -37,7 +37,7 @@ def _store(data_dir: Path | None) -> Iterator[tuple["sa.Engine", "KeyStore"]]:
     make_data_folder(settings.data_dir)
     db = open_database(settings.database())
     try:
-        yield db, KeyStore(db, settings.data_dir / "key")
+        yield db, KeyStore(db, settings.master_key())
     finally:
         db.dispose()
 
@@ -120,6 +120,19 @@ def rename(
     with _store(data_dir) as (_, store):
         store.rename(public_key, name)
     _say(as_json, f"{public_key} is now called {name}", PublicKey=public_key, Name=name)
+
+
+@app.command("priority")
+def priority(
+    public_key: Key,
+    priority: Annotated[int, typer.Argument(min=-100, max=100, help="Its priority; 0 at first.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a key's next tasks go before those of keys with a lower priority."""
+    with _store(data_dir) as (_, store):
+        store.prefer(public_key, priority)
+    _say(as_json, f"{public_key} has priority {priority}", PublicKey=public_key, Priority=priority)
 
 
 @app.command("rotate")

@@ -1,4 +1,4 @@
 """The database's history."""
 
-HEAD = "r0003"
+HEAD = "r0004"
 """The revision that this release works with: the last one under ``versions/``."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from restyle.database import reading, requests, tasks, writing
+from restyle.queue.lock import sweeping
 from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
 from restyle.queue.uid import created
 from restyle.settings import Settings
@@ -46,7 +47,12 @@ class Retention:
         self._todo.put(uid)
 
     def sweep(self) -> None:
-        """Delete all that is due."""
+        """Delete all that is due, unless another process that shares the tasks is at it."""
+        with sweeping(self._db) as ours:
+            if ours:
+                self._sweep()
+
+    def _sweep(self) -> None:
         now = time.time()
         with writing(self._db) as connection:
             connection.execute(sa.delete(requests).where(requests.c.created <= now - REPEAT_SECONDS))
