@@ -1,0 +1,125 @@
+"""A fleet on one machine: PostgreSQL, an object store, and machines with folders of their own that share nothing else."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+import psutil
+
+from restyle.accounts.keys import KeyPair
+from tests.support.mortal import MortalService
+
+BUCKET = "pictures"
+
+
+@contextmanager
+def object_store() -> Iterator[str]:
+    """The URL of an empty bucket of a server that speaks S3; its address and keys are in the environment meanwhile."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        _, port = server.get_host_and_port()
+        with s3_environment(f"http://127.0.0.1:{port}"):
+            httpx.post(f"http://127.0.0.1:{port}/moto-api/reset").raise_for_status()
+            httpx.put(f"http://127.0.0.1:{port}/{BUCKET}").raise_for_status()
+            yield f"s3://{BUCKET}"
+    finally:
+        server.stop()
+
+
+@contextmanager
+def s3_environment(address: str) -> Iterator[None]:
+    """The usual variables of AWS, for a server at ``address``."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": "restyle",
+        "AWS_SECRET_ACCESS_KEY": "restyle-secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ALLOW_HTTP": "true",
+    }
+    with patch.dict(os.environ, variables):
+        yield
+
+
+class Member(MortalService):
+    """One machine, with a folder of its own. Those of the role ``worker`` have no keys and answer no clients."""
+
+    def __init__(self, folder: Path, port: int, role: str, **settings: Any) -> None:
+        self.role = role
+        super().__init__(folder, port, role=role, machine_name=folder.name, **settings)
+
+    def make_key(self) -> KeyPair | None:
+        return None if self.role == "worker" else super().make_key()
+
+    def processes(self) -> list[psutil.Process]:
+        """The service and its workers."""
+        return [psutil.Process(self.process.pid), *self.workers()]
+
+    def vanish(self) -> None:
+        """``kill -9`` of all of its processes at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def pause(self) -> None:
+        """Stop all of its processes where they are."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.vanish()
+        self._client.close()
+
+
+class Town:
+    """The machines of one fleet."""
+
+    def __init__(self, folder: Path, database_url: str, storage_url: str, **settings: Any) -> None:
+        self.folder = folder
+        self.settings = {
+            "database_url": database_url,
+            "storage_url": storage_url,
+            "machine_seconds": 3,
+            "workers": 1,
+            "drain_seconds": 5,
+            **settings,
+        }
+        self.members: list[Member] = []
+
+    def add(self, role: str, *, wait: bool = True, **settings: Any) -> Member:
+        """Start a machine on a port that was free a moment ago; a further api gets the first one's key file."""
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        name = f"{role}{len(self.members)}"
+        first = next((each for each in self.members if each.role != "worker"), None)
+        given = {**self.settings, **settings}
+        if first is not None and role != "worker":
+            given["key_file"] = first.folder / "key"
+        member = Member(self.folder / name, port, role, **given)
+        self.members.append(member)
+        member.start(wait=wait)
+        return member
+
+    def close(self) -> None:
+        for member in self.members:
+            member.close()
+
+
+@contextmanager
+def town(folder: Path, database_url: str, storage_url: str, **settings: Any) -> Iterator[Town]:
+    """A fleet without machines yet; those that are added end with the block."""
+    found = Town(folder, database_url, storage_url, **settings)
+    try:
+        yield found
+    finally:
+        found.close()
