@@ -59,6 +59,10 @@ class Member(MortalService):
     def make_key(self) -> KeyPair | None:
         return None if self.role == "worker" else super().make_key()
 
+    def adopt(self, other: "Member") -> None:
+        """Sign with the other's pair: one account, whoever answers."""
+        self._pair = other._pair
+
     def processes(self) -> list[psutil.Process]:
         """The service and its workers."""
         return [psutil.Process(self.process.pid), *self.workers()]
@@ -89,7 +93,7 @@ class Town:
         self.settings = {
             "database_url": database_url,
             "storage_url": storage_url,
-            "machine_seconds": 3,
+            "machine_seconds": 4,
             "workers": 1,
             "drain_seconds": 5,
             **settings,

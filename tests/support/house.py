@@ -17,6 +17,8 @@ from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.request import Conversion
 from restyle.conversion.stored import to_json
 from restyle.images.encode import encode_png
+from restyle.queue.claims import Claims
+from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.dispatch import Dispatcher
 from restyle.queue.store import UNFINISHED, Submission, TaskRecord, TaskStore
 from restyle.queue.uid import new_uid
@@ -29,18 +31,25 @@ from tests.support.pictures import picture
 
 
 class House:
-    """One data folder and its database, with an account of 1,000 credits, and one worker unless told otherwise."""
+    """One data folder and its database, with an account of 1,000 credits, and one worker unless told otherwise.
+
+    On a database that is opened for a fleet (``tests/queue/conftest.py``) it is a machine of it.
+    """
 
     def __init__(self, db: sa.Engine, folder: Path, **changes: Any) -> None:
+        in_fleet = db.get_execution_options().get("restyle_fleet", False)
         values = {"data_dir": folder, "registry": REGISTRY, "workers": 1, **changes}
+        if in_fleet:
+            values |= {"role": "all", "storage_url": (folder / "objects").absolute().as_uri()}
         self.settings = Settings(**values)
         self.db = db
         self.storage = open_storage(self.settings)
         self.keys = KeyStore(db, folder / "key")
-        self.store = TaskStore(db, self.settings)
+        self.registry = open_registry(self.settings)
+        self.fleet = Fleet.open(self.settings, db, self.storage, self.registry) if in_fleet else None
+        self.store = TaskStore(db, self.settings, None if self.fleet is None else self.fleet.calls.call)
         self.account = self.keys.create(credits=1000).account_id
         self.png = encode_png(picture(64, 80))
-        self.registry = open_registry(self.settings)
 
     def submission(self, *orders: str, account: int | None = None, **changes: Any) -> tuple[str, Submission]:
         """A uid, its images stored, and what to submit under it."""
@@ -89,6 +98,14 @@ class House:
         wait_for(all_hold, lambda: [(task.uid, task.status, task.progress) for task in tasks if not holds(task)])
         return tasks
 
+    def claims(self) -> Claims:
+        """The workers' side, of the machine that this house is where it is one of a fleet."""
+        if self.fleet is None:
+            return Claims(self.db, self.settings)
+        if self.fleet.membership.machine is None:
+            self.fleet.membership.acquire()
+        return Claims(self.db, self.settings, self.fleet.membership)
+
     def used(self) -> int:
         """Credits the account has used."""
         return credits.balance(self.db, self.account).used
@@ -96,12 +113,15 @@ class House:
     @contextmanager
     def dispatcher(self, drain_seconds: float = PATIENCE) -> Iterator[Dispatcher]:
         """A running dispatcher whose workers are ready."""
-        dispatcher = Dispatcher(self.settings, self.db, self.storage)
+        dispatcher = Dispatcher(self.settings, self.db, self.storage) if self.fleet is None else self.fleet.workforce
+        assert isinstance(dispatcher, Dispatcher)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", PYTHONPATH)  # where the workers find tests.support.engines
-            dispatcher.start()
+            (dispatcher if self.fleet is None else self.fleet).start()
             try:
                 wait_for(dispatcher.ready)
                 yield dispatcher
             finally:
+                if self.fleet is not None:
+                    self.fleet.hush()
                 dispatcher.stop(drain_seconds)

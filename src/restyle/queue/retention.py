@@ -17,6 +17,8 @@ from restyle.settings import Settings
 from restyle.storage import INPUTS, PROBES, RESULTS, Storage, StorageError, input_prefix, result_prefix
 
 BATCH = 500
+SLICE = 2000
+"""Folders of one place that a sweep looks at: with a sweep a minute, all of a day's of two million tasks in a day."""
 SUBMISSION_SECONDS = 900
 """Images are stored before their task is: after this long without a task there will be none."""
 
@@ -31,6 +33,7 @@ class Retention:
         self._storage = storage
         self._settings = settings
         self._todo: SimpleQueue[str | None] = SimpleQueue()
+        self._swept: dict[str, str] = {}
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
 
     def start(self) -> None:
@@ -111,10 +114,13 @@ class Retention:
         return True
 
     def _delete_orphans(self, now: float) -> None:
-        """What a crash left behind between two steps: every folder in the storage is asked whose it is."""
+        """What a crash left behind between two steps. Whose each folder is, the table tells; a sweep asks about the next
+        ``SLICE`` folders of a place, so that no sweep lists a whole bucket."""
         for place, needed in ((INPUTS, UNFINISHED), (RESULTS, (*UNFINISHED, Status.FINISHED)), (PROBES, ())):
-            names = _xids(self._storage.names(place))
-            while uids := list(islice(names, BATCH)):
+            names = self._storage.names_after(place, self._swept.get(place, ""), SLICE)
+            self._swept[place] = names[-1] if len(names) == SLICE else ""
+            xids = _xids(names)
+            while uids := list(islice(xids, BATCH)):
                 status = self._status(uids)
                 for uid in uids:
                     young = created(uid) > now - SUBMISSION_SECONDS

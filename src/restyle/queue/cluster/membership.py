@@ -190,7 +190,7 @@ class Membership:
     def _bury(self, connection: sa.Connection, known: bool) -> None:
         """Take the silent for gone: but not after a silence that was this machine's own, or the database's."""
         now, seconds = time.monotonic(), self._settings.machine_seconds
-        if not known or self._heard_at is None or now - self._heard_at > seconds / 3:
+        if not known or self._heard_at is None or now - self._heard_at > seconds / 2:
             self._steady_since = now
         self._heard_at = now
         if now - self._steady_since < seconds:
