@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import Error as SqliteError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import (
@@ -28,6 +28,9 @@ from restyle.migrations import HEAD
 from restyle.private import close_to_others, make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x7265_7374
@@ -195,6 +198,34 @@ def open_database(url: str) -> sa.Engine:
         ) from error
 
 
+def migrate(url: str, revision: str = "") -> str:
+    """Bring the database at ``url`` to ``revision``, the newest unless given, under the lock that every start takes.
+
+    Returns the revision. Raises :class:`RestyleError`: as :func:`open_database`, and 230 for one that is not known.
+    """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    db = open_database(url)
+    known = [script.revision for script in ScriptDirectory.from_config(_history()).walk_revisions()]
+    revision = revision or HEAD
+    try:
+        if revision not in known:
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"there is no revision {revision}; there are {', '.join(reversed(known))}",
+                field="revision",
+            )
+        with writing(db) as connection:
+            if db.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            config = _history(connection)
+            command.downgrade(config, revision)  # opening it has brought it to the newest
+    finally:
+        db.dispose()
+    return revision
+
+
 @contextmanager
 def reading(db: sa.Engine) -> Iterator[sa.Connection]:
     """A connection to read with, which waits for no writer. On SQLite it sees one state of the database throughout."""
@@ -313,19 +344,25 @@ def _closed_on_error(db: sa.Engine) -> Iterator[None]:
         raise
 
 
+def _history(connection: sa.Connection | None = None) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "restyle:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
 def _migrate(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table("alembic_version"):
         present = set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
         if present == {HEAD}:
             return  # and Alembic, which takes its time to load, is not needed
     from alembic import command
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", "restyle:migrations")
-    config.attributes["connection"] = connection
+    config = _history(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = set(MigrationContext.configure(connection).get_current_heads())
     if not present <= known:

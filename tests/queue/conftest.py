@@ -1,4 +1,4 @@
-"""The life of a task is the same on every back end: SQLite with workers of one machine, PostgreSQL with Procrastinate."""
+"""The life of a task is the same on every back end: SQLite and one machine, PostgreSQL and many."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.database import open_database
+from restyle.queue.cluster.membership import Membership
 from tests.support import databases
 
 BACK_ENDS = ["fleet" if kind == "postgresql" else kind for kind in databases.KINDS]
@@ -22,6 +23,9 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
         return
     with databases.postgres_database(request.getfixturevalue("postgres_cluster")) as url:
         engine = open_database(url)
-        engine.update_execution_options(restyle_fleet=True)
+        memberships: list[Membership] = []
+        engine.update_execution_options(restyle_fleet=memberships)
         yield engine
+        for each in memberships:
+            each.release()
         engine.dispose()

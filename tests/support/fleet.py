@@ -1,4 +1,4 @@
-"""A fleet on one machine: PostgreSQL, an object store, and machines with folders of their own that share nothing else."""
+"""A fleet on one machine: PostgreSQL, an object store, and machines with folders of their own that share no other."""
 
 import os
 import signal
@@ -50,18 +50,20 @@ def s3_environment(address: str) -> Iterator[None]:
 
 
 class Member(MortalService):
-    """One machine, with a folder of its own. Those of the role ``worker`` have no keys and answer no clients."""
+    """One machine, with a folder of its own. Those of the role ``worker`` have no keys and answer no clients.
 
-    def __init__(self, folder: Path, port: int, role: str, **settings: Any) -> None:
+    ``like`` is another, whose pair of keys this one signs with.
+    """
+
+    def __init__(self, folder: Path, port: int, role: str, like: "Member | None", **settings: Any) -> None:
         self.role = role
+        self._like = like
         super().__init__(folder, port, role=role, machine_name=folder.name, **settings)
 
     def make_key(self) -> KeyPair | None:
-        return None if self.role == "worker" else super().make_key()
-
-    def adopt(self, other: "Member") -> None:
-        """Sign with the other's pair: one account, whoever answers."""
-        self._pair = other._pair
+        if self.role == "worker":
+            return None
+        return super().make_key() if self._like is None else self._like._pair
 
     def processes(self) -> list[psutil.Process]:
         """The service and its workers."""
@@ -109,10 +111,20 @@ class Town:
         given = {**self.settings, **settings}
         if first is not None and role != "worker":
             given["key_file"] = first.folder / "key"
-        member = Member(self.folder / name, port, role, **given)
+        member = Member(self.folder / name, port, role, first, **given)
         self.members.append(member)
         member.start(wait=wait)
         return member
+
+    @property
+    def api(self) -> Member:
+        """The last machine that answers clients."""
+        return [each for each in self.members if each.role != "worker"][-1]
+
+    @property
+    def workers(self) -> list[Member]:
+        """The machines that only draw and still run, oldest first."""
+        return [each for each in self.members if each.role == "worker" and each.process.poll() is None]
 
     def close(self) -> None:
         for member in self.members:

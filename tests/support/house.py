@@ -13,12 +13,15 @@ import sqlalchemy as sa
 from restyle.accounts import credits
 from restyle.accounts.keys import KeyStore
 from restyle.conversion.draw import open_registry
+from restyle.conversion.offer import offer_of
 from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.request import Conversion
 from restyle.conversion.stored import to_json
 from restyle.images.encode import encode_png
 from restyle.queue.claims import Claims
 from restyle.queue.cluster.fleet import Fleet
+from restyle.queue.cluster.jobs import Calls, prepare
+from restyle.queue.cluster.membership import Membership
 from restyle.queue.dispatch import Dispatcher
 from restyle.queue.store import UNFINISHED, Submission, TaskRecord, TaskStore
 from restyle.queue.uid import new_uid
@@ -37,7 +40,8 @@ class House:
     """
 
     def __init__(self, db: sa.Engine, folder: Path, **changes: Any) -> None:
-        in_fleet = db.get_execution_options().get("restyle_fleet", False)
+        memberships: list[Membership] | None = db.get_execution_options().get("restyle_fleet")
+        in_fleet = memberships is not None
         values = {"data_dir": folder, "registry": REGISTRY, "workers": 1, **changes}
         if in_fleet:
             values |= {"role": "all", "storage_url": (folder / "objects").absolute().as_uri()}
@@ -46,8 +50,12 @@ class House:
         self.storage = open_storage(self.settings)
         self.keys = KeyStore(db, folder / "key")
         self.registry = open_registry(self.settings)
-        self.fleet = Fleet.open(self.settings, db, self.storage, self.registry) if in_fleet else None
-        self.store = TaskStore(db, self.settings, None if self.fleet is None else self.fleet.calls.call)
+        self.membership: Membership | None = None
+        if memberships is not None:
+            prepare(db)
+            self.membership = Membership(db, self.settings, lambda: offer_of(self.registry))
+            memberships.append(self.membership)
+        self.store = TaskStore(db, self.settings, Calls().call if in_fleet else None)
         self.account = self.keys.create(credits=1000).account_id
         self.png = encode_png(picture(64, 80))
 
@@ -100,11 +108,11 @@ class House:
 
     def claims(self) -> Claims:
         """The workers' side, of the machine that this house is where it is one of a fleet."""
-        if self.fleet is None:
+        if self.membership is None:
             return Claims(self.db, self.settings)
-        if self.fleet.membership.machine is None:
-            self.fleet.membership.acquire()
-        return Claims(self.db, self.settings, self.fleet.membership)
+        if self.membership.machine is None:
+            self.membership.acquire()
+        return Claims(self.db, self.settings, self.membership)
 
     def used(self) -> int:
         """Credits the account has used."""
@@ -113,15 +121,18 @@ class House:
     @contextmanager
     def dispatcher(self, drain_seconds: float = PATIENCE) -> Iterator[Dispatcher]:
         """A running dispatcher whose workers are ready."""
-        dispatcher = Dispatcher(self.settings, self.db, self.storage) if self.fleet is None else self.fleet.workforce
+        fleet = None
+        if self.membership is not None:
+            fleet = Fleet.open(self.settings, self.db, self.storage, self.registry)
+        dispatcher = Dispatcher(self.settings, self.db, self.storage) if fleet is None else fleet.workforce
         assert isinstance(dispatcher, Dispatcher)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", PYTHONPATH)  # where the workers find tests.support.engines
-            (dispatcher if self.fleet is None else self.fleet).start()
+            (dispatcher if fleet is None else fleet).start()
             try:
                 wait_for(dispatcher.ready)
                 yield dispatcher
             finally:
-                if self.fleet is not None:
-                    self.fleet.hush()
+                if fleet is not None:
+                    fleet.hush()
                 dispatcher.stop(drain_seconds)

@@ -140,7 +140,7 @@ class KeyStore:
             .order_by(keys.c.created, keys.c.public_key)
         )
         with reading(self._db) as connection:
-            return [KeySummary(*row) for row in connection.execute(query)]
+            return [KeySummary(*tuple(row)) for row in connection.execute(query)]
 
     def disable(self, public_key: str) -> None:
         """Refuse the key from now on. Raises :class:`RestyleError` (172) for one that does not exist."""
@@ -176,9 +176,30 @@ class KeyStore:
         self._change(public_key, sealed_private_key=self._seal(public_key, private_key))
         return private_key
 
+    def reseal(self, new_file: Path) -> int:
+        """Seal all private keys under the master key in ``new_file``, made if need be, in one transaction.
+
+        Returns how many. Every service goes on with ``new_file`` from then on; URLs of results made under the old one
+        end. Raises :class:`RestyleError` (5000) where either file does not fit.
+        """
+        try:
+            master = read_master_key(new_file)
+        except FileNotFoundError:
+            master = _create_master_key(new_file)
+        fresh = AESGCM(_derive(master, b"private keys"))
+        with writing(self._db) as connection:
+            rows = connection.execute(sa.select(keys.c.public_key, keys.c.sealed_private_key).with_for_update()).all()
+            for row in rows:
+                private_key = self._open(row.public_key, row.sealed_private_key)
+                nonce = os.urandom(NONCE_BYTES)
+                sealed = nonce + fresh.encrypt(nonce, private_key.encode(), row.public_key.encode())
+                change = sa.update(keys).where(keys.c.public_key == row.public_key)
+                connection.execute(change.values(sealed_private_key=sealed))
+        return len(rows)
+
     def derive(self, purpose: bytes) -> bytes:
         """A 32-byte secret for ``purpose``, the same after a restart, that tells nothing of another's."""
-        return hmac.digest(self._master, b"restyle:" + purpose, hashlib.sha256)
+        return _derive(self._master, purpose)
 
     def _add(self, connection: sa.Connection, account_id: int, name: str, requires_timestamp: bool) -> KeyPair:
         public_key, private_key = _random_text(32), _random_text(44)
@@ -215,6 +236,10 @@ class KeyStore:
                 Code.INTERNAL_ERROR,
                 f"{self._key_file} does not open the keys in this database; restore the file that was made with it",
             ) from error
+
+
+def _derive(master: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(master, b"restyle:" + purpose, hashlib.sha256)
 
 
 def _random_text(length: int) -> str:

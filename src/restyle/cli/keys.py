@@ -86,6 +86,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
                     "Name": key.name,
                     "Disabled": key.disabled,
                     "Timestamps": key.requires_timestamp,
+                    "Priority": key.priority,
                     "Unlimited": key.unlimited,
                     "TotalCredits": key.total_credits,
                     "UsedCredits": key.used_credits,
@@ -142,6 +143,18 @@ def rotate(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) -
         private_key = store.rotate(public_key)
     said = f"PublicKey   {public_key}\nPrivateKey  {private_key}"
     _say(as_json, said, PublicKey=public_key, PrivateKey=private_key)
+
+
+@app.command("reseal")
+def reseal(
+    new_file: Annotated[Path, typer.Argument(help="The new key file; made if it is not there.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seal all private keys under another key file, which every service takes from then on (RESTYLE_KEY_FILE)."""
+    with _store(data_dir) as (_, store):
+        count = store.reseal(new_file)
+    _say(as_json, f"{count} keys are sealed under {new_file}", Keys=count, KeyFile=str(new_file))
 
 
 @app.command("disable")

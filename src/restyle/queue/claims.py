@@ -43,7 +43,8 @@ class Claims:
         """Claim the task whose turn it is, None if there is none.
 
         First come tasks whose run was interrupted, so that to their owner they go on running; then, of those with the
-        highest priority, the oldest task of the account that was served longest ago. A task whose row cannot be read ends as Error 5000 on the way.
+        highest priority, the oldest task of the account that was served longest ago. A task whose row cannot be read
+        ends as Error 5000 on the way.
         """
         while True:
             id: int | None = None

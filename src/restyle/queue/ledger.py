@@ -50,9 +50,7 @@ class Ledger:
     a task that may have ended.
     """
 
-    def __init__(
-        self, claims: Claims, reach: Reach, *, ring: Callable[[], None], ended: Callable[[str], None]
-    ) -> None:
+    def __init__(self, claims: Claims, reach: Reach, *, ring: Callable[[], None], ended: Callable[[str], None]) -> None:
         self._claims = claims
         self._reach = reach
         self._ring = ring

@@ -14,7 +14,7 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 ADVISORY_LOCK = 0x7265_7375
-"""Number of the PostgreSQL advisory lock that a supervising service holds ("resu"), and the machines of a fleet share."""
+"""Number of the PostgreSQL advisory lock that a supervising service holds ("resu"), or a fleet's machines share."""
 SWEEP_LOCK = 0x7265_7377
 """Number of the one that a sweep holds ("resw")."""
 

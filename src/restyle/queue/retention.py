@@ -114,8 +114,10 @@ class Retention:
         return True
 
     def _delete_orphans(self, now: float) -> None:
-        """What a crash left behind between two steps. Whose each folder is, the table tells; a sweep asks about the next
-        ``SLICE`` folders of a place, so that no sweep lists a whole bucket."""
+        """What a crash left behind between two steps. Whose each folder is, the table tells.
+
+        A sweep asks about the next ``SLICE`` folders of a place, so that none lists a whole bucket.
+        """
         for place, needed in ((INPUTS, UNFINISHED), (RESULTS, (*UNFINISHED, Status.FINISHED)), (PROBES, ())):
             names = self._storage.names_after(place, self._swept.get(place, ""), SLICE)
             self._swept[place] = names[-1] if len(names) == SLICE else ""

@@ -59,7 +59,6 @@ class Storage(Protocol):
         Raises :class:`StorageError`.
         """
 
-
     def names_after(self, prefix: str, name: str, most: int) -> list[str]:
         """The next names directly under ``prefix`` after ``name`` in their order, ``most`` at most: a part of what
         :meth:`names` gives, for whoever would not list a whole bucket at once. An empty ``name`` is the beginning.

@@ -70,7 +70,7 @@ class Fleet:
             self.wakeups.stop(CLOSE_SECONDS)
 
     def check(self, needs: str) -> None:
-        """Raises :class:`RestyleError` (4004) where no machine has all that it takes to draw a task with these needs."""
+        """Raises :class:`RestyleError` (4004) where no machine has all that a task with these needs takes."""
         there: Sequence[Machine] = [each for each in self.membership.others() if each.slots]
         if there and not self.membership.drawers(needs):
             raise RestyleError(
