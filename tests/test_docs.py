@@ -112,7 +112,7 @@ def test_every_command_shown_exists_with_its_options(line: str) -> None:
         *[
             word
             for word in words[1:2]
-            if words[0] in {"keys", "credits", "models", "languages"} and not word.startswith("-")
+            if words[0] in {"keys", "credits", "fleet", "models", "languages"} and not word.startswith("-")
         ],
     ]
     shown = subprocess.run([RESTYLE, *path, "--help"], capture_output=True, text=True, timeout=PATIENCE)

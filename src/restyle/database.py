@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import Error as SqliteError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import (
@@ -28,6 +28,9 @@ from restyle.migrations import HEAD
 from restyle.private import close_to_others, make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x7265_7374
@@ -88,6 +91,8 @@ keys = sa.Table(
     sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requires_timestamp", sa.Boolean, nullable=False),
+    # Tasks of a higher one go first; those of the same take turns by account.
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("created", sa.Double, nullable=False),
 )
 
@@ -107,6 +112,11 @@ tasks = sa.Table(
     sa.Column("notices", sa.JSON, nullable=False),
     # Names one run of the task. Null while nobody runs it; a finish must show the claim it ran under.
     sa.Column("claim", sa.Text),
+    # Whose claim it is: a machine of the fleet; null where one service alone runs the tasks.
+    sa.Column("machine", sa.BigInteger),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    # What a machine must have to draw it (restyle.queue.needs); empty: whatever draws.
+    sa.Column("needs", sa.Text, nullable=False, server_default=""),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
     sa.Column("progress", sa.Double, nullable=False, server_default="0"),
     sa.Column("images", sa.JSON, nullable=False),
@@ -124,6 +134,28 @@ tasks = sa.Table(
     sa.Index("ix_tasks_account_id_status", "account_id", "status"),
     sa.Index("ix_tasks_swept_expires", "swept", "expires"),
     sa.Index("ix_tasks_finished", "finished"),
+)
+
+machines = sa.Table(
+    "machines",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("device", sa.Text, nullable=False),
+    # Bytes that were free when the machine last said so.
+    sa.Column("free_memory", sa.BigInteger, nullable=False),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("ready", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What it can draw (restyle.conversion.offer), and the digest that changes with it.
+    sa.Column("offer", sa.JSON, nullable=False),
+    sa.Column("offer_digest", sa.Text, nullable=False),
+    # SHA-256 of the checkpoints that its workers have loaded.
+    sa.Column("loaded", sa.JSON, nullable=False),
+    # By the clock of the database, so that those of machines need not agree.
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("heard", sa.Double, nullable=False),
 )
 
 requests = sa.Table(
@@ -181,6 +213,34 @@ def open_database(url: str) -> sa.Engine:
             Code.INTERNAL_ERROR,
             f"the database {where} cannot be opened: {why}; start it, end what holds it, or restore a backup",
         ) from error
+
+
+def migrate(url: str, revision: str = "") -> str:
+    """Bring the database at ``url`` to ``revision``, the newest unless given, under the lock that every start takes.
+
+    Returns the revision. Raises :class:`RestyleError`: as :func:`open_database`, and 230 for one that is not known.
+    """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    db = open_database(url)
+    known = [script.revision for script in ScriptDirectory.from_config(_history()).walk_revisions()]
+    revision = revision or HEAD
+    try:
+        if revision not in known:
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"there is no revision {revision}; there are {', '.join(reversed(known))}",
+                field="revision",
+            )
+        with writing(db) as connection:
+            if db.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            config = _history(connection)
+            command.downgrade(config, revision)  # opening it has brought it to the newest
+    finally:
+        db.dispose()
+    return revision
 
 
 @contextmanager
@@ -301,19 +361,25 @@ def _closed_on_error(db: sa.Engine) -> Iterator[None]:
         raise
 
 
+def _history(connection: sa.Connection | None = None) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "restyle:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
 def _migrate(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table("alembic_version"):
         present = set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
         if present == {HEAD}:
             return  # and Alembic, which takes its time to load, is not needed
     from alembic import command
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", "restyle:migrations")
-    config.attributes["connection"] = connection
+    config = _history(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = set(MigrationContext.configure(connection).get_current_heads())
     if not present <= known:

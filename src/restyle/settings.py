@@ -116,6 +116,28 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
+    role: Literal["alone", "api", "worker", "all"] = Field(
+        "alone",
+        description="alone: one service does everything. In a fleet, on PostgreSQL and an object store that all share: "
+        "api answers clients, worker draws, all does both.",
+    )
+    machine_name: str = Field(
+        "", max_length=128, description="What this machine is called in lists of the fleet; empty means its host name."
+    )
+    machine_seconds: float = Field(
+        30, ge=2, description="A machine of the fleet unheard for so long is gone, and its tasks run elsewhere."
+    )
+    affinity_seconds: float = Field(
+        5,
+        ge=0,
+        description="How long a task waits at most for a machine of the fleet that has its checkpoint loaded already.",
+    )
+    key_file: Path | None = Field(
+        None,
+        json_schema_extra={"default": "key in the data folder"},
+        description="The file that seals private keys and result URLs, the same for every api of a fleet.",
+    )
+
     registry: str = Field(
         "",
         description="module:function that takes these settings and returns a Registry of the models there are; empty "
@@ -206,6 +228,10 @@ class Settings(BaseSettings):
         """Credits per megapixel that the operator wants of the engine of that name; None for its own price."""
         price: float | None = getattr(self, f"{engine}_price", None)
         return price
+
+    def master_key(self) -> Path:
+        """Where the key file is."""
+        return self.key_file or self.data_dir / "key"
 
     def database(self) -> str:
         """The SQLAlchemy URL in force."""

@@ -25,7 +25,7 @@ def house(db: sa.Engine, tmp_path: Path) -> House:
 
 @pytest.fixture
 def claims(house: House) -> Claims:
-    return Claims(house.db, house.settings)
+    return house.claims()
 
 
 def take(claims: Claims) -> Claim:

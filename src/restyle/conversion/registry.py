@@ -30,7 +30,7 @@ such a model."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Models:
+class Models:
     """All models at one state of the catalogue."""
 
     catalogue: Catalogue
@@ -79,6 +79,12 @@ class Registry:
         return self._current().subs
 
     @property
+    def families(self) -> tuple[Family, ...]:
+        """All engines that models may name."""
+        found = {family.name: family for family in (*(model.family for model in self._main), *self._families)}
+        return tuple(found.values())
+
+    @property
     def catalogue(self) -> Catalogue:
         """The registered files as they stand."""
         return self._current().catalogue
@@ -89,8 +95,7 @@ class Registry:
 
     def family(self, name: str) -> Family:
         """The engine of that name. Raises RestyleError 4004 where this release has none."""
-        own = (model.family for model in self._main)
-        for family in (*self._families, *own):
+        for family in self.families:
             if family.name == name:
                 return family
         raise RestyleError(Code.MODEL_NOT_FOUND, f"this installation has no engine called {shown(name)}")
@@ -134,20 +139,20 @@ class Registry:
             raise RestyleError(Code.MODEL_NOT_FOUND, f"{shown(code)} cannot be used: {absence}", field=field)
         return found
 
-    def _current(self) -> _Models:
+    def _current(self) -> Models:
         catalogue = self._catalogue.get()
         if catalogue is not self._models.catalogue:
             self._models = self._put_together(catalogue)
         return self._models
 
-    def _put_together(self, catalogue: Catalogue) -> _Models:
+    def _put_together(self, catalogue: Catalogue) -> Models:
         mains = {model.code: model for model in self._shipped}
         for entry in catalogue.of(Kind.MAIN):
             family = next((one for one in self._families if entry.architecture in one.architectures), None)
             if family is not None:
                 mains[entry.code] = self._checkpoint(entry, family)
         subs = {entry.code: SubModel(entry) for entry in catalogue.entries if entry.kind in SUB_KINDS}
-        return _Models(
+        return Models(
             catalogue,
             mains | {model.code: model for model in self._main},
             subs | {model.code: model for model in self._sub},

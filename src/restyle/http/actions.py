@@ -69,7 +69,9 @@ def apply_reference_style(
         seeds=planned.seeds,
         plan=to_json(planned),
         notices=planned.notices,
+        priority=call.key.priority,
     )
+    service.check_drawable(submission.needs)
     accepted = ""
     try:
         for index, data in pictures.items():
@@ -79,7 +81,7 @@ def apply_reference_style(
         if accepted != uid:  # refused, or another thread was first with the same request
             with suppress(StorageError):  # the sweep deletes what stays; what went wrong before is what is told
                 service.storage.delete_prefix(input_prefix(uid))
-    service.dispatcher.notify()
+    service.workforce.notify()
     return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accepted)
 
 
@@ -119,7 +121,7 @@ def terminate_task(service: Service, call: Call, request: schema.TerminateTask) 
     """End the task in the records, then stop the work on it."""
     _check_uid(request.TaskUID, "TaskUID")
     service.tasks.terminate(call.key.account_id, request.TaskUID)
-    service.dispatcher.cancel(request.TaskUID)
+    service.workforce.cancel(request.TaskUID)
     return schema.TerminateTaskAnswer(Action=request.Action)
 
 

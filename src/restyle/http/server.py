@@ -17,6 +17,7 @@ from restyle.http.crowd import Crowd
 from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
+from restyle.http.workshop import Workshop, create_workshop
 from restyle.settings import Settings, unknown_variables
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -47,9 +48,15 @@ def serve(settings: Settings, *, bound: Callable[[str], None] | None = None) -> 
     handles = _raise_handles()
     crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:
-        service = Service.open(settings)
+        service: Service | Workshop
+        if settings.role == "worker":
+            service = Workshop.open(settings)
+            app = create_workshop(service)
+        else:
+            service = Service.open(settings)
+            app = create_app(settings, service)
         config = uvicorn.Config(
-            create_app(settings, service),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -68,7 +75,7 @@ class _Server(uvicorn.Server):
     """Uvicorn, with our own idea of how a service ends."""
 
     def __init__(
-        self, config: uvicorn.Config, service: Service, address: str, bound: Callable[[str], None] | None
+        self, config: uvicorn.Config, service: Service | Workshop, address: str, bound: Callable[[str], None] | None
     ) -> None:
         super().__init__(config)
         self._service = service

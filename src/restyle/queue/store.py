@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from restyle.accounts import credits
 from restyle.database import Raw, accounts, reading, requests, tasks, writing
 from restyle.queue.claim import stored_list
+from restyle.queue.needs import needs_of
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -21,6 +22,7 @@ REPEAT_SECONDS = 24 * 3600
 
 
 T = TypeVar("T")
+Call = Callable[[sa.Connection, Iterable[tuple[str, str]]], None]
 
 
 class Status(StrEnum):
@@ -41,7 +43,7 @@ class Submission:
 
     ``signature`` is the request's, proven to be its account's; ``body_digest`` a digest of the request body that two
     bodies never share (SHA-256), needed with a ``request_uuid`` only; ``seed`` the seed drawn or sent, ``seeds`` one
-    per image; ``plan`` is :func:`restyle.conversion.stored.to_json`.
+    per image; ``plan`` is :func:`restyle.conversion.stored.to_json`; ``priority`` is the key's.
     """
 
     account_id: int
@@ -54,6 +56,12 @@ class Submission:
     seeds: tuple[int, ...]
     plan: Mapping[str, Any]
     notices: tuple[str, ...] = ()
+    priority: int = 0
+
+    @property
+    def needs(self) -> str:
+        """What a machine must have to draw it."""
+        return needs_of(self.plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +100,15 @@ RECORD = (
 
 
 class TaskStore:
-    """The clients' side of the task table; :class:`restyle.queue.claims.Claims` is the workers'."""
+    """The clients' side of the task table; :class:`restyle.queue.claims.Claims` is the workers'.
 
-    def __init__(self, db: sa.Engine, settings: Settings) -> None:
+    ``call`` is told of every accepted task (uid, needs) in the transaction that accepts it.
+    """
+
+    def __init__(self, db: sa.Engine, settings: Settings, call: Call | None = None) -> None:
         self._db = db
         self._settings = settings
+        self._call = call
 
     def find_repeat(self, account_id: int, request_uuid: str | None, signature: str, body_digest: bytes) -> str | None:
         """The uid that an earlier submission with this ``request_uuid`` got; None if there is none in the last 24 h.
@@ -132,12 +144,16 @@ class TaskStore:
                 "seed": submission.seed,
                 "seeds": list(submission.seeds),
                 "cost": submission.cost,
+                "priority": submission.priority,
+                "needs": submission.needs,
                 "spec": dict(submission.plan),
                 "notices": list(submission.notices),
                 "images": [],
                 "created": now,
             }
             connection.execute(sa.insert(tasks).values(row))
+            if self._call is not None:
+                self._call(connection, [(uid, submission.needs)])
             if mark:
                 same = (requests.c.account_id == account_id) & (requests.c.request_uuid == mark)
                 connection.execute(sa.delete(requests).where(same))  # one of more than 24 h ago
@@ -259,26 +275,49 @@ def _repeat(
 
 
 def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
-    """Place in the round robin of each queued task of the account: exact, if nothing else is submitted.
+    """Place in the queue of each queued task of the account: exact, if nothing else is submitted.
+
+    Tasks of a higher priority go first; of one priority accounts take turns.
+    """
+    queued = tasks.c.status == Status.QUEUING
+    own = sa.select(tasks.c.uid, tasks.c.priority).where(queued, tasks.c.account_id == account_id)
+    uids: dict[int, list[str]] = {}
+    for uid, priority in connection.execute(own.order_by(tasks.c.id)):
+        uids.setdefault(priority, []).append(uid)
+    query = (
+        sa.select(tasks.c.priority, tasks.c.account_id, sa.func.count(), accounts.c.served)
+        .join_from(tasks, accounts)
+        .where(queued)
+        .group_by(tasks.c.priority, tasks.c.account_id, accounts.c.served)
+    )
+    lengths: dict[int, Lengths] = {}
+    for priority, account, count, served in connection.execute(query):
+        lengths.setdefault(priority, {})[account] = (count, (served, account))
+    positions: dict[str, int] = {}
+    ahead = 0
+    for priority in sorted(lengths, reverse=True):
+        places = _places(lengths[priority], account_id, uids.get(priority, []))
+        positions |= {uid: ahead + place for uid, place in places.items()}
+        ahead += sum(count for count, _ in lengths[priority].values())
+    return positions
+
+
+Lengths = dict[int, tuple[int, tuple[int, int]]]
+"""By account: how many tasks it has queued, and its turn."""
+
+
+def _places(lengths: Lengths, account_id: int, uids: list[str]) -> dict[str, int]:
+    """Place in the round robin of each of ``uids``, which are the account's own.
 
     The n-th task of an account starts after the first n of every account whose turn comes before, and the first n - 1
     of every account whose turn comes after.
     """
-    queued = tasks.c.status == Status.QUEUING
-    own = sa.select(tasks.c.uid).where(queued, tasks.c.account_id == account_id).order_by(tasks.c.id)
-    uids = list(connection.scalars(own))
-    query = (
-        sa.select(tasks.c.account_id, sa.func.count(), accounts.c.served)
-        .join_from(tasks, accounts)
-        .where(queued)
-        .group_by(tasks.c.account_id, accounts.c.served)
-    )
-    lengths = {account: (count, (served, account)) for account, count, served in connection.execute(query)}
     if account_id not in lengths:
         return {}
-    turn = lengths.pop(account_id)[1]
-    before = Counter(count for count, other in lengths.values() if other < turn)
-    after = Counter(count for count, other in lengths.values() if other > turn)
+    turn = lengths[account_id][1]
+    others = [(count, other) for account, (count, other) in lengths.items() if account != account_id]
+    before = Counter(count for count, other in others if other < turn)
+    after = Counter(count for count, other in others if other > turn)
     return {
         uid: n
         + sum(min(count, n) * times for count, times in before.items())

@@ -60,6 +60,14 @@ class Storage(Protocol):
         Raises :class:`StorageError`.
         """
 
+    def names_after(self, prefix: str, name: str, most: int) -> list[str]:
+        """The next names directly under ``prefix`` after ``name`` in their order, ``most`` at most: a part of what
+        :meth:`names` gives, for whoever would not list a whole bucket at once. An empty ``name`` is the beginning.
+
+        Raises :class:`StorageError`.
+        """
+        ...
+
 
 PIECE_BYTES = 64 * 1024
 """Of an object that is streamed."""

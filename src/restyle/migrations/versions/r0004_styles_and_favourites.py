@@ -27,3 +27,9 @@ def upgrade() -> None:
     )
     op.add_column("tasks", sa.Column("favourite", sa.Double))
     op.create_index("ix_tasks_account_id_favourite", "tasks", ["account_id", "favourite"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_tasks_account_id_favourite", "tasks")
+    op.drop_column("tasks", "favourite")
+    op.drop_table("styles")
