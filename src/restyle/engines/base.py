@@ -198,6 +198,11 @@ class WeightFile:
     size: int
 
 
+def sampler_key(name: str) -> str:
+    """A sampler's name by its letters and digits alone: ``DPM++ 2M Karras`` and ``dpmpp_2m_karras`` are the same."""
+    return "".join(each for each in name.casefold().replace("++", "pp") if each.isalnum())
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """What an engine says of itself, without being loaded.
@@ -208,7 +213,9 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``.
+    ``weights`` are fetched by ``restyle models install <name>``. ``aliases`` are further names of samplers, each as
+    :func:`sampler_key` makes it. ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models
+    that it may be for; it returns the names of what drawing leaves out; RestyleError says what drawing would refuse.
     """
 
     name: str
@@ -222,3 +229,13 @@ class Family:
     libraries: tuple[str, ...] = ()
     install: str = ""
     weights: WeightFile | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    rehearse: str = ""
+
+    def sampler(self, name: str) -> str | None:
+        """The sampler that ``name`` means, in whatever case and with whatever between its words; None for none."""
+        if name in self.samplers:
+            return name
+        wanted = sampler_key(name)
+        by_key = {sampler_key(each): each for each in self.samplers}
+        return by_key.get(wanted) or self.aliases.get(wanted)

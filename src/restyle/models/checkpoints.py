@@ -40,6 +40,7 @@ FOREIGN = {
     "adapter.body.": "a T2I-Adapter",
 }
 """A piece of a tensor's name -> what has such a tensor, and is not drawn with here."""
+EDM_REFUSED = "Restyle draws with that of Stable Diffusion, so take a model trained on it"
 INPUTS = {
     9: "an inpainting model (9 input channels)",
     8: "an editing model (8 input channels)",
@@ -81,13 +82,16 @@ def main(path: Path, tensors: Tensors) -> Detected | None:
     if structure is Architecture.SDXL and not unet.has("label_emb."):
         raise refusal(path, "a checkpoint that contradicts itself: SDXL's text encoders, but not SDXL's UNet")
     check_blocks(path, unet, architecture, context)
+    if tensors.has("edm_"):
+        raise refusal(path, f"a model of another noise schedule (EDM, as CosXL and Playground 2.5); {EDM_REFUSED}")
     prediction = "v_prediction" if "v_pred" in tensors.shapes else "epsilon"
     told = str(tensors.values.get("modelspec.prediction_type", tensors.values.get("modelspec.predict_key", "")))
     if told.startswith("v"):
         prediction = "v_prediction"
-    facts = {
+    facts: dict[str, Any] = {
         "layout": "ldm",
         "prediction_type": prediction,
+        **({"zero_snr": True} if "ztsnr" in tensors.shapes else {}),
         "has_vae": tensors.has("first_stage_model.decoder."),
         "context": context,
         "widths": sorted(unet.widths(ATTENTION_ENDS)),

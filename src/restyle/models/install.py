@@ -37,6 +37,8 @@ WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
 CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
 """Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
+Rehearse = Callable[[Entry, Catalogue], dict[str, Any]]
+"""Takes a model about to be registered, returns further facts of it, raises RestyleError (230) if it could not draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def install(
     wish: Wish,
     *,
     check_defaults: CheckDefaults,
+    rehearse: Rehearse = lambda entry, catalogue: {},
     begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """Check ``path`` in every way and register it. ``begin`` is told how many bytes are read and returns their counter.
@@ -91,6 +94,7 @@ def install(
         facts=found.facts,
         is_default=wish.is_default,
     )
+    entry = replace(entry, facts={**entry.facts, **rehearse(entry, catalogue)})
     if not wish.copied:
         scanned = scan(path, begin(_bytes(path)))
         entry = replace(entry, sha256=scanned.sha256, size=scanned.size)

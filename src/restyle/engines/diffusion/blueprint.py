@@ -36,6 +36,13 @@ SCHEDULER: Mapping[str, Any] = {
 }
 
 
+def native_side(sample_size: object, architecture: Architecture) -> int:
+    """The side in pixels that the ``sample_size`` of a UNet's configuration says: a number, or the longer of a pair."""
+    sides = sample_size if isinstance(sample_size, list | tuple) else [sample_size]
+    whole = [side for side in sides if isinstance(side, int) and side > 0]
+    return max(whole) * 8 if whole else NATIVE_SIDE[architecture]
+
+
 def shapes(tensors: Mapping[str, torch.Tensor]) -> Shapes:
     """The shape of each."""
     return {name: tensor.shape for name, tensor in tensors.items()}
