@@ -27,6 +27,7 @@ FOUND: dict[str, tuple[Arrays, Kind, Architecture | None, dict[str, Any]]] = {
     "sdxl": (models.checkpoint("sdxl"), Kind.MAIN, SDXL, {"has_vae": True, "context": 2048}),
     "sd15 without vae": (models.checkpoint("sd15", vae=False), Kind.MAIN, SD15, {"has_vae": False}),
     "small sdxl": (models.checkpoint("sdxl", context=64), Kind.MAIN, SDXL, {"context": 64}),
+    "inpainting": (models.checkpoint("sd15", channels=9), Kind.MAIN, SD15, {"context": 768}),
     "v-prediction": (
         models.checkpoint("sdxl") | arrays({"v_pred": ()}),
         Kind.MAIN,
@@ -216,7 +217,6 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
         "a Stable Diffusion 2 model",
     ),
     "sd2 by width": (SD2, "Stable Diffusion 2"),
-    "inpainting": (models.checkpoint("sd15", channels=9), "an inpainting model"),
     "instructions": (models.checkpoint("sd15", channels=8), "an editing model"),
     "depth": (models.checkpoint("sd15", channels=5), "a depth model"),
     "refiner": (

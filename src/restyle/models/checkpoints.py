@@ -41,8 +41,10 @@ FOREIGN = {
 }
 """A piece of a tensor's name -> what has such a tensor, and is not drawn with here."""
 EDM_REFUSED = "Restyle draws with that of Stable Diffusion, so take a model trained on it"
+INPAINTING = 9
+"""Channels that the UNet of an inpainting model reads: latents, a mask, and latents of the picture around it."""
 INPUTS = {
-    9: "an inpainting model (9 input channels)",
+    INPAINTING: "an inpainting model (9 input channels)",
     8: "an editing model (8 input channels)",
     5: "a depth model (5 input channels)",
 }
@@ -65,7 +67,7 @@ def main(path: Path, tensors: Tensors) -> Detected | None:
         if tensors.has("input_blocks.0.", "down_blocks.0.") and not tensors.has("controlnet_cond_embedding."):
             raise refusal(path, "a UNet alone; a main model also has its text encoders, so take the whole checkpoint")
         return None
-    check_inputs(path, unet.width("input_blocks.0.0.weight", 1))
+    check_inputs(path, unet.width("input_blocks.0.0.weight", 1), INPAINTING)
     context = max(unet.widths(CONTEXT_ENDS), default=0)
     if tensors.has("cond_stage_model.model."):
         raise refusal(path, "a Stable Diffusion 2 model; Restyle draws with SD 1.5 and SDXL")
@@ -99,9 +101,9 @@ def main(path: Path, tensors: Tensors) -> Detected | None:
     return Detected(Kind.MAIN, architecture, "safetensors", facts)
 
 
-def check_inputs(path: Path, channels: int) -> None:
-    """Raises RestyleError (230) for a UNet that wants more than a latent."""
-    if channels != LATENT_CHANNELS:
+def check_inputs(path: Path, channels: int, *more: int) -> None:
+    """Raises RestyleError (230) for a UNet that wants something else than a latent, or as many channels as ``more``."""
+    if channels not in (LATENT_CHANNELS, *more):
         what = INPUTS.get(channels, f"a UNet with {channels} input channels")
         raise refusal(path, f"{what}; Restyle draws with models of {LATENT_CHANNELS}")
 

@@ -26,7 +26,9 @@ VARIANT = "fp16"
 PIPELINES = {
     "StableDiffusionPipeline": Architecture.SD15,
     "StableDiffusionImg2ImgPipeline": Architecture.SD15,
+    "StableDiffusionInpaintPipeline": Architecture.SD15,
     "StableDiffusionXLPipeline": Architecture.SDXL,
+    "StableDiffusionXLInpaintPipeline": Architecture.SDXL,
     "StableDiffusionXLImg2ImgPipeline": Architecture.SDXL,
 }
 SCHEDULERS = frozenset(
@@ -134,7 +136,7 @@ def _pipeline(path: Path) -> Folder:
             files += weights[part]
             tensors[part] = _tensors(path, weights[part])
     unet = tensors["unet"]
-    checkpoints.check_inputs(path, unet.width("conv_in.weight", 1))
+    checkpoints.check_inputs(path, unet.width("conv_in.weight", 1), checkpoints.INPAINTING)
     if unet.has("add_embedding.") is not (architecture is Architecture.SDXL):
         raise refusal(path, f"a folder that contradicts itself: {name} with the UNet of another family")
     if unet.has("time_embedding.cond_proj."):

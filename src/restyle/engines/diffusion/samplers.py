@@ -114,7 +114,7 @@ SCHEDULES = {"": "", "automatic": "", "normal": "", "karras": " Karras", "expone
 
 def _aliases() -> dict[str, str]:
     plain = {sampler_key(name): name for name in SAMPLERS}
-    found = {}
+    found: dict[str, str] = {}
     for stem, name in {**plain, **LONG}.items():
         for said, ending in SCHEDULES.items():
             if f"{name}{ending}" in SAMPLERS:

@@ -29,7 +29,6 @@ CONV = "up_blocks.1.resnets.0.conv1"
 POINT = "up_blocks.1.attentions.0.proj_in"
 NORM = "up_blocks.1.attentions.0.transformer_blocks.0.norm1"
 RANK = 3
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +53,11 @@ def written(path: Path, state: Tensors, said: dict[str, str] | None = None, weig
 
 def stem(place: str) -> str:
     return f"lora_unet_{place.replace('.', '_')}"
+
+
+def close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether both are the same but for roundings."""
+    return torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def numbers(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -241,14 +245,15 @@ def test_a_form_does_what_its_formula_says(
             wanted = seen(layer)
         file = written(tmp_path / "x.safetensors", under(place, tensors), weight=factor)
         with rack.attached([file]):
-            assert torch.allclose(seen(layer), wanted, **CLOSE)
-        assert not torch.allclose(before, wanted, **CLOSE)
+            assert close(seen(layer), wanted)
+        assert not close(before, wanted)
     assert torch.equal(seen(layer), before)
 
 
 def test_alpha_and_rank_are_each_parts_own(checkpoint: Checkpoint, rack: LoraRack, tmp_path: Path) -> None:
     """As in files that were resized, extracted, or trained with weights for blocks."""
-    state, scales = {}, {}
+    state: Tensors = {}
+    scales: Tensors = {}
     for number, part in enumerate(("to_q", "to_k", "to_v")):
         place = ATTENTION.replace("to_q", part)
         found = product(checkpoint.unet.get_submodule(place), rank=2 + number, alpha=float(3 * number + 1))
@@ -259,7 +264,7 @@ def test_alpha_and_rank_are_each_parts_own(checkpoint: Checkpoint, rack: LoraRac
         with changed(layer, added):
             wanted = seen(layer)
         with rack.attached([written(tmp_path / "x.safetensors", state)]):
-            assert torch.allclose(seen(layer), wanted, **CLOSE)
+            assert close(seen(layer), wanted)
 
 
 def test_several_files_on_one_layer_add_up(checkpoint: Checkpoint, rack: LoraRack, tmp_path: Path) -> None:
@@ -271,7 +276,7 @@ def test_several_files_on_one_layer_add_up(checkpoint: Checkpoint, rack: LoraRac
     with changed(layer, 0.5 * sum((case[1].reshape(layer.weight.shape) for case in cases), torch.zeros(()))):
         wanted = seen(layer)
     with rack.attached(files):
-        assert torch.allclose(seen(layer), wanted, **CLOSE)
+        assert close(seen(layer), wanted)
 
 
 PEFT = {"lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight"}
@@ -311,7 +316,7 @@ def test_files_of_diffusers_are_read_as_diffusers_reads_them(
         theirs = network.get_submodule(place)
         width = theirs.base_layer.weight.shape[1]
         with torch.no_grad():
-            assert torch.allclose(own, theirs(numbers(2, 5, width)), **CLOSE)
+            assert close(own, theirs(numbers(2, 5, width)))
 
 
 def test_what_changes_nothing_is_refused(checkpoint: Checkpoint, rack: LoraRack, tmp_path: Path) -> None:

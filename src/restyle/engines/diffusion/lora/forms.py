@@ -136,7 +136,8 @@ def _magnified(weight: torch.Tensor, added: torch.Tensor, magnitude: torch.Tenso
         raise ValueError(f"its magnitudes are {tuple(magnitude.shape)} for a layer of {tuple(weight.shape)}")
     others = [axis for axis in range(weight.ndim) if axis != kept]
     lengths = torch.linalg.vector_norm(directed, dim=others, keepdim=True)
-    return directed * (magnitude.reshape(lengths.shape) / (lengths + TINY))
+    turned: torch.Tensor = directed * (magnitude.reshape(lengths.shape) / (lengths + TINY))
+    return turned
 
 
 def _shaped(found: torch.Tensor, shape: torch.Size) -> torch.Tensor:
