@@ -28,6 +28,19 @@ FOUND: dict[str, tuple[Arrays, Kind, Architecture | None, dict[str, Any]]] = {
     "sd15 without vae": (models.checkpoint("sd15", vae=False), Kind.MAIN, SD15, {"has_vae": False}),
     "small sdxl": (models.checkpoint("sdxl", context=64), Kind.MAIN, SDXL, {"context": 64}),
     "inpainting": (models.checkpoint("sd15", channels=9), Kind.MAIN, SD15, {"context": 768}),
+    "unet without text encoders": (
+        {name: each for name, each in models.checkpoint("sdxl").items() if not name.startswith("conditioner")},
+        Kind.MAIN,
+        SDXL,
+        {"alone": True, "has_vae": False},
+    ),
+    "unet alone": (models.unet("sd15"), Kind.MAIN, SD15, {"alone": True, "context": 768}),
+    "unet alone by diffusers' names": (
+        arrays({"conv_in.weight": (8, 4, 3, 3), "down_blocks.0.attn2.to_k.weight": (8, 768)}),
+        Kind.MAIN,
+        SD15,
+        {"alone": True},
+    ),
     "v-prediction": (
         models.checkpoint("sdxl") | arrays({"v_pred": ()}),
         Kind.MAIN,
@@ -224,8 +237,6 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
         | arrays({"conditioner.embedders.0.model.ln_final.weight": (8,)}),
         "an SDXL refiner",
     ),
-    "no text encoder": (without(models.checkpoint("sd15"), "cond"), "without its text encoders"),
-    "unet alone": (models.unet("sd15"), "a UNet alone"),
     "crossbreed": (without(models.checkpoint("sdxl"), UNET + "label"), "contradicts itself"),
     "sd15 with sdxl's text": (models.checkpoint("sd15", context=2048), "contradicts itself: built like SD 1.5"),
     "cosxl": (models.checkpoint("sdxl") | arrays({"edm_vpred.sigma_max": ()}), "another noise schedule"),

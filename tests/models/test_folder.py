@@ -86,7 +86,7 @@ def test_a_model_without_a_vae(model: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
-        ("model_index.json", {"_class_name": "StableDiffusionInpaintPipeline"}, "'StableDiffusionInpaintPipeline'"),
+        ("model_index.json", {"_class_name": "StableDiffusionUpscalePipeline"}, "'StableDiffusionUpscalePipeline'"),
         ("model_index.json", {"_class_name": ["pipeline", "Evil"]}, "names the pipeline"),
         ("model_index.json", {"unet": ["my_module", "UNet2DConditionModel"]}, "'my_module.UNet2DConditionModel'"),
         ("model_index.json", {"unet": ["diffusers", "os.system"]}, "'diffusers.os.system' for 'unet'"),
@@ -98,6 +98,7 @@ def test_a_model_without_a_vae(model: Path) -> None:
         ("text_encoder/config.json", {"architectures": ["Custom"]}, "of text_encoder names the class 'Custom'"),
         ("text_encoder/config.json", {"auto_map": {"AutoModel": "code.Custom"}}, "code of its own"),
         ("scheduler/scheduler_config.json", {"_class_name": "Custom"}, "of scheduler names the class 'Custom'"),
+        ("scheduler/scheduler_config.json", {"_class_name": "EDMEulerScheduler"}, "the class 'EDMEulerScheduler'"),
     ],
 )
 def test_classes_that_are_not_on_the_list(model: Path, file: str, changes: dict[str, object], reason: str) -> None:
@@ -162,8 +163,8 @@ def test_what_is_no_file(model: Path) -> None:
 
 def test_other_families(model: Path, tmp_path: Path) -> None:
     unet = model / "unet" / "diffusion_pytorch_model.safetensors"
-    save(unet, arrays({"conv_in.weight": (32, 9, 3, 3)}))
-    with pytest.raises(RestyleError, match="an inpainting model"):
+    save(unet, arrays({"conv_in.weight": (32, 8, 3, 3)}))
+    with pytest.raises(RestyleError, match="an editing model"):
         detect(model)
     save(unet, arrays({"conv_in.weight": (32, 4, 3, 3), "add_embedding.x": (1,)}))
     with pytest.raises(RestyleError, match="contradicts itself"):

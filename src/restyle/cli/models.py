@@ -96,6 +96,7 @@ def add(
         str | None, typer.Option(help="epsilon or v_prediction, for a checkpoint whose file does not say it.")
     ] = None,
     control: Annotated[str | None, typer.Option(help="What a ControlNet is shown: canny or tile.")] = None,
+    base: Annotated[str, typer.Option(help="Main model that completes a UNet alone.", autocompletion=registered)] = "",
     default: Annotated[
         bool, typer.Option("--default", help="Prefer it to others of its kind that requests cannot choose from.")
     ] = False,
@@ -126,6 +127,7 @@ def add(
         copied=copy,
         prediction_type=_one_of("--prediction-type", prediction_type or "", ["", *install.PREDICTIONS]),
         control=_one_of("--control", control or "", ["", *install.CONTROLS]),
+        base=base,
     )
     with _counting("checking", shown=not as_json) as begin:
         entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, rehearse=rehearsed, begin=begin)

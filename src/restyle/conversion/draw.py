@@ -143,7 +143,14 @@ class Drawer:
             facts=file.facts,
             trigger_words=file.trigger_words,
             weight=file.weight,
+            base=self._completing(file),
         )
+
+    def _completing(self, file: PlannedFile) -> File | None:
+        """The main model that completes a UNet alone."""
+        if not (base := file.facts.get("base")):
+            return None
+        return File(Role.MAIN, self.registry.file(base["sha256"]), **base, architecture=file.architecture)
 
     def _prompts(self, plan: Plan, family: Family) -> tuple[Translation, Translation]:
         """Positive and negative prompts in the language the engine reads."""

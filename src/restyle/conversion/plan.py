@@ -6,7 +6,7 @@ the files; it is stored whole with its task (:mod:`restyle.conversion.stored`) a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from restyle.conversion.companions import companions
@@ -181,7 +181,7 @@ def _files(
     if model.weights is not None and model.family.weights is not None:
         files.append(PlannedFile(Role.WEIGHTS, model.family.weights.sha256, model.name))
     if model.entry is not None:
-        files.append(_registered(Role.MAIN, model.entry))
+        files.append(_main(model.entry, registry))
     for index, choice in enumerate(conversion.sub_models):
         sub = registry.sub(choice.code, model, field=named(("sub_models", index, "code")))
         notices += _unused_of_sub(sub, choice, ("sub_models", index), named)
@@ -195,6 +195,16 @@ def _files(
         if conversion.strength > 0:
             notices += beside.notices
     return tuple(files), tuple(notices)
+
+
+def _main(entry: Entry, registry: Registry) -> PlannedFile:
+    """A main model; among the facts of a UNet alone is the file that completes it, in place of its code."""
+    planned = _registered(Role.MAIN, entry)
+    if not (code := entry.facts.get("base")):
+        return planned
+    base = registry.catalogue.main(code)
+    completing = {"sha256": base.sha256, "name": base.name, "format": base.format, "facts": dict(base.facts)}
+    return replace(planned, facts={**planned.facts, "base": completing})
 
 
 def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0) -> PlannedFile:

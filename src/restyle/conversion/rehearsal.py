@@ -31,9 +31,17 @@ def rehearsed(entry: Entry, catalogue: Catalogue) -> dict[str, Any]:
     )
     if family is None or missing_libraries(family):
         return {}
-    mains = [] if entry.kind is Kind.MAIN else [_file(main) for main in catalogue.of(Kind.MAIN, entry.architecture)]
+    mains = (
+        []
+        if entry.kind is Kind.MAIN
+        else [
+            _file(main, catalogue)
+            for main in catalogue.of(Kind.MAIN, entry.architecture)
+            if not main.facts.get("alone")
+        ]
+    )
     try:
-        left_out = resolve(family.rehearse)(_file(entry), mains)
+        left_out = resolve(family.rehearse)(_file(entry, catalogue), mains)
     except RestyleError as error:
         reason = error.message.removesuffix("; verify or replace it")
         raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, f"{entry.path}: {reason}", field="path") from error
@@ -43,7 +51,8 @@ def rehearsed(entry: Entry, catalogue: Catalogue) -> dict[str, Any]:
     return {"left_out": ", ".join(name[:80] for name in left_out[:SHOWN]) + more}
 
 
-def _file(entry: Entry) -> File:
+def _file(entry: Entry, catalogue: Catalogue) -> File:
+    base = entry.facts.get("base")
     return File(
         role=Role(entry.kind.value),
         path=entry.path,
@@ -53,4 +62,5 @@ def _file(entry: Entry) -> File:
         architecture=entry.architecture.value if entry.architecture else "",
         facts=entry.facts,
         trigger_words=entry.trigger_words,
+        base=_file(catalogue.main(base), catalogue) if base else None,
     )

@@ -46,7 +46,8 @@ class File:
 
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
     ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
-    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2. ``base`` is the
+    main model whose text encoders and VAE complete one that is a UNet alone.
     """
 
     role: Role
@@ -58,6 +59,7 @@ class File:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    base: "File | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class Entry:
     their names on the wire. ``facts`` are what the tensors tell (:mod:`restyle.models.detect`), by kind:
 
     - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``zero_snr`` (whether its
-      schedule ends in noise alone; a folder's configuration says it), ``has_vae``, ``context``
+      schedule ends in noise alone; a folder's configuration says it), ``alone`` (whether it is a UNet and nothing
+      else) and ``base`` (the code of the main model that completes it), ``has_vae``, ``context``
       (width of the cross-attention's input), ``widths`` (of all inputs of attention, the context's too); of a folder
       also ``variant`` (``fp16``, or empty)
     - lora: ``layout`` (``kohya``, ``diffusers``), ``text_encoder`` (whether it has a part for text encoders),

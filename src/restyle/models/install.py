@@ -57,6 +57,7 @@ class Wish:
     copied: bool = False
     prediction_type: str = ""
     control: str = ""
+    base: str = ""
 
 
 def install(
@@ -74,7 +75,7 @@ def install(
     """
     path = path.absolute()
     _check_code(catalogue, wish.code)
-    found = settled(path, detect(path), wish)
+    found = _completed(catalogue, path, settled(path, detect(path), wish), wish)
     _check_size(path, found.kind)
     defaults = check_defaults(found.kind, wish.defaults)
     if wish.trigger_words and found.kind not in WORDED:
@@ -132,6 +133,24 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     return replace(found, architecture=architecture, facts=facts)
 
 
+def _completed(catalogue: Catalogue, path: Path, found: Detected, wish: Wish) -> Detected:
+    """A UNet alone, with the main model that completes it. Raises RestyleError (230, and 4004 for no such model)."""
+    if not found.facts.get("alone"):
+        if wish.base:
+            raise _unfit("base", "only a main model that is a UNet alone has one")
+        return found
+    if not wish.base:
+        raise refusal(
+            path,
+            "a UNet alone, without text encoders; say with --base which registered main model completes it, or take "
+            "the whole checkpoint",
+        )
+    base = catalogue.main(wish.base)
+    if base.architecture is not found.architecture or base.facts.get("alone"):
+        raise _unfit("base", f'"{base.code}" is no whole main model of the same architecture')
+    return replace(found, facts={**found.facts, "base": base.code, "has_vae": base.facts.get("has_vae", True)})
+
+
 def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
     """Take a model out, its file too where Restyle made the copy. Returns it, and what changes for other models.
 
@@ -181,6 +200,11 @@ def _changes(catalogue: Catalogue, gone: Entry, was: Entry | None) -> list[str]:
             for adapter in catalogue.of(Kind.IP_ADAPTER)
             if catalogue.image_encoder(adapter) is None
         ]
+    changes += [
+        f'"{entry.code}" cannot draw now: it was completed by "{gone.code}"'
+        for entry in catalogue.of(Kind.MAIN)
+        if entry.facts.get("base") == gone.code
+    ]
     if gone.kind is Kind.MAIN and not catalogue.of(Kind.MAIN, gone.architecture):
         orphans = [entry.code for entry in catalogue.entries if entry.architecture is gone.architecture]
         if orphans:

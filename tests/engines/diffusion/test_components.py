@@ -1,6 +1,7 @@
 """Checkpoints as they load: every tensor in its place, or an error that says which is not."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -111,6 +112,26 @@ def test_a_file_that_leaves_no_signal_at_its_noisiest_says_so(studio: Studio, de
     noise = [EulerDiscreteScheduler.from_config(dict(config)).alphas_cumprod for config in (found.scheduler, wanted)]
     assert torch.equal(*noise)
     assert float(noise[0][-1]) < 1e-6
+
+
+@pytest.mark.parametrize("form", ["ldm", "bare", "diffusers"])
+def test_a_unet_alone_is_completed_by_its_base(
+    studio: Studio, device: Device, base: str, tmp_path: Path, form: str
+) -> None:
+    architecture = Architecture(base)
+    unet = checkpoints.unet(architecture, 99)
+    state = unet.state_dict() if form == "diffusers" else ldm.unet(unet.state_dict())
+    if form == "bare":
+        state = {name.removeprefix("model.diffusion_model."): value for name, value in state.items()}
+    path = tmp_path / "unet.safetensors"
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
+    for completing in (studio.files / base, studio.files / f"{base}.safetensors"):
+        whole = components.load(file(completing, architecture), device)
+        alone = replace(file(path, architecture, prediction_type="v_prediction"), base=file(completing, architecture))
+        found = components.load(alone, device)
+        assert same(found.unet, unet)
+        assert all(same(*pair) for pair in zip(found.networks()[1:], whole.networks()[1:], strict=True))
+        assert found.scheduler["prediction_type"] == "v_prediction"
 
 
 def test_half_precision_files_are_brought_to_the_devices(studio: Studio, device: Device, tmp_path: Path) -> None:

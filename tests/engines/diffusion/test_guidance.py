@@ -89,4 +89,4 @@ def test_an_inpainting_model_sees_a_mask_over_all(studio: Studio, heard: float) 
     save_file(state, path)
     with studio.registered(path.name) as file:
         drawn, plain = (studio.draw(name, own_vae=True).astype(int) for name in (file.name, "sd15 file"))
-    assert (np.abs(drawn - plain).max() <= 1) is (heard == 0)
+    assert bool(np.abs(drawn - plain).max() <= 1) is (heard == 0)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,7 +60,7 @@ class Checkpoint:
         return (self.unet, *self.encoders, *([self.vae] if self.vae is not None else []))
 
     def size(self) -> int:
-        """Bytes of all weights, those of attached adapters too."""
+        """Bytes of all weights."""
         return sum(size(network) for network in self.networks())
 
 
@@ -71,7 +71,13 @@ def size(network: torch.nn.Module) -> int:
 
 def load(file: File, device: Device) -> Checkpoint:
     """The checkpoint of ``file``, whose role is MAIN. Raises RestyleError (5101) for files that do not fit."""
-    checkpoint = (_from_folder if file.format == "folder" else _from_file)(file, architecture_of(file), device)
+    architecture, rest = architecture_of(file), file.base or file
+    unet = _unet_of(file, architecture, device) if file.base else None
+    read = _from_folder if rest.format == "folder" else _from_file
+    checkpoint = read(rest, architecture, device, unet)
+    if unet is not None:
+        native = blueprint.NATIVE_SIDE[architecture]
+        checkpoint = replace(checkpoint, scheduler=_scheduler_of_file(file), native=native)
     for network in checkpoint.networks():
         prepared(network, file, device)
     for encoder in checkpoint.encoders:
@@ -102,11 +108,13 @@ def align(network: torch.nn.Module) -> None:
             weight.data = torch.empty_like(weight, memory_format=torch.contiguous_format).copy_(weight)
 
 
-def _from_folder(file: File, architecture: Architecture, device: Device) -> Checkpoint:
+def _from_folder(file: File, architecture: Architecture, device: Device, unet: Any | None) -> Checkpoint:
+    """The checkpoint of a folder, with ``unet`` instead of its own if there is one."""
     kinds = [CLIPTextModel, CLIPTextModelWithProjection][: 2 if architecture is Architecture.SDXL else 1]
     names = ["text_encoder", "text_encoder_2"]
     source = device.source
-    unet = from_folder(UNet2DConditionModel, file, "unet", dtype=device.unet, source=source)
+    if unet is None:
+        unet = from_folder(UNet2DConditionModel, file, "unet", dtype=device.unet, source=source)
     return Checkpoint(
         architecture,
         unet,
@@ -160,22 +168,40 @@ def _scheduler_of(folder: Path) -> Mapping[str, Any]:
     return {name: config[name] for name in wanted if name in config}
 
 
-def _from_file(file: File, architecture: Architecture, device: Device) -> Checkpoint:
-    read = (UNET, VAE, SD15_TEXT, *SDXL_TEXT)
+def _from_file(file: File, architecture: Architecture, device: Device, unet: Any | None) -> Checkpoint:
+    """The checkpoint of a single file, with ``unet`` instead of its own if there is one."""
+    read = (VAE, SD15_TEXT, *SDXL_TEXT, *((UNET,) if unet is None else ()))
     found = unscaled(tensors(file, lambda name: name.startswith(read), device.source))
-    unet = built(
-        UNet2DConditionModel,
-        lambda: blueprint.unet(blueprint.shapes(under(UNET, found)), architecture),
-        lambda config: convert_ldm_unet_checkpoint(_only(UNET, found), config),
-        file,
-        device.unet,
-    )
+    if unet is None:
+        unet = _unet(_only(UNET, found), file, architecture, device)
     vae = vae_of(under(VAE, found), file, architecture) if any(name.startswith(VAE) for name in found) else None
     encoders = _encoders(found, file, architecture, device.text)
+    return Checkpoint(architecture, unet, encoders, vae, _scheduler_of_file(file), blueprint.NATIVE_SIDE[architecture])
+
+
+def _scheduler_of_file(file: File) -> Mapping[str, Any]:
     config = {**blueprint.SCHEDULER, "prediction_type": file.facts.get("prediction_type", "epsilon")}
-    if file.facts.get("zero_snr"):
-        config["rescale_betas_zero_snr"] = True
-    return Checkpoint(architecture, unet, encoders, vae, config, blueprint.NATIVE_SIDE[architecture])
+    return {**config, "rescale_betas_zero_snr": True} if file.facts.get("zero_snr") else config
+
+
+def _unet_of(file: File, architecture: Architecture, device: Device) -> Any:
+    """The UNet of a file that holds nothing else of use, under LDM's names, with their beginning or not, or others."""
+    found = unscaled(tensors(file, source=device.source))
+    if not any(name.startswith(UNET) for name in found):
+        found = {UNET + name: value for name, value in found.items()}
+    return _unet(_only(UNET, found), file, architecture, device)
+
+
+def _unet(found: Tensors, file: File, architecture: Architecture, device: Device) -> Any:
+    bare = under(UNET, found)
+
+    def convert(config: Mapping[str, Any]) -> Tensors:
+        if "input_blocks.0.0.weight" not in bare:
+            return bare
+        return cast(Tensors, convert_ldm_unet_checkpoint(found, config))
+
+    shapes = blueprint.shapes(bare)
+    return built(UNet2DConditionModel, lambda: blueprint.unet(shapes, architecture), convert, file, device.unet)
 
 
 def _only(prefix: str, found: Tensors) -> Tensors:

@@ -44,7 +44,8 @@ def architecture_of(file: File) -> Architecture:
 def identity(file: File) -> Hashable:
     """What decides the networks that are made of ``file``, and what is predicted with them."""
     facts = ("prediction_type", "zero_snr", "control", "scaling_factor")
-    return file.sha256, file.architecture, *(file.facts.get(fact) for fact in facts)
+    base = identity(file.base) if file.base else None
+    return file.sha256, file.architecture, base, *(file.facts.get(fact) for fact in facts)
 
 
 def tensors(file: File, wanted: Callable[[str], bool] = lambda name: True, source: str = "cpu") -> Tensors:

@@ -3,6 +3,7 @@
 A sub-model must fit a main model: one that is registered, or the networks as Stability trained them.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -48,8 +49,11 @@ def _main(file: File) -> None:
     checkpoint = components.load(file, NOWHERE)
     _check_levels(file, checkpoint)
     try:
-        for name in ("Euler", "DDIM"):
-            Schedule(SAMPLERS[name], checkpoint.scheduler, steps=6, denoise=0.5, seed=0, device="cpu")
+        with warnings.catch_warnings():
+            # the samplers' library hands tensors to NumPy in ways that NumPy will not take for ever
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for name in ("Euler", "DDIM"):
+                Schedule(SAMPLERS[name], checkpoint.scheduler, steps=6, denoise=0.5, seed=0, device="cpu")
     except (ValueError, TypeError, NotImplementedError, IndexError) as error:
         raise broken(file, f"no sampler follows its scheduler's configuration: {str(error)[:200]}") from error
 

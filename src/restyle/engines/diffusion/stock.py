@@ -34,7 +34,8 @@ class Loaded:
 
     def size(self) -> int:
         """Bytes."""
-        return self.checkpoint.size() + sum(adapter.size() for adapter in self.adapters.values())
+        adapters = sum(adapter.size() for adapter in self.adapters.values())
+        return self.checkpoint.size() + self.loras.size() + adapters
 
 
 class Stock:

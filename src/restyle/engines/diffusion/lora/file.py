@@ -51,6 +51,10 @@ class Change:
             return weight
         return weight * self.alpha / (math.sqrt(rank) if self.root else rank)
 
+    def held(self) -> tuple[torch.Tensor, ...]:
+        """Its tensors."""
+        return tuple(self.tensors.values())
+
     def acts(self) -> bool:
         """Whether it changes anything: a product of zeros, as trainers begin with, does not."""
         whole = [name for name in self.tensors if name in ("weight", "bias", "magnitude")]

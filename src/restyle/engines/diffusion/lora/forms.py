@@ -37,6 +37,10 @@ class LowRank:
         narrow = functional.conv2d(given, self.down, None, layer.stride, layer.padding, layer.dilation)
         return functional.conv2d(narrow, self.up, self.up_bias)
 
+    def held(self) -> tuple[torch.Tensor, ...]:
+        """Its tensors."""
+        return (self.down, self.up, *(() if self.up_bias is None else (self.up_bias,)))
+
     def to(self, device: torch.device) -> None:
         """Move its tensors."""
         self.down, self.up = self.down.to(device), self.up.to(device)

@@ -66,6 +66,15 @@ class LoraRack:
         self._kept.move_to_end(file.sha256)
         return self._kept[file.sha256]
 
+    def size(self) -> int:
+        """Bytes of those that are kept."""
+        return sum(
+            tensor.numel() * tensor.element_size()
+            for lora in self._kept.values()
+            for each in (*lora.beside.values(), *lora.within.values())
+            for tensor in each.held()
+        )
+
     def trim(self) -> None:
         """Let go of what has not been used for longest, down to KEPT."""
         while len(self._kept) > KEPT:
