@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from restyle.conversion.draw import Drawer
+from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.rehearsal import rehearsed
+from restyle.conversion.request import Conversion
+from restyle.images.pixels import Pixels
 from restyle.models.catalogue import Catalogue, Entry
 from restyle.models.detect import detect
 from restyle.models.install import Wish, settled
@@ -16,7 +21,7 @@ from restyle.models.kinds import Architecture
 from restyle.wire.errors import RestyleError
 from tests.support import checkpoints
 from tests.support.checkpoints import Tensors, edit
-from tests.support.studio import SD15, SDXL, Studio
+from tests.support.studio import RAW, SD15, SDXL, STYLE, Studio
 
 FILES = ["", ".safetensors", "-bare.safetensors", "-vae.safetensors", "-control", "-ip.safetensors"]
 FILES += ["-ip-plus.safetensors", "-lora.safetensors", "-peft.safetensors", "-word.safetensors"]
@@ -122,3 +127,19 @@ def test_without_a_main_model_the_first_networks_of_the_architecture_are_the_mea
     stem, path = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", tmp_path / "usual.safetensors"
     save_file({f"{stem}.lora_down.weight": torch.ones(2, 2048), f"{stem}.lora_up.weight": torch.ones(640, 2)}, path)
     assert rehearsed(entry(path, SDXL), none) == {}
+
+
+def test_a_unet_alone_draws_what_it_draws_as_part_of_a_whole(studio: Studio) -> None:
+    state = load_file(studio.files / "sd15.safetensors")
+    path = studio.files / "alone.safetensors"
+    save_file({name: each for name, each in state.items() if name.startswith("model.diffusion_model.")}, path)
+    drawer = Drawer(studio.settings, own_process=False)
+
+    def drawn(code: str) -> Pixels:
+        asked = {"model": {"code": code, "parameters": {"steps": 6}}, "seed": 7, "use_main_model_vae": True}
+        planned = plan(Conversion.read(asked), drawer.registry, Pictures("raw", "style", (64, 64)))
+        return next(drawer.drawing(planned, RAW, (STYLE,)).images(lambda fraction: None))[0]
+
+    with studio.registered(path.name, base="sd15 file"):
+        assert rehearsed(studio.catalogue.get(path.name), studio.catalogue) == {}
+        assert np.array_equal(drawn(path.name), drawn("sd15 file"))

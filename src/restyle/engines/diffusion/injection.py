@@ -132,7 +132,11 @@ def invert(
 
 
 def _evaluate(
-    checkpoint: Checkpoint, seen: torch.Tensor, timestep: float, empty: Conditioning, beside: torch.Tensor | None
+    checkpoint: Checkpoint,
+    seen: torch.Tensor,
+    timestep: float,
+    empty: Conditioning,
+    beside: torch.Tensor | None = None,
 ) -> torch.Tensor:
     added: dict[str, Any] = {}
     if empty.pooled is not None:

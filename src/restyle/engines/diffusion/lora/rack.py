@@ -68,12 +68,10 @@ class LoraRack:
 
     def size(self) -> int:
         """Bytes of those that are kept."""
-        return sum(
-            tensor.numel() * tensor.element_size()
-            for lora in self._kept.values()
-            for each in (*lora.beside.values(), *lora.within.values())
-            for tensor in each.held()
-        )
+        kept: list[LowRank | Change] = []
+        for lora in self._kept.values():
+            kept += [*lora.beside.values(), *lora.within.values()]
+        return sum(tensor.numel() * tensor.element_size() for each in kept for tensor in each.held())
 
     def trim(self) -> None:
         """Let go of what has not been used for longest, down to KEPT."""
