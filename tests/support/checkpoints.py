@@ -202,3 +202,8 @@ def controlnet_network(architecture: Architecture, seed: int = 40) -> Any:
             if "controlnet_" in name:
                 weight.data.normal_(std=0.2 if "cond_embedding" in name else 0.05)
     return model
+
+
+def edit(path: Path, **changes: Any) -> None:
+    """Change values of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

@@ -96,6 +96,7 @@ def add(
         str | None, typer.Option(help="epsilon or v_prediction, for a checkpoint whose file does not say it.")
     ] = None,
     control: Annotated[str | None, typer.Option(help="What a ControlNet is shown: canny or tile.")] = None,
+    base: Annotated[str, typer.Option(help="Main model that completes a UNet alone.", autocompletion=registered)] = "",
     default: Annotated[
         bool, typer.Option("--default", help="Prefer it to others of its kind that requests cannot choose from.")
     ] = False,
@@ -105,6 +106,7 @@ def add(
 ) -> None:
     """Register a model. It is checked whole; a running service sees it at once."""
     from restyle.conversion.defaults import checked_defaults
+    from restyle.conversion.rehearsal import rehearsed
     from restyle.models import install
     from restyle.models.catalogue import Catalogue
     from restyle.models.kinds import Architecture, Kind
@@ -125,9 +127,10 @@ def add(
         copied=copy,
         prediction_type=_one_of("--prediction-type", prediction_type or "", ["", *install.PREDICTIONS]),
         control=_one_of("--control", control or "", ["", *install.CONTROLS]),
+        base=base,
     )
     with _counting("checking", shown=not as_json) as begin:
-        entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, begin=begin)
+        entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, rehearse=rehearsed, begin=begin)
     if as_json:
         say_json(record_of(catalogue, entry))
         return
@@ -206,6 +209,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a model's files again, and draw with a main model: time, memory, three strengths, a contact sheet."""
+    from restyle.conversion.rehearsal import rehearsed
     from restyle.models.catalogue import Catalogue
     from restyle.models.install import verified
     from restyle.models.kinds import Kind
@@ -215,6 +219,7 @@ def verify(
     entry = catalogue.get(code)
     with _counting("hashing", shown=not as_json) as begin:
         verified(catalogue, entry, begin(entry.size))
+    rehearsed(entry, catalogue)
     report: Mapping[str, Any] = {}
     if entry.kind is Kind.MAIN and not files_only:
         report = _drawn(entry, settings, out or Path("restyle-verify"))
@@ -284,6 +289,8 @@ def _hints(catalogue: "Catalogue", entry: "Entry", settings: "Settings") -> Iter
     from restyle.conversion.draw import open_registry
     from restyle.models.kinds import Kind
 
+    if left_out := entry.facts.get("left_out"):
+        yield f"left out, since no main model has a place for it: {left_out}"
     if entry.kind is Kind.MAIN and (missing := open_registry(settings).mains[entry.code].missing):
         yield f"drawing with it: {missing}"
     if entry.kind is Kind.MAIN and not entry.facts["has_vae"] and not catalogue.default(Kind.VAE, entry.architecture):

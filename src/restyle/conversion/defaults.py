@@ -24,10 +24,15 @@ def checked_defaults(kind: Kind, defaults: Mapping[str, Any]) -> dict[str, Any]:
             raise unavailable(name, f"it means nothing to a model of kind {kind}")
     own = {wire: name for name, wire in PARAMETERS.items()}
     params = Parameters.read({own[name]: value for name, value in defaults.items()}, named=_wire_name)
-    known = [name for family in FAMILIES if family.architectures for name in family.samplers]
-    if params.sampler is not None and params.sampler not in known:
-        raise unavailable("Sampler", f'it is "{params.sampler[:48]}"; give one of {", ".join(known)}')
-    return {PARAMETERS[name]: getattr(params, name) for name in params.given()}
+    found = {PARAMETERS[name]: getattr(params, name) for name in params.given()}
+    if params.sampler is not None:
+        drawing = [family for family in FAMILIES if family.architectures]
+        sampler = next(filter(None, (family.sampler(params.sampler) for family in drawing)), None)
+        if sampler is None:
+            known = [name for family in drawing for name in family.samplers]
+            raise unavailable("Sampler", f'it is "{params.sampler[:48]}"; give one of {", ".join(known)}')
+        found["Sampler"] = sampler
+    return found
 
 
 def _wire_name(parts: FieldPath) -> str:

@@ -6,7 +6,7 @@ the files; it is stored whole with its task (:mod:`restyle.conversion.stored`) a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from restyle.conversion.companions import companions
@@ -15,6 +15,7 @@ from restyle.conversion.registry import Registry
 from restyle.conversion.request import Conversion, ModelChoice
 from restyle.conversion.seeds import batch_seeds
 from restyle.conversion.size import result_size, shrunk
+from restyle.conversion.tags import Tagged, tagged
 from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
@@ -104,7 +105,8 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
     """
     model = registry.main(conversion.model.code, field=named(("model", "code")))
     inference = _inference(model, conversion, named)
-    files, notices = _files(conversion, model, registry, named)
+    positive, negative = _prompts(conversion, model, registry)
+    files, notices = _files(conversion, model, registry, positive, named)
     width, height = _size(conversion, pictures, named)
     seeds = batch_seeds(conversion.seed, conversion.batch_size)
     return Plan(
@@ -117,8 +119,8 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         strength=conversion.strength,
         resize_mode=conversion.resize_mode,
         preserve_color=conversion.preserve_color,
-        positive_prompts=tuple(conversion.positive_prompts),
-        negative_prompts=tuple(conversion.negative_prompts),
+        positive_prompts=positive.prompts,
+        negative_prompts=negative.prompts,
         translate_prompts=conversion.translate_prompts,
         inference=inference,
         files=files,
@@ -128,6 +130,8 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
             *shrunk(pictures.raw_size or (width, height), conversion.width, conversion.height, (width, height)),
             *_unused(conversion, model, named),
             *notices,
+            *positive.notices,
+            *negative.notices,
             *_remarks(conversion, model, inference, named),
         ),
         keep_alpha=conversion.keep_alpha,
@@ -150,32 +154,57 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
         return model.defaults.get(wire, CHECKPOINT_DEFAULTS[wire]) if own is None else own
 
     sampler, known = value("sampler"), model.family.samplers
-    if known and sampler not in known:
-        raise unavailable(
-            named(("model", "parameters", "sampler")), f"it is {shown(sampler)}; give one of {', '.join(known)}"
-        )
+    if known:
+        asked, sampler = sampler, model.family.sampler(sampler)
+        if sampler is None:
+            raise unavailable(
+                named(("model", "parameters", "sampler")), f"it is {shown(asked)}; give one of {', '.join(known)}"
+            )
     return Inference(value("steps"), sampler, value("clip_skip"), float(value("cfg_scale")))
 
 
+def _prompts(conversion: Conversion, model: MainModel, registry: Registry) -> tuple[Tagged, Tagged]:
+    """Positive and negative prompts without the tags that name sub-models, for an engine that reads prompts."""
+    if Feature.TEXT not in model.family.honours:
+        return Tagged(tuple(conversion.positive_prompts)), Tagged(tuple(conversion.negative_prompts))
+    return (
+        tagged(conversion.positive_prompts, registry.subs, model, act=True),
+        tagged(conversion.negative_prompts, registry.subs, model, act=False),
+    )
+
+
 def _files(
-    conversion: Conversion, model: MainModel, registry: Registry, named: Named
+    conversion: Conversion, model: MainModel, registry: Registry, positive: Tagged, named: Named
 ) -> tuple[tuple[PlannedFile, ...], tuple[str, ...]]:
     files: list[PlannedFile] = []
     notices: list[str] = []
     if model.weights is not None and model.family.weights is not None:
         files.append(PlannedFile(Role.WEIGHTS, model.family.weights.sha256, model.name))
     if model.entry is not None:
-        files.append(_registered(Role.MAIN, model.entry))
+        files.append(_main(model.entry, registry))
     for index, choice in enumerate(conversion.sub_models):
         sub = registry.sub(choice.code, model, field=named(("sub_models", index, "code")))
         notices += _unused_of_sub(sub, choice, ("sub_models", index), named)
         files.append(_registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=_weight(sub, choice)))
+    files += [
+        _registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=weight) for sub, weight in positive.subs
+    ]
     if model.entry is not None and model.entry.architecture is not None:
         beside = companions(model.entry, registry.catalogue, own_vae=conversion.use_main_model_vae, named=named)
         files += [_registered(role, entry) for role, entry in beside.files]
         if conversion.strength > 0:
             notices += beside.notices
     return tuple(files), tuple(notices)
+
+
+def _main(entry: Entry, registry: Registry) -> PlannedFile:
+    """A main model; among the facts of a UNet alone is the file that completes it, in place of its code."""
+    planned = _registered(Role.MAIN, entry)
+    if not (code := entry.facts.get("base")):
+        return planned
+    base = registry.catalogue.main(code)
+    completing = {"sha256": base.sha256, "name": base.name, "format": base.format, "facts": dict(base.facts)}
+    return replace(planned, facts={**planned.facts, "base": completing})
 
 
 def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0) -> PlannedFile:

@@ -150,7 +150,7 @@ class Registry:
         for entry in catalogue.of(Kind.MAIN):
             family = next((one for one in self._families if entry.architecture in one.architectures), None)
             if family is not None:
-                mains[entry.code] = self._checkpoint(entry, family)
+                mains[entry.code] = self._checkpoint(entry, family, catalogue)
         subs = {entry.code: SubModel(entry) for entry in catalogue.entries if entry.kind in SUB_KINDS}
         return Models(
             catalogue,
@@ -180,8 +180,13 @@ class Registry:
             missing=not_installed(family, lacks_libraries=True) if lacking else "",
         )
 
-    def _checkpoint(self, entry: Entry, family: Family) -> MainModel:
-        lacking = missing_libraries(family)
+    def _checkpoint(self, entry: Entry, family: Family, catalogue: Catalogue) -> MainModel:
+        lacking, base = missing_libraries(family), entry.facts.get("base")
+        missing = ""
+        if lacking:
+            missing = f"the server lacks {', '.join(lacking)}; whoever runs it can install it: {family.install}"
+        elif base and all(each.code != base for each in catalogue.of(Kind.MAIN)):
+            missing = f"{shown(base)}, which completes it, is no longer registered"
         return MainModel(
             entry.code,
             entry.name,
@@ -189,7 +194,5 @@ class Registry:
             self._settings.price(family.name),
             defaults={**CHECKPOINT_DEFAULTS, **family.defaults, **entry.defaults},
             entry=entry,
-            missing=f"the server lacks {', '.join(lacking)}; whoever runs it can install it: {family.install}"
-            if lacking
-            else "",
+            missing=missing,
         )

@@ -46,7 +46,8 @@ class File:
 
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
     ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
-    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2. ``base`` is the
+    main model whose text encoders and VAE complete one that is a UNet alone.
     """
 
     role: Role
@@ -58,6 +59,7 @@ class File:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    base: "File | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,11 @@ class WeightFile:
     size: int
 
 
+def sampler_key(name: str) -> str:
+    """A sampler's name by its letters and digits alone: ``DPM++ 2M Karras`` and ``dpmpp_2m_karras`` are the same."""
+    return "".join(each for each in name.casefold().replace("++", "pp") if each.isalnum())
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """What an engine says of itself, without being loaded.
@@ -208,7 +215,9 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``.
+    ``weights`` are fetched by ``restyle models install <name>``. ``aliases`` are further names of samplers, each as
+    :func:`sampler_key` makes it. ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models
+    that it may be for; it returns the names of what drawing leaves out; RestyleError says what drawing would refuse.
     """
 
     name: str
@@ -222,3 +231,13 @@ class Family:
     libraries: tuple[str, ...] = ()
     install: str = ""
     weights: WeightFile | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    rehearse: str = ""
+
+    def sampler(self, name: str) -> str | None:
+        """The sampler that ``name`` means, in whatever case and with whatever between its words; None for none."""
+        if name in self.samplers:
+            return name
+        wanted = sampler_key(name)
+        by_key = {sampler_key(each): each for each in self.samplers}
+        return by_key.get(wanted) or self.aliases.get(wanted)

@@ -32,10 +32,13 @@ class Entry:
     list of a folder's files (:mod:`restyle.models.scan`); ``size`` is in bytes. ``defaults`` are InferenceParams by
     their names on the wire. ``facts`` are what the tensors tell (:mod:`restyle.models.detect`), by kind:
 
-    - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``has_vae``, ``context``
+    - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``zero_snr`` (whether its
+      schedule ends in noise alone; a folder's configuration says it), ``alone`` (whether it is a UNet and nothing
+      else) and ``base`` (the code of the main model that completes it), ``has_vae``, ``context``
       (width of the cross-attention's input), ``widths`` (of all inputs of attention, the context's too); of a folder
       also ``variant`` (``fp16``, or empty)
-    - lora: ``layout`` (``kohya``, ``diffusers``), ``text_encoder`` (whether it has a part for text encoders)
+    - lora: ``layout`` (``kohya``, ``diffusers``), ``text_encoder`` (whether it has a part for text encoders),
+      ``embeddings`` (words of those it brings), ``left_out`` (parts of it that no main model has a place for)
     - embedding: ``layout`` (``a1111``, ``diffusers``, ``sdxl``), ``vectors`` (tokens it stands for)
     - hypernetwork: ``widths`` (of the inputs it has networks for), ``activation``
     - vae: ``layout`` (``ldm``, ``diffusers``), ``scaling_factor`` where a folder's configuration gives it, ``variant``

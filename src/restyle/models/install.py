@@ -37,6 +37,8 @@ WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
 CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
 """Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
+Rehearse = Callable[[Entry, Catalogue], dict[str, Any]]
+"""Takes a model about to be registered, returns further facts of it, raises RestyleError (230) if it could not draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Wish:
     copied: bool = False
     prediction_type: str = ""
     control: str = ""
+    base: str = ""
 
 
 def install(
@@ -63,6 +66,7 @@ def install(
     wish: Wish,
     *,
     check_defaults: CheckDefaults,
+    rehearse: Rehearse = lambda entry, catalogue: {},
     begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """Check ``path`` in every way and register it. ``begin`` is told how many bytes are read and returns their counter.
@@ -71,7 +75,7 @@ def install(
     """
     path = path.absolute()
     _check_code(catalogue, wish.code)
-    found = settled(path, detect(path), wish)
+    found = _completed(catalogue, path, settled(path, detect(path), wish), wish)
     _check_size(path, found.kind)
     defaults = check_defaults(found.kind, wish.defaults)
     if wish.trigger_words and found.kind not in WORDED:
@@ -91,6 +95,7 @@ def install(
         facts=found.facts,
         is_default=wish.is_default,
     )
+    entry = replace(entry, facts={**entry.facts, **rehearse(entry, catalogue)})
     if not wish.copied:
         scanned = scan(path, begin(_bytes(path)))
         entry = replace(entry, sha256=scanned.sha256, size=scanned.size)
@@ -126,6 +131,24 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     elif wish.control:
         raise _unfit("control", "only a ControlNet has one")
     return replace(found, architecture=architecture, facts=facts)
+
+
+def _completed(catalogue: Catalogue, path: Path, found: Detected, wish: Wish) -> Detected:
+    """A UNet alone, with the main model that completes it. Raises RestyleError (230, and 4004 for no such model)."""
+    if not found.facts.get("alone"):
+        if wish.base:
+            raise _unfit("base", "only a main model that is a UNet alone has one")
+        return found
+    if not wish.base:
+        raise refusal(
+            path,
+            "a UNet alone, without text encoders; say with --base which registered main model completes it, or take "
+            "the whole checkpoint",
+        )
+    base = catalogue.main(wish.base)
+    if base.architecture is not found.architecture or base.facts.get("alone"):
+        raise _unfit("base", f'"{base.code}" is no whole main model of the same architecture')
+    return replace(found, facts={**found.facts, "base": base.code, "has_vae": base.facts.get("has_vae", True)})
 
 
 def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
@@ -177,6 +200,11 @@ def _changes(catalogue: Catalogue, gone: Entry, was: Entry | None) -> list[str]:
             for adapter in catalogue.of(Kind.IP_ADAPTER)
             if catalogue.image_encoder(adapter) is None
         ]
+    changes += [
+        f'"{entry.code}" cannot draw now: it was completed by "{gone.code}"'
+        for entry in catalogue.of(Kind.MAIN)
+        if entry.facts.get("base") == gone.code
+    ]
     if gone.kind is Kind.MAIN and not catalogue.of(Kind.MAIN, gone.architecture):
         orphans = [entry.code for entry in catalogue.entries if entry.architecture is gone.architecture]
         if orphans:

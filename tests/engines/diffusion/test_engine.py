@@ -16,7 +16,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "negative prompt": {"negative_prompts": ("blurry",)},
     "Steps": {"steps": 7},
     "Sampler": {"sampler": "DPM++ 2M Karras"},
-    "ClipSkip": {"clip_skip": 2},
+    "ClipSkip": {"clip_skip": 3},
     "CFGScale": {"cfg_scale": 4.0},
     "Seed": {"seeds": (8,)},
     "StyleReferStrength": {"strength": 0.6},

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from restyle.engines.diffusion.blueprint import SCHEDULER
+from restyle.engines.diffusion.family import FAMILY
 from restyle.engines.diffusion.guidance import Window, sample
 from restyle.engines.diffusion.samplers import NAMES, SAMPLERS, Schedule, whole_of
 from tests.support.studio import RAW, Studio
@@ -70,3 +71,33 @@ def test_the_part_of_the_schedule_is_about_what_is_asked() -> None:
 def test_names_are_those_of_the_web_ui_and_the_default_is_among_them() -> None:
     assert {"Euler", "Euler a", "DPM++ 2M Karras", "DPM++ SDE Karras", "DDIM", "UniPC", "LCM"} <= set(NAMES)
     assert not {"DPM fast", "DPM adaptive", "Restart", "DPM++ 2S a"} & set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("euler a", "Euler a"),
+        ("Euler A", "Euler a"),
+        ("k_euler_a", "Euler a"),
+        ("k_euler_ancestral", "Euler a"),
+        ("sample_euler_ancestral", "Euler a"),
+        ("dpmpp_2m", "DPM++ 2M"),
+        ("DPM++2M Karras", "DPM++ 2M Karras"),
+        ("DPM++ 2M, Karras", "DPM++ 2M Karras"),
+        ("DPM++ 2M (Automatic)", "DPM++ 2M"),
+        ("dpmpp_2m_sde_gpu karras", "DPM++ 2M SDE Karras"),
+        ("k_dpm_2_ancestral", "DPM2 a"),
+        ("uni_pc", "UniPC"),
+        ("ddim", "DDIM"),
+        ("DPM++ 2S a", None),
+        ("Euler Karras", None),
+        ("", None),
+    ],
+)
+def test_names_that_people_send(given: str, meant: str | None) -> None:
+    assert FAMILY.sampler(given) == meant
+
+
+def test_every_name_means_itself() -> None:
+    assert [FAMILY.sampler(name) for name in NAMES] == list(NAMES)
+    assert {FAMILY.sampler(name.upper()) for name in NAMES} == set(NAMES)

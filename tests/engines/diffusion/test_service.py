@@ -129,7 +129,7 @@ def test_each_part_of_it_acts(service: RunningService) -> None:
     changes: dict[str, dict[str, Any]] = {
         "Steps": inference(Steps=7),
         "Sampler": inference(Sampler="Euler a"),
-        "ClipSkip": inference(ClipSkip=1),
+        "ClipSkip": inference(ClipSkip=3),
         "CFGScale": inference(CFGScale=4),
         "UseMainModelVAE": {"UseMainModelVAE": False},
         "PositivePrompts": {"PositivePrompts": ["a (red:1.3) zorp", "wooden table"]},

@@ -100,17 +100,19 @@ class Diffusion:
             adapter = stock.adapter(recipe.adapter, loaded)
             embeds = stock.embeds(recipe.encoder, job.style, digest(job.style), plus=adapter.plus)
             heard = adapter.attached(checkpoint.unet, recipe.architecture, recipe.moved.style)
-        tools = Tools(
-            checkpoint=checkpoint,
-            vae=coder,
-            control=stock.control(recipe.control) if recipe.control else None,
-            embeddings=tuple(stock.embedding(file, widths) for file in recipe.embeddings),
-            image_embeds=embeds,
-            inversions=stock.inversions,
-        )
+        control = stock.control(recipe.control) if recipe.control else None
+        words = tuple(stock.embedding(file, widths) for file in recipe.embeddings)
         nets = [(stock.hypernetwork(file), file.weight) for file in recipe.hypernetworks]
         progress.beat()
-        with loaded.loras.attached(recipe.loras), hypernetwork.attached(checkpoint.unet, nets), heard:
+        with loaded.loras.attached(recipe.loras) as brought, hypernetwork.attached(checkpoint.unet, nets), heard:
+            tools = Tools(
+                checkpoint=checkpoint,
+                vae=coder,
+                control=control,
+                embeddings=(*words, *brought),
+                image_embeds=embeds,
+                inversions=stock.inversions,
+            )
             yield Session(recipe, tools, self._device, progress)
         loaded.loras.trim()
 

@@ -102,11 +102,13 @@ def invert(
     steps: int,
     parts: str,
     tick: Tick,
+    beside: torch.Tensor | None = None,
 ) -> Inverted:
     """Follow clean ``latents`` (1, 4, H, W) up to the noise level ``sigma`` under an empty prompt.
 
     DDIM inversion (Song, Meng, Ermon 2021), which on unscaled images is Euler's method for dx/dsigma = noise.
-    ``parts`` are those of "qkv" to keep, on the CPU, in the network's precision.
+    ``parts`` are those of "qkv" to keep, on the CPU, in the network's precision. ``beside`` is what an inpainting model
+    sees beside the latents.
     """
     noise = Noise(checkpoint.scheduler)
     count = min(steps, MOST_STEPS)
@@ -118,7 +120,7 @@ def invert(
         for index, timestep in enumerate(timesteps):
             tick(index / (count + 1))
             seen = found / math.sqrt(1 + sigmas[index] ** 2)
-            predicted = _evaluate(checkpoint, seen, timestep, empty)
+            predicted = _evaluate(checkpoint, seen, timestep, empty, beside)
             collect()
             if index == count:
                 break
@@ -129,11 +131,19 @@ def invert(
     return Inverted(found, timesteps, tuple(kept))
 
 
-def _evaluate(checkpoint: Checkpoint, seen: torch.Tensor, timestep: float, empty: Conditioning) -> torch.Tensor:
+def _evaluate(
+    checkpoint: Checkpoint,
+    seen: torch.Tensor,
+    timestep: float,
+    empty: Conditioning,
+    beside: torch.Tensor | None = None,
+) -> torch.Tensor:
     added: dict[str, Any] = {}
     if empty.pooled is not None:
         pooled = empty.pooled.to(empty.hidden.dtype)
         added = {"text_embeds": pooled, "time_ids": time_ids(seen, pooled.dtype)}
+    if beside is not None:
+        seen = torch.cat([seen, beside.to(seen.dtype)], dim=1)
     output: torch.Tensor = checkpoint.unet(
         seen.to(empty.hidden.dtype),
         timestep,

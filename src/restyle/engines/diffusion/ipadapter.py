@@ -36,7 +36,7 @@ class ImageEncoder:
         kind = CLIPVisionModelWithProjection
         if file.format == "folder":
             part = "image_encoder" if (file.path / "image_encoder").is_dir() else ""
-            self.network = from_folder(kind, file, part, dtype=device.text)
+            self.network = from_folder(kind, file, part, dtype=device.text, source=device.source)
         else:
             self.network = _from_file(file, device)
         self._device = device
@@ -76,7 +76,9 @@ def _from_file(file: File, device: Device) -> Any:
     )
     with init_empty_weights(include_buffers=False):
         network = CLIPVisionModelWithProjection(config)
-    state = {name: value for name, value in tensors(file).items() if not name.endswith("position_ids")}
+    state = {
+        name: value for name, value in tensors(file, source=device.source).items() if not name.endswith("position_ids")
+    }
     try:
         fill(network, state, device.text)
     except RuntimeError as error:
@@ -114,7 +116,7 @@ class IPAdapter:
         self.plus = bool(file.facts.get("plus"))
         before = _State(unet)
         try:
-            unet._load_ip_adapter_weights(_state_of(file), low_cpu_mem_usage=False)
+            unet._load_ip_adapter_weights(_state_of(file, device.source), low_cpu_mem_usage=False)
             self._attached = _State(unet)
         except (KeyError, RuntimeError, ValueError) as error:
             raise broken(file, f"it does not fit the UNet: {error}") from error
@@ -171,11 +173,11 @@ class _State:
         return [*found, self._projection]
 
 
-def _state_of(file: File) -> dict[str, Tensors]:
+def _state_of(file: File, source: str) -> dict[str, Tensors]:
     """``image_proj`` and ``ip_adapter``, whether the file keeps them apart or in its names."""
     if file.format == "pt":
-        content: Mapping[Any, Any] = unpickled(file)
+        content: Mapping[Any, Any] = unpickled(file, source)
         if isinstance(content.get("image_proj"), Mapping):
             return {part: dict(content[part]) for part in ("image_proj", "ip_adapter")}
-    found = tensors(file)
+    found = tensors(file, source=source)
     return {part: under(f"{part}.", found) for part in ("image_proj", "ip_adapter")}

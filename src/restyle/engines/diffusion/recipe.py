@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from restyle.engines.base import Description, File, Job, Role
-from restyle.engines.diffusion import embeddings, prompt
+from restyle.engines.diffusion import blueprint, composition, embeddings, prompt
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.blueprint import NATIVE_SIDE
 from restyle.engines.diffusion.files import architecture_of
 from restyle.engines.diffusion.hires import Plan, refine_steps
 from restyle.engines.diffusion.strength import Strength, at
@@ -24,7 +23,7 @@ OWN_VAE = "main model"
 class Recipe:
     """``adapter`` and its ``encoder`` make the style route; without them the style is injected. ``vae`` None is the
     main model's own. ``native`` is the side in pixels it was trained at, ``plan`` holds the sizes to draw, ``moved``
-    what the strength moves.
+    what the strength moves; ``notices`` are sentences on the prompts.
     """
 
     job: Job
@@ -42,6 +41,7 @@ class Recipe:
     native: int
     plan: Plan
     moved: Strength
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, job: Job) -> "Recipe":
@@ -58,6 +58,8 @@ class Recipe:
             job.negative_prompts,
             [word for lora in loras if lora.weight != 0 for word in lora.trigger_words],
         )
+        positive, told = composition.composed(positive)
+        negative, told_against = composition.composed(negative)
         height, width = job.raw.shape[:2]
         native = native_side(main)
         return cls(
@@ -76,6 +78,7 @@ class Recipe:
             native,
             Plan.of(width, height, native),
             at(job.strength),
+            (*told, *told_against),
         )
 
     def description(self) -> Description:
@@ -106,7 +109,7 @@ class Recipe:
             parameters["Hires from"] = "x".join(str(side) for side in self.plan.sizes[0])
             parameters["Hires steps"] = refine_steps(inference.steps, moved.refine)
             parameters["Hires denoising"] = f"{moved.refine:.3g}"
-        return Description(self.positive, self.negative, parameters, tuple(self._unheard()), self.native)
+        return Description(self.positive, self.negative, parameters, (*self.notices, *self._unheard()), self.native)
 
     def _unheard(self) -> list[str]:
         """A sentence for each embedding whose word stands in no prompt."""
@@ -124,6 +127,5 @@ def native_side(file: File) -> int:
     said = file.path / "unet" / "config.json"
     if file.format == "folder" and said.is_file():
         config: Mapping[str, Any] = json.loads(said.read_text())
-        if isinstance(config.get("sample_size"), int):
-            return int(config["sample_size"]) * 8
-    return NATIVE_SIDE[architecture_of(file)]
+        return blueprint.native_side(config.get("sample_size"), architecture_of(file))
+    return blueprint.NATIVE_SIDE[architecture_of(file)]

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from restyle.engines.base import sampler_key
+
 if TYPE_CHECKING:
     import torch
 
@@ -91,6 +93,37 @@ SAMPLERS: Mapping[str, Sampler] = {
 
 NAMES = tuple(SAMPLERS)
 """Names a request may give."""
+
+LONG = {
+    "eulerancestral": "Euler a",
+    "dpm2ancestral": "DPM2 a",
+    "dpmpp2s": "DPM++ 2S",
+    "dpmpp2msdegpu": "DPM++ 2M SDE",
+    "dpmpp3msdegpu": "DPM++ 3M SDE",
+    "dpmppsdegpu": "DPM++ SDE",
+    "pndm": "PLMS",
+    "unipcmultistep": "UniPC",
+    "dpmsolverpp": "DPM++ 2M",
+    "dpmsolvermultistep": "DPM++ 2M",
+    "dpmsolversde": "DPM++ SDE",
+}
+"""What other programs call a sampler, by letters and digits."""
+SCHEDULES = {"": "", "automatic": "", "normal": "", "karras": " Karras", "exponential": " Exponential", "beta": " Beta"}
+"""What they call its schedule, which they give apart, and what stands of it in a name here."""
+
+
+def _aliases() -> dict[str, str]:
+    plain = {sampler_key(name): name for name in SAMPLERS}
+    found: dict[str, str] = {}
+    for stem, name in {**plain, **LONG}.items():
+        for said, ending in SCHEDULES.items():
+            if f"{name}{ending}" in SAMPLERS:
+                found |= {f"{beginning}{stem}{said}": f"{name}{ending}" for beginning in ("", "k", "sample")}
+    return {alias: name for alias, name in found.items() if alias not in plain}
+
+
+ALIASES = _aliases()
+"""Further names of samplers, by letters and digits: ``k_euler_a``, ``DPM++ 2M, Automatic``, ``dpmpp_2m_sde_gpu``."""
 
 
 def whole_of(sampler: Sampler, steps: int, denoise: float) -> int:

@@ -28,6 +28,9 @@ from restyle.images.resize import resized
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
+INPAINTING = 9
+"""Channels that the UNet of an inpainting model reads: latents, a mask, and latents of the picture around it."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Tools:
@@ -148,7 +151,15 @@ class Session:
             embeds = (negative, positive)
         positive_prompt, negative_prompt = self._prompts
         cfg_scale = self._recipe.job.inference.cfg_scale
-        return Guided(self._tools.checkpoint.unet, positive_prompt, negative_prompt, cfg_scale, control, embeds)
+        unet, beside = self._tools.checkpoint.unet, self._beside(self._levels[level])
+        return Guided(unet, positive_prompt, negative_prompt, cfg_scale, control, embeds, beside)
+
+    def _beside(self, pixels: Pixels) -> torch.Tensor | None:
+        """What an inpainting model sees beside latents of that size: a mask over all of them, and grey under it."""
+        if self._tools.checkpoint.unet.config.in_channels != INPAINTING:
+            return None
+        grey = encode(self._tools.vae, np.full(pixels.shape, 128, np.uint8), self._device)
+        return torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)
 
     def _run(self, denoiser: Denoiser, schedule: Schedule, start: torch.Tensor, tick: Any) -> Floats:
         networks = [self._tools.checkpoint.unet, *([self._tools.control] if self._tools.control is not None else [])]
@@ -204,13 +215,14 @@ class Session:
         tick = self._progress.stage(recipe.job.inference.steps * self._levels[0].size)
         if key in self._tools.inversions:
             tick(1.0)
-        return self._tools.inversions.get(key, lambda: self._inverted(latents(), parts, tick))
+        return self._tools.inversions.get(key, lambda: self._inverted(latents(), parts, tick, pixels))
 
-    def _inverted(self, latents: torch.Tensor, parts: str, tick: Tick) -> Inverted:
+    def _inverted(self, latents: torch.Tensor, parts: str, tick: Tick, pixels: Pixels) -> Inverted:
         steps = self._recipe.job.inference.steps
+        beside = self._beside(pixels)
         checkpoint = self._tools.checkpoint
         with self._device.using(checkpoint.unet):
-            return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, tick)
+            return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, tick, beside)
 
     @cached_property
     def _sigma(self) -> float:
