@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_SECONDS = 30
+REST_SECONDS = 5.0
 MIGRATION_LOCK = 0x7265_7374
 """Number of the PostgreSQL advisory lock under which the schema is brought up to date ("rest")."""
 
@@ -339,9 +341,9 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
             url.set(drivername="postgresql+psycopg"),
             pool_size=16,
             max_overflow=48,
-            pool_pre_ping=True,
             hide_parameters=True,
         )
+        _ping_after_a_rest(db)
     except ImportError as error:
         raise RestyleError(
             Code.INTERNAL_ERROR, "database_url is PostgreSQL, whose driver comes with: pip install 'restyle[postgres]'"
@@ -350,6 +352,29 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         _migrate(connection)
     return db
+
+
+def _ping_after_a_rest(db: sa.Engine) -> None:
+    """Try a pooled connection that nobody used for a while before it is used.
+
+    Each time would be a transaction more for every one; and where a connection that was used just now is dead, whoever
+    uses it next is told so, and the pool begins anew.
+    """
+
+    @sa.event.listens_for(db, "checkin")
+    def _(_connection: object, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(db, "checkout")
+    def _(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < REST_SECONDS:
+            return
+        try:
+            alive = db.dialect.do_ping(connection)
+        except db.dialect.loaded_dbapi.Error:
+            alive = False
+        if not alive:
+            raise sa.exc.DisconnectionError
 
 
 @contextmanager

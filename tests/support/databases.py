@@ -59,7 +59,7 @@ class PostgresServer:
         self._program("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
 
     def _program(self, *command: str) -> None:
-        whole = [self._programs / command[0], *command[1:]]
+        whole = [str(self._programs / command[0]), *command[1:]]
         subprocess.run(whole, check=True, capture_output=True, cwd=self._folder, user=self._user)
 
 
@@ -80,7 +80,9 @@ def postgres_cluster() -> Iterator[sa.URL]:
 def postgres_database(cluster: sa.URL) -> Iterator[str]:
     """The URL of an empty database in the cluster."""
     name = f"t{uuid4().hex}"
-    admin = sa.create_engine(cluster.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    admin = sa.create_engine(
+        cluster.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+    )
     with admin.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     try:

@@ -64,7 +64,7 @@ class SeaweedServer:
         credentials = [{"accessKey": "restyle", "secretKey": "restyle-secret"}]
         who = {"identities": [{"name": "restyle", "credentials": credentials, "actions": rights}]}
         (folder / "s3.json").write_text(json.dumps(who))
-        self._ports = [_free_port() for _ in range(4)]
+        self._ports = [free_port() for _ in range(4)]
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"http://127.0.0.1:{self._ports[0]}"
 
@@ -72,7 +72,7 @@ class SeaweedServer:
         """Start, and wait until it stores."""
         s3, *rest = self._ports
         ports = [f"-{name}.port={port}" for name, port in zip(("master", "volume", "filer"), rest, strict=True)]
-        ports += [f"-{name}.port.grpc={_free_port()}" for name in ("master", "volume", "filer", "s3")]
+        ports += [f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -111,7 +111,8 @@ class SeaweedServer:
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -171,7 +172,7 @@ class Town:
 
     def add(self, role: str, *, wait: bool = True, **settings: Any) -> Member:
         """Start a machine on a port that was free a moment ago; a further api gets the first one's key file."""
-        port = _free_port()
+        port = free_port()
         name = f"{role}{len(self.members)}"
         first = next((each for each in self.members if each.role != "worker"), None)
         given = {**self.settings, **settings}

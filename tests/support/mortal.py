@@ -44,7 +44,7 @@ class MortalService:
         variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in given.items()}
         self._environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = folder.with_name(folder.name + ".log")
+        self.log = folder.with_name(folder.name + ".log")
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.database_url = Settings(**given).database()
         self._pair = self.make_key()
@@ -64,7 +64,7 @@ class MortalService:
 
     def start(self, *, wait: bool = True) -> None:
         """Start, and wait until it is ready, unless told not to."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
@@ -72,10 +72,10 @@ class MortalService:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        wait_for(self._answers, self._log.read_text)
+        wait_for(self._answers, self.log.read_text)
 
     def _answers(self) -> bool:
-        assert self.process.poll() is None, self._log.read_text()
+        assert self.process.poll() is None, self.log.read_text()
         try:
             return self._client.get("/readyz").status_code == 200
         except httpx.TransportError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from restyle.private import make_private
 from restyle.wire.codes import Code
@@ -97,14 +97,25 @@ class SupervisorLock:
         return True
 
     def _acquire_advisory(self) -> bool:
-        connection = self._db.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            return self._try_advisory()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._try_advisory()  # the session was cut in the pool; the pool has begun anew
+
+    def _try_advisory(self) -> bool:
         lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock
-        taken: bool = connection.execute(sa.select(lock(ADVISORY_LOCK))).scalar_one()
-        if not taken:
-            connection.close()
-            return False
-        self._connection = connection
-        return True
+        connection = self._db.connect().execution_options(isolation_level="AUTOCOMMIT")
+        taken = False
+        try:
+            taken = connection.execute(sa.select(lock(ADVISORY_LOCK))).scalar_one()
+        finally:
+            if not taken:
+                connection.close()
+        if taken:
+            self._connection = connection
+        return taken
 
 
 @contextmanager
