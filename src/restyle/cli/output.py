@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from restyle.client.core import Progress
+    from restyle.models.files.several import Tally
     from restyle.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -92,6 +95,41 @@ def progress(text: str, *, shown: bool, whole: "Whole | None" = None) -> Iterato
         def report(fraction: float) -> None:
             done = (here.done + fraction) / here.pieces
             bars.update(bar, total=1.0 if done else None, completed=done, left=here.left(done))
+
+        yield report
+
+
+@contextmanager
+def transfers(*, shown: bool) -> Iterator["Callable[[Tally], None]"]:
+    """One line on standard error for all files that come while the block runs: files, bytes, speed and time left.
+
+    None where that is not a terminal.
+    """
+    if not shown or not sys.stderr.isatty():
+        yield lambda tally: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    sizes = DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("left")
+    columns = TextColumn("{task.description}", markup=False), BarColumn()
+    with Progress(*columns, *sizes, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("fetching", total=None)
+
+        def report(tally: "Tally") -> None:
+            bars.update(
+                bar,
+                description=f"{tally.done} of {tally.files} files",
+                completed=tally.there,
+                total=tally.total or None,
+            )
 
         yield report
 

@@ -232,7 +232,7 @@ def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
         adopt(source, target)
         return
-    check_space(target, _bytes(source))
+    check_space({target: _bytes(source)})
     for file in files_of(source):
         adopt(file, target / file.relative_to(source))
 
