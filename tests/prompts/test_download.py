@@ -37,7 +37,9 @@ def http() -> Iterator[httpx.Client]:
 
 def test_the_newest_package_into_english_is_offered(hub: Hub, http: httpx.Client) -> None:
     index = hub.add("/index.json", json.dumps(ENTRIES).encode(), Answer(500), Answer(cut=10))
-    assert offers(http, Source(index, loopback=True), patience=SOON) == {"zh": Offer("zh", "1.10", "https://x.test/zh110")}
+    assert offers(http, Source(index, loopback=True), patience=SOON) == {
+        "zh": Offer("zh", "1.10", "https://x.test/zh110")
+    }
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"a": 1}', b"[1]", b'[{"from_code": "zh"}]', b"\xff"])

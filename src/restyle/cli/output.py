@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from restyle.models.files.several import Tally
     from restyle.settings import Settings
 
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Url = Annotated[
     str | None,
@@ -97,6 +101,24 @@ def progress(text: str, *, shown: bool, whole: "Whole | None" = None) -> Iterato
             bars.update(bar, total=1.0 if done else None, completed=done, left=here.left(done))
 
         yield report
+
+
+@contextmanager
+def counting(text: str, *, shown: bool) -> Iterator["Callable[[int], Callable[[int], None]]"]:
+    """A progress bar that is first told how many bytes there are, then of each piece read."""
+    with progress(text, shown=shown) as report:
+
+        def begin(total: int) -> "Callable[[int], None]":
+            done = 0
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                report(min(1.0, done / max(total, 1)))
+
+            return advance
+
+        yield begin
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         resize_mode=conversion.resize_mode,
         preserve_color=conversion.preserve_color,
         positive_prompts=tuple(conversion.positive_prompts),
-        negative_prompts=tuple(conversion.negative_prompts),
+        negative_prompts=tuple(conversion.negative_prompts) or _own_negative(model),
         translate_prompts=conversion.translate_prompts,
         inference=inference,
         files=files,
@@ -218,6 +218,12 @@ def _unused_of_sub(sub: SubModel, choice: ModelChoice, place: FieldPath, named: 
             yield f"{named((*place, 'parameters', name))} is not used: {sub.name} is of kind {sub.kind}"
 
 
+def _own_negative(model: MainModel) -> tuple[str, ...]:
+    """What a model keeps out of its pictures where a conversion does not say."""
+    own = model.entry.negative_prompt if model.entry else ""
+    return (own,) if own else ()
+
+
 def _remarks(conversion: Conversion, model: MainModel, inference: Inference, named: Named) -> Iterator[str]:
     """What a client should know of a checkpoint's drawing before it is drawn."""
     if model.entry is None:
@@ -225,6 +231,8 @@ def _remarks(conversion: Conversion, model: MainModel, inference: Inference, nam
     if conversion.strength == 0:
         yield f"{named(('strength',))} 0 returns the raw image; nothing was drawn"
         return
+    if not conversion.negative_prompts and inference.cfg_scale > 1 and (own := model.entry.negative_prompt):
+        yield f"{named(('negative_prompts',))}: {model.name} has its own, {shown(own)}"
     if inference.cfg_scale == 1 and conversion.negative_prompts:
         scale = named(("cfg_scale",))
         yield f"{named(('negative_prompts',))} have no part at {scale} 1"

@@ -30,7 +30,8 @@ class Entry:
     ``architecture`` is None for image encoders, which belong to no base model. ``path`` is absolute; ``format`` is
     ``safetensors``, ``folder`` or ``pt`` (any file of ``torch.save``). ``sha256`` is of the file's bytes, or of the
     list of a folder's files (:mod:`restyle.models.scan`); ``size`` is in bytes. ``defaults`` are InferenceParams by
-    their names on the wire. ``facts`` are what the tensors tell (:mod:`restyle.models.detect`), by kind:
+    their names on the wire; ``negative_prompt`` is a main model's, where a request gives none. ``facts`` are what the
+    tensors tell (:mod:`restyle.models.detect`), by kind:
 
     - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``has_vae``, ``context``
       (width of the cross-attention's input), ``widths`` (of all inputs of attention, the context's too); of a folder
@@ -59,6 +60,7 @@ class Entry:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_default: bool = False
+    negative_prompt: str = ""
 
 
 class Catalogue:
@@ -208,6 +210,7 @@ class Catalogue:
             defaults=table.get("defaults", {}),
             facts=table.get("facts", {}),
             is_default=table.get("default", False),
+            negative_prompt=table.get("negative_prompt", ""),
         )
 
     def _table(self, entry: Entry) -> dict[str, Any]:
@@ -224,6 +227,7 @@ class Catalogue:
             "size": entry.size,
             "trigger_words": list(entry.trigger_words),
             "default": entry.is_default,
+            "negative_prompt": entry.negative_prompt,
             "defaults": dict(entry.defaults),
             "facts": dict(entry.facts),
         }

@@ -55,6 +55,7 @@ class Wish:
     copied: bool = False
     prediction_type: str = ""
     control: str = ""
+    negative_prompt: str = ""
 
 
 def install(
@@ -76,6 +77,8 @@ def install(
     defaults = check_defaults(found.kind, wish.defaults)
     if wish.trigger_words and found.kind not in WORDED:
         raise _unfit("trigger", f"a model of kind {found.kind} has no trigger words")
+    if wish.negative_prompt and found.kind is not Kind.MAIN:
+        raise _unfit("negative-prompt", f"a model of kind {found.kind} has no negative prompt")
     entry = Entry(
         code=wish.code,
         name=wish.name or wish.code,
@@ -90,6 +93,7 @@ def install(
         defaults=defaults,
         facts=found.facts,
         is_default=wish.is_default,
+        negative_prompt=wish.negative_prompt,
     )
     if not wish.copied:
         scanned = scan(path, begin(_bytes(path)))
@@ -136,7 +140,8 @@ def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
     entry = catalogue.get(code)
     before = {kind: catalogue.default(kind, entry.architecture) for kind in _CHOSEN}
     catalogue.remove(code)
-    if entry.path.is_relative_to(catalogue.folder):
+    shared = any(each.path == entry.path for each in catalogue.entries)
+    if entry.path.is_relative_to(catalogue.folder) and not shared:
         shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink(missing_ok=True)
     return entry, list(_changes(catalogue, entry, before.get(entry.kind)))
 

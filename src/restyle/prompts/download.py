@@ -41,7 +41,7 @@ def offers(http: httpx.Client, index: Source = INDEX, *, patience: Patience | No
 
 
 def wanted(offer: Offer, target: Path, *, loopback: bool = False) -> Wanted:
-    """The package as a file to be fetched to ``target``; one that was cut off is gone on with if it is still the same."""
+    """The package as a file to be fetched to ``target``; what was cut off is gone on with if it is the same."""
     return Wanted(Source(offer.url, loopback=loopback), target, MOST_PACKAGE_BYTES)
 
 

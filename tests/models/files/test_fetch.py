@@ -29,7 +29,7 @@ from tests.support.patience import PATIENCE
 MOST = 10_000_000
 CONTENT = random.Random(1).randbytes(1_000_003)
 SHA256 = sha256(CONTENT).hexdigest()
-RIGHT = {"sha256": SHA256, "size": len(CONTENT)}
+RIGHT: dict[str, Any] = {"sha256": SHA256, "size": len(CONTENT)}
 SOON = Patience(pause=0.0)
 ONCE = Patience(tries=1)
 ADVICE = {401: "log in first"}
@@ -65,7 +65,9 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def get(http: httpx.Client, target: Path) -> Callable[..., Local]:
-    def get(url: str, *, patience: Patience = SOON, report: Progress = lambda there, total: None, **known: Any) -> Local:
+    def get(
+        url: str, *, patience: Patience = SOON, report: Progress = lambda there, total: None, **known: Any
+    ) -> Local:
         return fetch(http, wanted(url, target, **known), report=report, patience=patience)
 
     return get
@@ -279,7 +281,7 @@ def test_what_to_do_about_a_status_is_said_of_the_first_host_alone(hub: Hub, get
         get(hub.add("/base", CONTENT, Answer(401)), **RIGHT)
     with hubs.hub() as store:
         there = store.add("/blob", CONTENT, Answer(401))
-        with pytest.raises(RestyleError, match="answered 401 Unauthorized$"):
+        with pytest.raises(RestyleError, match=r"answered 401 Unauthorized$"):
             get(hub.add("/base", b"", Answer(302, {"Location": there})), **RIGHT)
 
 

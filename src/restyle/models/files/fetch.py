@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from restyle.models.files.line import Lost, Patience, Source, failed, opened, shown, until_done
-from restyle.models.files.part import Local, Part, Progress, check_space, is_right, part_of
+from restyle.models.files.part import Local, Part, Progress, check_space, is_right, lock_path, part_of
 
 RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
@@ -46,7 +46,8 @@ def fetch(
     and what came of a line that was cut stays for the next run, also where ``report`` raises.
     """
     target, sha256 = wanted.target, wanted.sha256
-    if is_right(target, sha256):
+    # with a lock beside it, a run is at it, or was ended before it could take the lock away
+    if not lock_path(target).exists() and is_right(target, sha256):
         return Local(target, sha256, target.stat().st_size)
     with part_of(target, lambda there: report(there, wanted.size)) as part:
         if is_right(target, sha256):  # another run got it while this one waited

@@ -32,7 +32,9 @@ class Hub:
         endpoint = environment.get("HF_ENDPOINT", "").strip().rstrip("/") or PUBLIC
         parts = urlsplit(endpoint)
         if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
-            raise failed("HF_ENDPOINT is no address of a hub; give one such as https://hub.example.org, or leave it out")
+            raise failed(
+                "HF_ENDPOINT is no address of a hub; give one such as https://hub.example.org, or leave it out"
+            )
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
             raise failed(f"HF_ENDPOINT is {endpoint}; models are fetched by https alone")
         token = environment.get("HF_TOKEN", "").strip()
