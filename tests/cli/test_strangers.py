@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "models list": (),
     "models add": ("in/a.png", "--code", "x"),
     "models install": ("neighbour", "--from", "in/a.png"),
+    "models sets": (),
     "models show": ("x",),
     "models verify": ("x",),
     "models remove": ("x",),

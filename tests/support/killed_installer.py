@@ -1,12 +1,13 @@
-"""Installs the set ``tiny`` again and again, each time killed at another moment and then left to its end.
+"""Installs the set ``tiny`` into one folder after the other, killed again and again and then left to its end.
 
-Run as a program: the hub's address, a data folder with the set's file, and a folder for the trials, of which number 0
-is not disturbed. Standard input holds a list of moments, 0..1 of all events of an installation; standard output gets,
-for each, how many bytes there were of every file that was begun.
+Run as a program: the hub's address, a data folder with the set's file, a folder for the trials, of which number 0 is
+not disturbed, and how many kills there shall be. Standard output gets, for each other trial and each of its kills, how
+many bytes there were of every file that was begun.
 """
 
 import json
 import os
+import random
 import shutil
 import signal
 import sys
@@ -21,18 +22,26 @@ from restyle.models.files.hub import Hub
 from restyle.models.sets import starter_sets
 from restyle.models.starter import bring, register, steps
 
+HTTP = httpx.Client(trust_env=False)
+"""Made once and used in children only: it takes longer to make than a tiny set to install."""
 COUNTED = ("open", "os.", "fcntl.", "shutil.", "socket.connect")
 
 
-def main(hub: str, origin: str, trials: str) -> None:
+def main(hub: str, origin: str, trials: str, kills: str) -> None:
+    chance = random.Random(5)
     events = forked(hub, prepared(origin, trials, 0), 0, sys.maxsize)
-    left = []
-    for trial, moment in enumerate(json.load(sys.stdin), 1):
-        data = prepared(origin, trials, trial)
-        forked(hub, data, trial, int(moment * events))
-        left.append({path.name.split("-", 1)[-1].removesuffix(".part"): size(path) for path in data.rglob("*.part")})
-        assert forked(hub, data, trial, sys.maxsize) > 0
-    print(json.dumps(left))
+    found: list[list[dict[str, int]]] = []
+    while sum(map(len, found)) < int(kills):
+        found.append([])
+        data = prepared(origin, trials, len(found))
+        # moments early in what is left, so that a trial is killed more than once
+        while not forked(hub, data, len(found), int(events * chance.random() * chance.random())):
+            found[-1].append({name_of(path): path.stat().st_size for path in data.rglob("*.part")})
+    print(json.dumps(found))
+
+
+def name_of(part: Path) -> str:
+    return part.name.partition("-")[2].removesuffix(".part") or part.name.removesuffix(".part")
 
 
 def prepared(origin: str, trials: str, trial: int) -> Path:
@@ -69,15 +78,10 @@ def installed(hub: str, data: Path, trial: int, last: int) -> int:
     sys.addaudithook(lambda event, _: happened() if event.startswith(COUNTED) else None)
     catalogue = Catalogue.read(data)
     to_do = steps(catalogue, starter_sets(data)["tiny"], Hub(f"{hub}/{trial}"))
-    with httpx.Client(trust_env=False) as http:
-        bring(to_do, http, report=happened)
+    bring(to_do, HTTP, report=happened)
     for step in to_do:
         register(catalogue, step, check_defaults=checked_defaults)
     return count
-
-
-def size(path: Path) -> int:
-    return path.stat().st_size
 
 
 if __name__ == "__main__":
