@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "models add": ("in/a.png", "--code", "x"),
     "models install": ("neighbour", "--from", "in/a.png"),
     "models sets": (),
+    "models calibrate": ("x",),
     "models show": ("x",),
     "models verify": ("x",),
     "models remove": ("x",),

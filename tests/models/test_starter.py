@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from restyle.conversion.defaults import checked_defaults
+from restyle.conversion.defaults import checked_defaults, checked_recipe
 from restyle.models.catalogue import Catalogue, Entry
 from restyle.models.files import hub as hubs
 from restyle.models.install import Wish, install, remove, verified
@@ -42,7 +42,7 @@ def installed(data: Path, hub: Hub, http: httpx.Client, *, code: str = "", sourc
     catalogue = Catalogue.read(data)
     to_do = planned(data, hub, code)
     bring(to_do, http, source=source)
-    return [register(catalogue, step, check_defaults=checked_defaults) for step in to_do]
+    return [register(catalogue, step, check_defaults=checked_defaults, check_recipe=checked_recipe) for step in to_do]
 
 
 def test_an_empty_folder_is_filled(tiny: Tiny, data: Path, hub: Hub, http: httpx.Client) -> None:

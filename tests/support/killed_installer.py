@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from restyle.conversion.defaults import checked_defaults
+from restyle.conversion.defaults import checked_defaults, checked_recipe
 from restyle.models.catalogue import Catalogue
 from restyle.models.files.hub import Hub
 from restyle.models.sets import starter_sets
@@ -80,7 +80,7 @@ def installed(hub: str, data: Path, trial: int, last: int) -> int:
     to_do = steps(catalogue, starter_sets(data)["tiny"], Hub(f"{hub}/{trial}"))
     bring(to_do, HTTP, report=happened)
     for step in to_do:
-        register(catalogue, step, check_defaults=checked_defaults)
+        register(catalogue, step, check_defaults=checked_defaults, check_recipe=checked_recipe)
     return count
 
 

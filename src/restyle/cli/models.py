@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli import sets
+from restyle.cli import calibrate, sets
 from restyle.cli.complete import registered, samplers
 from restyle.cli.exits import Exit
 from restyle.cli.output import (
@@ -98,6 +98,10 @@ def add(
     negative_prompt: Annotated[
         str, typer.Option("--negative-prompt", help="Negative prompt of a checkpoint, for requests that give none.")
     ] = "",
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of numbers to draw with in place of docs/recipes.md's.", show_default=False),
+    ] = None,
     default: Annotated[
         bool, typer.Option("--default", help="Prefer it to others of its kind that requests cannot choose from.")
     ] = False,
@@ -106,7 +110,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a model. It is checked whole; a running service sees it at once."""
-    from restyle.conversion.defaults import checked_defaults
+    from restyle.conversion.defaults import checked_defaults, checked_recipe
     from restyle.models import install
     from restyle.models.catalogue import Catalogue
     from restyle.models.kinds import Architecture, Kind
@@ -128,9 +132,12 @@ def add(
         prediction_type=_one_of("--prediction-type", prediction_type or "", ["", *install.PREDICTIONS]),
         control=_one_of("--control", control or "", ["", *install.CONTROLS]),
         negative_prompt=negative_prompt,
+        recipe={} if recipe is None else _recipe_of(recipe),
     )
     with counting("checking", shown=not as_json) as begin:
-        entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, begin=begin)
+        entry = install.install(
+            catalogue, path, wish, check_defaults=checked_defaults, check_recipe=checked_recipe, begin=begin
+        )
     if as_json:
         say_json(record_of(catalogue, entry))
         return
@@ -141,6 +148,7 @@ def add(
 
 app.command("install")(sets.install)
 app.command("sets")(sets.list_sets)
+app.command("calibrate")(calibrate.calibrate)
 
 
 @app.command("show")
@@ -257,6 +265,15 @@ def _drawn(entry: "Entry", settings: "Settings", out: Path) -> Mapping[str, Any]
             Code.INTERNAL_ERROR, f"drawing: {missing}; --files-only checks the files without", field="code"
         )
     return trial(entry.code, settings, out)
+
+
+def _recipe_of(path: Path) -> Mapping[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise typer.BadParameter(f"--recipe: {path} is not TOML: {error}") from error
 
 
 def _one_of(option: str, value: str, known: list[str]) -> str:

@@ -109,7 +109,7 @@ def _install_set(
 ) -> None:
     import os
 
-    from restyle.conversion.defaults import checked_defaults
+    from restyle.conversion.defaults import checked_defaults, checked_recipe
     from restyle.models.catalogue import Catalogue
     from restyle.models.files.hub import Hub
     from restyle.models.files.line import client
@@ -128,7 +128,8 @@ def _install_set(
     entries = []
     for step in to_do:
         with counting(f"checking {step.code}", shown=not as_json) as begin:
-            entries.append(register(catalogue, step, check_defaults=checked_defaults, begin=begin))
+            entry = register(catalogue, step, check_defaults=checked_defaults, check_recipe=checked_recipe, begin=begin)
+            entries.append(entry)
     if as_json:
         say_json({"Set": wanted.name, "Models": [record_of(catalogue, entry) for entry in entries]})
         return

@@ -143,6 +143,7 @@ class Drawer:
             facts=file.facts,
             trigger_words=file.trigger_words,
             weight=file.weight,
+            recipe=file.recipe,
         )
 
     def _prompts(self, plan: Plan, family: Family) -> tuple[Translation, Translation]:

@@ -45,6 +45,7 @@ Sampler = Literal[
     "UniPC",
     "DEIS",
     "SA-Solver",
+    "Euler trailing",
     "LCM",
     "TCD",
 ]

@@ -19,6 +19,7 @@ from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
+from restyle.wire.ranges import STEPS
 
 USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
 """Which feature of an engine makes a parameter of a main model mean something."""
@@ -44,7 +45,7 @@ class Pictures:
 class PlannedFile:
     """A model file, by what it does and what it holds; where it lies is each machine's own affair.
 
-    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2.
+    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2; ``recipe`` is a main model's own.
     """
 
     role: Role
@@ -55,6 +56,7 @@ class PlannedFile:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
 
     def value(name: str) -> Any:
         own, wire = getattr(given, name), PARAMETERS[name]
+        if name == "steps" and own is not None:
+            check_steps(own, model.entry.recipe if model.entry else {}, named(("model", "parameters", name)))
         return model.defaults.get(wire, CHECKPOINT_DEFAULTS[wire]) if own is None else own
 
     sampler, known = value("sampler"), model.family.samplers
@@ -155,6 +159,13 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
             named(("model", "parameters", "sampler")), f"it is {shown(sampler)}; give one of {', '.join(known)}"
         )
     return Inference(value("steps"), sampler, value("clip_skip"), float(value("cfg_scale")))
+
+
+def check_steps(steps: int, recipe: Mapping[str, Any], field: str) -> None:
+    """Raises RestyleError (230) for fewer steps than a model of that ``recipe`` takes."""
+    least = int(recipe.get("steps_least", STEPS.minimum))
+    if steps < least:
+        raise unavailable(field, f"it is {steps}; give an Int from {least} to {STEPS.maximum}")
 
 
 def _files(
@@ -168,6 +179,8 @@ def _files(
         files.append(_registered(Role.MAIN, model.entry))
     for index, choice in enumerate(conversion.sub_models):
         sub = registry.sub(choice.code, model, field=named(("sub_models", index, "code")))
+        if choice.parameters.steps is not None:
+            check_steps(choice.parameters.steps, {}, named(("sub_models", index, "parameters", "steps")))
         notices += _unused_of_sub(sub, choice, ("sub_models", index), named)
         files.append(_registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=_weight(sub, choice)))
     if model.entry is not None and model.entry.architecture is not None:
@@ -188,6 +201,7 @@ def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0
         dict(entry.facts),
         entry.trigger_words,
         weight,
+        dict(entry.recipe),
     )
 
 

@@ -46,7 +46,8 @@ class File:
 
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
     ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
-    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2; ``recipe`` is what a main
+    model says of its own against the family's table.
     """
 
     role: Role
@@ -58,6 +59,7 @@ class File:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ class Style:
 class Inference:
     """How a model is run; an engine uses what it honours.
 
-    ``steps`` is 6..100, ``clip_skip`` 1..12 in the Stable Diffusion WebUI's numbering, ``cfg_scale`` 1..30;
-    ``sampler`` is a name of that program.
+    ``steps`` is 6..100 (from 1 where the model's entry says so), ``clip_skip`` 1..12 in the Stable Diffusion WebUI's
+    numbering, ``cfg_scale`` 1..30; ``sampler`` is a name of that program.
     """
 
     steps: int = 10
@@ -165,6 +167,23 @@ class Engine(Protocol):
         ...
 
 
+class Eye(Protocol):
+    """Says how far pictures are from others, both uint8 (H, W, 3): 0 is equal, about 1 is nothing in common."""
+
+    @property
+    def name(self) -> str:
+        """What it looks at, for people."""
+        ...
+
+    def content(self, picture: Pixels, raw: Pixels) -> float:
+        """From the things that a picture of the same size shows."""
+        ...
+
+    def style(self, picture: Pixels, style: Pixels) -> float:
+        """From how a picture of any size is painted."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What an engine may use of the machine it is loaded on.
@@ -208,7 +227,9 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``.
+    ``weights`` are fetched by ``restyle models install <name>``. ``recipe`` is ``module:function``, which takes what a
+    model's entry says of its own recipe and returns it as it is kept; it raises RestyleError (230).
+    ``eye`` is ``module:function``, which takes the path of the weights and returns an :class:`Eye`.
     """
 
     name: str
@@ -222,3 +243,5 @@ class Family:
     libraries: tuple[str, ...] = ()
     install: str = ""
     weights: WeightFile | None = None
+    recipe: str = ""
+    eye: str = ""

@@ -35,8 +35,12 @@ CONTROLS = ("canny", "tile")
 """What a ControlNet can be shown without a further network: the raw image's edges, or the raw image itself."""
 WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
-CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
-"""Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
+CheckDefaults = Callable[[Kind, Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""Takes the defaults and the recipe wished for a model of that kind, and returns the defaults as they are kept; raises
+RestyleError (230).
+"""
+CheckRecipe = Callable[[Kind, str, Mapping[str, Any]], dict[str, Any]]
+"""The same for the recipe of a model of that kind and architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class Wish:
     prediction_type: str = ""
     control: str = ""
     negative_prompt: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _no_recipe(kind: Kind, architecture: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    raise _unfit("recipe", "nobody here can tell what it means")
 
 
 def install(
@@ -64,6 +73,7 @@ def install(
     wish: Wish,
     *,
     check_defaults: CheckDefaults,
+    check_recipe: CheckRecipe = _no_recipe,
     begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """Check ``path`` in every way and register it. ``begin`` is told how many bytes are read and returns their counter.
@@ -74,7 +84,8 @@ def install(
     _check_code(catalogue, wish.code)
     found = settled(path, detect(path), wish)
     _check_size(path, found.kind)
-    defaults = check_defaults(found.kind, wish.defaults)
+    recipe = check_recipe(found.kind, str(found.architecture or ""), wish.recipe) if wish.recipe else {}
+    defaults = check_defaults(found.kind, wish.defaults, recipe)
     if wish.trigger_words and found.kind not in WORDED:
         raise _unfit("trigger", f"a model of kind {found.kind} has no trigger words")
     if wish.negative_prompt and found.kind is not Kind.MAIN:
@@ -94,6 +105,7 @@ def install(
         facts=found.facts,
         is_default=wish.is_default,
         negative_prompt=wish.negative_prompt,
+        recipe=recipe,
     )
     if not wish.copied:
         scanned = scan(path, begin(_bytes(path)))

@@ -64,6 +64,7 @@ class SetModel(_Table):
     trigger_words: tuple[str, ...] = ()
     negative_prompt: str = ""
     defaults: Mapping[str, Any] = Field(default_factory=dict)
+    recipe: Mapping[str, Any] = Field(default_factory=dict)
     files: Annotated[tuple[SetFile, ...], Field(min_length=1)]
 
     @property

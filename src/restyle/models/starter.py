@@ -20,7 +20,7 @@ from restyle.models.files.line import Patience
 from restyle.models.files.part import check_space, is_right, still_to_come
 from restyle.models.files.several import Tally, fetch_all
 from restyle.models.files.verify import Advance
-from restyle.models.install import MOST_BYTES, CheckDefaults, Wish, install
+from restyle.models.install import MOST_BYTES, CheckDefaults, CheckRecipe, Wish, install
 from restyle.models.kinds import Kind
 from restyle.models.licences import Licence
 from restyle.models.sets import SetModel, StarterSet
@@ -90,10 +90,13 @@ def register(
     step: Step,
     *,
     check_defaults: CheckDefaults,
+    check_recipe: CheckRecipe,
     begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """The entry of a model whose files are there, checked whole where it is new. Raises RestyleError (230)."""
-    return step.entry or install(catalogue, step.path, _wish(step), check_defaults=check_defaults, begin=begin)
+    return step.entry or install(
+        catalogue, step.path, _wish(step), check_defaults=check_defaults, check_recipe=check_recipe, begin=begin
+    )
 
 
 def _step(catalogue: Catalogue, code: str, model: SetModel, hub: Hub) -> Step:
@@ -165,6 +168,7 @@ def _wish(step: Step) -> Wish:
         prediction_type=model.prediction_type,
         control=model.control,
         negative_prompt=model.negative_prompt,
+        recipe=model.recipe,
     )
 
 

@@ -130,7 +130,7 @@ def test_each_part_of_it_acts(service: RunningService) -> None:
         "Steps": inference(Steps=7),
         "Sampler": inference(Sampler="Euler a"),
         "ClipSkip": inference(ClipSkip=1),
-        "CFGScale": inference(CFGScale=4),
+        "CFGScale": inference(CFGScale=1.5),
         "UseMainModelVAE": {"UseMainModelVAE": False},
         "PositivePrompts": {"PositivePrompts": ["a (red:1.3) zorp", "wooden table"]},
         "NegativePrompts": {"NegativePrompts": ["blurry"]},

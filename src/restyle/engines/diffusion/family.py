@@ -11,6 +11,7 @@ FAMILY = Family(
     honours=frozenset(Feature),
     samplers={name: sampler.note for name, sampler in SAMPLERS.items()},
     architectures=frozenset(Architecture),
+    recipe="restyle.engines.diffusion.strength:checked",
     libraries=("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "scipy", "torchsde", "cv2"),
     install="pip install 'restyle[diffusion]'",
 )
