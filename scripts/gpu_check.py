@@ -29,15 +29,14 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from benchmarks.report import Bar, number, table
 from restyle.conversion.trial import peak_memory
 from restyle.engines.base import File, Inference, Job, Machine, Role, Style
-from restyle.engines.diffusion import blueprint, injection
-from restyle.engines.diffusion.architecture import Architecture
+from restyle.engines.diffusion import architecture, blueprint, injection
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.memory import Needs
 from restyle.engines.diffusion.recipe import Recipe
 from restyle.images.pixels import Pixels
-from restyle.models.kinds import Architecture as Base
+from restyle.models.kinds import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import checkpoints
@@ -131,7 +130,7 @@ def tiny(report: Report, device: str) -> None:
 @contextmanager
 def beside(studio: Studio, base: str) -> Iterator[None]:
     """An IP-Adapter with its encoder and a ControlNet registered."""
-    own = Base(base)
+    own = Architecture(base)
     with (
         studio.registered("encoder"),
         studio.registered(f"{base}-ip.safetensors", architecture=own),
@@ -175,10 +174,12 @@ def random_checkpoint(base: Architecture, device: Device, *, full: bool) -> Chec
         else:
             unet, vae = checkpoints.unet(base), checkpoints.vae(base)
             encoders = [checkpoints.text_encoder(kind, 3) for kind in checkpoints.TEXT_ENCODERS[base].values()]
-    native = blueprint.NATIVE_SIDE[base] if full else checkpoints.NATIVE
+    native = blueprint.NATIVE_SIDE[architecture.Architecture(base.value)] if full else checkpoints.NATIVE
     for network, dtype in ((unet, device.unet), (vae, torch.float32), *((each, device.text) for each in encoders)):
         network.to(device.name, dtype).requires_grad_(False).eval()
-    return Checkpoint(base, unet, tuple(encoders), vae, dict(blueprint.SCHEDULER), native)
+    return Checkpoint(
+        architecture.Architecture(base.value), unet, tuple(encoders), vae, dict(blueprint.SCHEDULER), native
+    )
 
 
 def clip(**sizes: int) -> Any:
@@ -256,7 +257,7 @@ def compared(report: Report, engine: Diffusion, main: File, checkpoint: Checkpoi
 
     theirs = pipeline(checkpoint)
     theirs.set_progress_bar_config(disable=True)
-    if checkpoint.architecture is Architecture.SD15 and engine.place != "cpu":
+    if checkpoint.architecture.value == Architecture.SD15.value and engine.place != "cpu":
         theirs.vae = theirs.vae.to(next(checkpoint.unet.parameters()).dtype)
     image = Image.fromarray(resized(RAW, side))
     with report.check(f"{main.name} at {side}: no slower than diffusers' pipeline at equal steps"):

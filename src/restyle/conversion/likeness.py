@@ -31,8 +31,15 @@ class Plain:
     name = "SSIM and colour"
 
     def content(self, picture: Pixels, raw: Pixels) -> float:
-        """1 - the mean structural similarity of luma over windows, 0..2."""
-        one, two = (luma(each.astype(np.float32) / 255) for each in (picture, raw))
+        """Of both at a quarter of their size, where strokes are gone and things are left: relative L2 of the colours
+        and, for a quarter, 1 - the mean structural similarity of luma over windows.
+        """
+        small, wanted = (_quarter(each) for each in (picture, raw))
+        spread = np.linalg.norm(wanted - wanted.mean((0, 1)))
+        apart = float(np.linalg.norm(small - wanted) / max(float(spread), 1e-6))
+        return apart + self._structure(luma(small), luma(wanted)) / 4
+
+    def _structure(self, one: Floats, two: Floats) -> float:
         means = [_averaged(each) for each in (one, two)]
         variances = [_averaged(each * each) - mean * mean for each, mean in zip((one, two), means, strict=True)]
         shared = _averaged(one * two) - means[0] * means[1]
@@ -44,6 +51,13 @@ class Plain:
         """Between means and deviations of the colours, and of their fine detail, relative to the style's."""
         one, two = (_statistics(each) for each in (picture, style))
         return float(np.linalg.norm(one - two) / np.linalg.norm(two))
+
+
+def _quarter(picture: Pixels) -> Floats:
+    height, width = picture.shape[:2]
+    small = resized(picture, max(WINDOW, width // 4), max(WINDOW, height // 4))
+    values: Floats = small.astype(np.float32) / np.float32(255)
+    return values
 
 
 def _averaged(plane: Floats) -> Floats:

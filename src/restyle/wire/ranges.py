@@ -20,8 +20,7 @@ class Range:
         """
         if from_ is None:
             return Field(ge=self.minimum, le=self.maximum, description=description)
-        shown = {"minimum": self.minimum}
-        return Field(ge=from_, le=self.maximum, description=description, json_schema_extra=shown)
+        return Field(ge=from_, le=self.maximum, description=description, json_schema_extra={"minimum": self.minimum})
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,8 @@ def test_equal_sides_of_guidance_are_evaluated_once(studio: Studio) -> None:
         options: dict[str, Any] = {"positive_prompts": (), "cfg_scale": scale, "seeds": (9,)}
         drawn.append(studio.draw("sd15 folder", seen.append, **options))
         counts.append(len(seen))
-    assert np.array_equal(*drawn)
+    assert np.array_equal(drawn[0], drawn[1])
+    assert counts[1] <= counts[0]
 
 
 def test_a_control_acts_in_the_first_part_of_the_steps() -> None:
