@@ -15,7 +15,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "second positive prompt": {"positive_prompts": ("a red fox, watercolour", "at night")},
     "negative prompt": {"negative_prompts": ("blurry",)},
     "Steps": {"steps": 7},
-    "Sampler": {"sampler": "Euler a"},
+    "Sampler": {"sampler": "DDIM"},
     "ClipSkip": {"clip_skip": 2},
     "CFGScale": {"cfg_scale": 1.5},
     "Seed": {"seeds": (8,)},
