@@ -107,7 +107,7 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
     for part in (
         "Steps: 6",
         "Sampler: DPM++ 2M Karras",
-        "CFG scale: 5.5",
+        "CFG scale: 2",
         "Clip skip: 2",
         "VAE: main model",
         "Seed: 5",
