@@ -19,6 +19,7 @@ from restyle.engines.base import File, Inference, Job, Role, Style
 from restyle.engines.diffusion import injection
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.memory import Needs
+from restyle.engines.diffusion.recipe import Recipe
 from restyle.models.catalogue import Catalogue, Entry
 from restyle.models.install import Wish, install
 from restyle.models.kinds import Architecture, Kind
@@ -127,7 +128,8 @@ def peak(engine: Diffusion, main: File, side: int) -> str:
     before = memory.current()
     list(engine.convert(job, lambda fraction: None))
     number = next(checkpoint.unet.parameters()).element_size()
-    kept = injection.kept_bytes(checkpoint.unet, checkpoint.architecture, number, job.inference.steps)
+    moved = Recipe.of(job).moved
+    kept = injection.kept_bytes(checkpoint.unet, moved.blocks, number, moved.inversion_steps)
     needed = Needs.of(checkpoint.unet, checkpoint.vae, number, 2, checkpoint.native, kept).bytes(side, side)
     mib = 1024 * 1024
     return f"{(memory.peak() - before) / mib:.0f} MiB above the loaded model, {needed / mib:.0f} MiB by calculation"

@@ -179,7 +179,7 @@ def test_the_neighbour_is_installed_from_a_file_and_shown(folder: Path) -> None:
     assert "SHA-256" in refused.err
     unknown = run(folder, "install", "painter")
     assert unknown.code != 0
-    assert "give one of neighbour" in unknown.err
+    assert "give one of sd15, sdxl, sdxl-fast, neighbour" in unknown.err
     done = run(folder, "install", "neighbour", "--from", str(vgg.weights().path))
     assert (done.code, done.err) == (0, "")
     assert listed(folder)["MainModels"]["Restyle Neighbour"]["State"] == "ok"

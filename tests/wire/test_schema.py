@@ -91,7 +91,7 @@ def test_the_strength_keeps_its_range(value: object) -> None:
         ({"MainModel": "m"}, "MainModel"),
         ({"MainModel": {"ModelCode": 5}}, "MainModel.ModelCode"),
         ({"MainModel": {"ModelCode": "m", "InferenceParams": []}}, "MainModel.InferenceParams"),
-        ({"MainModel": {"ModelCode": "m", "InferenceParams": {"Steps": 5}}}, "MainModel.InferenceParams.Steps"),
+        ({"MainModel": {"ModelCode": "m", "InferenceParams": {"Steps": 0}}}, "MainModel.InferenceParams.Steps"),
         ({"MainModel": {"ModelCode": "m", "InferenceParams": {"Sampler": 1}}}, "MainModel.InferenceParams.Sampler"),
         ({"SubModelList": [{"ModelCode": "a"}, 7]}, "SubModelList[1]"),
         (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.output import AsJson, read_settings, say_folder, say_json, say_table, show_help
+from restyle.cli.output import AsJson, DataDir, read_settings, say_folder, say_json, say_table, show_help
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -20,9 +20,6 @@ credits_app = typer.Typer(help="Credits of an account.", invoke_without_command=
 app.callback()(show_help)
 credits_app.callback()(show_help)
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
-]
 Key = Annotated[str, typer.Argument(help="The public key.", show_default=False)]
 
 

@@ -144,6 +144,7 @@ class Drawer:
             trigger_words=file.trigger_words,
             weight=file.weight,
             base=self._completing(file),
+            recipe=file.recipe,
         )
 
     def _completing(self, file: PlannedFile) -> File | None:

@@ -47,6 +47,7 @@ Sampler = Literal[
     "UniPC",
     "DEIS",
     "SA-Solver",
+    "Euler trailing",
     "LCM",
     "TCD",
 ]

@@ -20,6 +20,7 @@ from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
+from restyle.wire.ranges import STEPS
 
 USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
 """Which feature of an engine makes a parameter of a main model mean something."""
@@ -45,7 +46,7 @@ class Pictures:
 class PlannedFile:
     """A model file, by what it does and what it holds; where it lies is each machine's own affair.
 
-    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2.
+    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2; ``recipe`` is a main model's own.
     """
 
     role: Role
@@ -56,6 +57,7 @@ class PlannedFile:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         resize_mode=conversion.resize_mode,
         preserve_color=conversion.preserve_color,
         positive_prompts=positive.prompts,
-        negative_prompts=negative.prompts,
+        negative_prompts=negative.prompts or _own_negative(model),
         translate_prompts=conversion.translate_prompts,
         inference=inference,
         files=files,
@@ -151,6 +153,8 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
 
     def value(name: str) -> Any:
         own, wire = getattr(given, name), PARAMETERS[name]
+        if name == "steps" and own is not None:
+            check_steps(own, model.entry.recipe if model.entry else {}, named(("model", "parameters", name)))
         return model.defaults.get(wire, CHECKPOINT_DEFAULTS[wire]) if own is None else own
 
     sampler, known = value("sampler"), model.family.samplers
@@ -173,6 +177,13 @@ def _prompts(conversion: Conversion, model: MainModel, registry: Registry) -> tu
     )
 
 
+def check_steps(steps: int, recipe: Mapping[str, Any], field: str) -> None:
+    """Raises RestyleError (230) for fewer steps than a model of that ``recipe`` takes."""
+    least = int(recipe.get("steps_least", STEPS.minimum))
+    if steps < least:
+        raise unavailable(field, f"it is {steps}; give an Int from {least} to {STEPS.maximum}")
+
+
 def _files(
     conversion: Conversion, model: MainModel, registry: Registry, positive: Tagged, named: Named
 ) -> tuple[tuple[PlannedFile, ...], tuple[str, ...]]:
@@ -184,6 +195,8 @@ def _files(
         files.append(_main(model.entry, registry))
     for index, choice in enumerate(conversion.sub_models):
         sub = registry.sub(choice.code, model, field=named(("sub_models", index, "code")))
+        if choice.parameters.steps is not None:
+            check_steps(choice.parameters.steps, {}, named(("sub_models", index, "parameters", "steps")))
         notices += _unused_of_sub(sub, choice, ("sub_models", index), named)
         files.append(_registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=_weight(sub, choice)))
     files += [
@@ -217,6 +230,7 @@ def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0
         dict(entry.facts),
         entry.trigger_words,
         weight,
+        dict(entry.recipe),
     )
 
 
@@ -247,6 +261,12 @@ def _unused_of_sub(sub: SubModel, choice: ModelChoice, place: FieldPath, named: 
             yield f"{named((*place, 'parameters', name))} is not used: {sub.name} is of kind {sub.kind}"
 
 
+def _own_negative(model: MainModel) -> tuple[str, ...]:
+    """What a model keeps out of its pictures where a conversion does not say."""
+    own = model.entry.negative_prompt if model.entry else ""
+    return (own,) if own else ()
+
+
 def _remarks(conversion: Conversion, model: MainModel, inference: Inference, named: Named) -> Iterator[str]:
     """What a client should know of a checkpoint's drawing before it is drawn."""
     if model.entry is None:
@@ -254,6 +274,8 @@ def _remarks(conversion: Conversion, model: MainModel, inference: Inference, nam
     if conversion.strength == 0:
         yield f"{named(('strength',))} 0 returns the raw image; nothing was drawn"
         return
+    if not conversion.negative_prompts and inference.cfg_scale > 1 and (own := model.entry.negative_prompt):
+        yield f"{named(('negative_prompts',))}: {model.name} has its own, {shown(own)}"
     if inference.cfg_scale == 1 and conversion.negative_prompts:
         scale = named(("cfg_scale",))
         yield f"{named(('negative_prompts',))} have no part at {scale} 1"

@@ -47,7 +47,8 @@ class File:
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
     ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
     is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2. ``base`` is the
-    main model whose text encoders and VAE complete one that is a UNet alone.
+    main model whose text encoders and VAE complete one that is a UNet alone; ``recipe`` is what a main model says of
+    its own against the family's table.
     """
 
     role: Role
@@ -60,6 +61,7 @@ class File:
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
     base: "File | None" = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ class Style:
 class Inference:
     """How a model is run; an engine uses what it honours.
 
-    ``steps`` is 6..100, ``clip_skip`` 1..12 in the Stable Diffusion WebUI's numbering, ``cfg_scale`` 1..30;
-    ``sampler`` is a name of that program.
+    ``steps`` is 6..100 (from 1 where the model's entry says so), ``clip_skip`` 1..12 in the Stable Diffusion WebUI's
+    numbering, ``cfg_scale`` 1..30; ``sampler`` is a name of that program.
     """
 
     steps: int = 10
@@ -167,6 +169,23 @@ class Engine(Protocol):
         ...
 
 
+class Eye(Protocol):
+    """Says how far pictures are from others, both uint8 (H, W, 3): 0 is equal, about 1 is nothing in common."""
+
+    @property
+    def name(self) -> str:
+        """What it looks at, for people."""
+        ...
+
+    def content(self, picture: Pixels, raw: Pixels) -> float:
+        """From the things that a picture of the same size shows."""
+        ...
+
+    def style(self, picture: Pixels, style: Pixels) -> float:
+        """From how a picture of any size is painted."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What an engine may use of the machine it is loaded on.
@@ -218,6 +237,9 @@ class Family:
     ``weights`` are fetched by ``restyle models install <name>``. ``aliases`` are further names of samplers, each as
     :func:`sampler_key` makes it. ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models
     that it may be for; it returns the names of what drawing leaves out; RestyleError says what drawing would refuse.
+    ``recipe`` is ``module:function``, which takes what a model's entry says of its own recipe and returns it as it is
+    kept; it raises RestyleError (230). ``eye`` is ``module:function``, which takes the path of the weights and returns
+    an :class:`Eye`.
     """
 
     name: str
@@ -233,6 +255,8 @@ class Family:
     weights: WeightFile | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     rehearse: str = ""
+    recipe: str = ""
+    eye: str = ""
 
     def sampler(self, name: str) -> str | None:
         """The sampler that ``name`` means, in whatever case and with whatever between its words; None for none."""

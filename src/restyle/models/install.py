@@ -35,8 +35,12 @@ CONTROLS = ("canny", "tile")
 """What a ControlNet can be shown without a further network: the raw image's edges, or the raw image itself."""
 WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
-CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
-"""Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
+CheckDefaults = Callable[[Kind, Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""Takes the defaults and the recipe wished for a model of that kind, and returns the defaults as they are kept; raises
+RestyleError (230).
+"""
+CheckRecipe = Callable[[Kind, str, Mapping[str, Any]], dict[str, Any]]
+"""The same for the recipe of a model of that kind and architecture."""
 Rehearse = Callable[[Entry, Catalogue], dict[str, Any]]
 """Takes a model about to be registered, returns further facts of it, raises RestyleError (230) if it could not draw."""
 
@@ -58,6 +62,12 @@ class Wish:
     prediction_type: str = ""
     control: str = ""
     base: str = ""
+    negative_prompt: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _no_recipe(kind: Kind, architecture: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    raise _unfit("recipe", "nobody here can tell what it means")
 
 
 def install(
@@ -66,6 +76,7 @@ def install(
     wish: Wish,
     *,
     check_defaults: CheckDefaults,
+    check_recipe: CheckRecipe = _no_recipe,
     rehearse: Rehearse = lambda entry, catalogue: {},
     begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
@@ -77,9 +88,12 @@ def install(
     _check_code(catalogue, wish.code)
     found = _completed(catalogue, path, settled(path, detect(path), wish), wish)
     _check_size(path, found.kind)
-    defaults = check_defaults(found.kind, wish.defaults)
+    recipe = check_recipe(found.kind, str(found.architecture or ""), wish.recipe) if wish.recipe else {}
+    defaults = check_defaults(found.kind, wish.defaults, recipe)
     if wish.trigger_words and found.kind not in WORDED:
         raise _unfit("trigger", f"a model of kind {found.kind} has no trigger words")
+    if wish.negative_prompt and found.kind is not Kind.MAIN:
+        raise _unfit("negative-prompt", f"a model of kind {found.kind} has no negative prompt")
     entry = Entry(
         code=wish.code,
         name=wish.name or wish.code,
@@ -94,6 +108,8 @@ def install(
         defaults=defaults,
         facts=found.facts,
         is_default=wish.is_default,
+        negative_prompt=wish.negative_prompt,
+        recipe=recipe,
     )
     entry = replace(entry, facts={**entry.facts, **rehearse(entry, catalogue)})
     if not wish.copied:
@@ -159,7 +175,8 @@ def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
     entry = catalogue.get(code)
     before = {kind: catalogue.default(kind, entry.architecture) for kind in _CHOSEN}
     catalogue.remove(code)
-    if entry.path.is_relative_to(catalogue.folder):
+    shared = any(each.path == entry.path for each in catalogue.entries)
+    if entry.path.is_relative_to(catalogue.folder) and not shared:
         shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink(missing_ok=True)
     return entry, list(_changes(catalogue, entry, before.get(entry.kind)))
 
@@ -260,7 +277,7 @@ def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
         adopt(source, target)
         return
-    check_space(target, _bytes(source))
+    check_space({target: _bytes(source)})
     for file in files_of(source):
         adopt(file, target / file.relative_to(source))
 

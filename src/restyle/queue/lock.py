@@ -109,7 +109,7 @@ class SupervisorLock:
         connection = self._db.connect().execution_options(isolation_level="AUTOCOMMIT")
         taken = False
         try:
-            taken = connection.execute(sa.select(lock(ADVISORY_LOCK))).scalar_one()
+            taken = bool(connection.execute(sa.select(lock(ADVISORY_LOCK))).scalar_one())
         finally:
             if not taken:
                 connection.close()

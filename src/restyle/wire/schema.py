@@ -16,6 +16,7 @@ from restyle.wire.ranges import (
     BATCH_SIZE,
     CFG_SCALE,
     CLIP_SKIP,
+    FEWEST_STEPS,
     RESIZE_MODE,
     SAMPLER,
     SEED,
@@ -52,7 +53,11 @@ unless_kept = BeforeValidator(_there)
 class InferenceParams(Fields):
     """How a model is run. What is not given is the model's own default, as `ListModels` shows it."""
 
-    Steps: Annotated[int, STEPS.field("Sampling steps."), whole] = STEPS.default
+    Steps: Annotated[
+        int,
+        STEPS.field("Sampling steps; a model made for few takes fewer, if its entry says so.", from_=FEWEST_STEPS),
+        whole,
+    ] = STEPS.default
     Sampler: Annotated[str, Field(description="Sampler, by its name in the Stable Diffusion WebUI.")] = SAMPLER
     ClipSkip: Annotated[int, CLIP_SKIP.field("Layer of CLIP, counted from the end, to read."), whole] = (
         CLIP_SKIP.default

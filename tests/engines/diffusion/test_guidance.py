@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from restyle.engines.diffusion import components, prompt
-from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.guidance import Guided, sample
 from restyle.engines.diffusion.ipadapter import IPAdapter
@@ -70,7 +69,7 @@ def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> No
     with torch.inference_mode():
         found, against = prompt.encode(checkpoint, device, "a fox", "")
         plain = Guided(checkpoint.unet, found, against, 5.0)(seen, timestep)
-        with adapter.attached(checkpoint.unet, Architecture.SD15, 0.7):
+        with adapter.attached(checkpoint.unet, ("up_blocks.1.",), 0.7):
             own = Guided(checkpoint.unet, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         expected = Guided(library, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         assert torch.equal(Guided(checkpoint.unet, found, against, 5.0)(seen, timestep), plain)

@@ -13,6 +13,7 @@ FAMILY = Family(
     aliases=ALIASES,
     rehearse="restyle.engines.diffusion.rehearsal:rehearse",
     architectures=frozenset(Architecture),
+    recipe="restyle.engines.diffusion.strength:checked",
     libraries=("torch", "diffusers", "transformers", "accelerate", "safetensors", "scipy", "torchsde", "cv2"),
     install="pip install 'restyle[diffusion]'",
 )

@@ -44,11 +44,12 @@ class Denoiser(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Control:
-    """A ControlNet and the picture it reads: float (1, 3, H, W), 0..1."""
+    """A ControlNet and the picture it reads: float (1, 3, H, W), 0..1. It acts down to the timestep ``until``."""
 
     network: Any
     picture: torch.Tensor
     scale: float
+    until: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -75,7 +76,7 @@ class Guided:
         batch = seen.to(dtype).expand(len(sides), -1, -1, -1)
         added = self._added(sides, seen)
         options: dict[str, Any] = {}
-        if self.control is not None and self.control.scale > 0:
+        if self.control is not None and self.control.scale > 0 and float(timestep) >= self.control.until:
             picture = self.control.picture if window is None else window.of_pixels(self.control.picture)
             down, middle = self.control.network(
                 batch,

@@ -12,14 +12,11 @@ from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import align, fill, from_folder, prepared
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
 from restyle.images.pixels import Floats, Pixels
 
-STYLE_BLOCKS = {Architecture.SD15: ("up_blocks.1.",), Architecture.SDXL: ("up_blocks.0.attentions.1.",)}
-"""Where the picture is heard. In all other blocks its scale is zero."""
 MOST_VIEWS = 8
 SQUARE = 1.1
 """Pictures no longer than so many times their width count as square."""
@@ -128,14 +125,14 @@ class IPAdapter:
             align(network)
 
     @contextmanager
-    def attached(self, unet: Any, architecture: Architecture, scale: float) -> Iterator[None]:
-        """Be heard at ``scale`` in the blocks of style inside the block."""
+    def attached(self, unet: Any, blocks: tuple[str, ...], scale: float) -> Iterator[None]:
+        """Be heard at ``scale`` in the layers whose names begin so, and in no others, inside the block."""
         before = _State(unet)
         try:
             self._attached.restore(unet)
             for name, processor in self._attached.processors.items():
                 if hasattr(processor, "to_k_ip"):
-                    processor.scale = [scale if name.startswith(STYLE_BLOCKS[architecture]) else 0.0]
+                    processor.scale = [scale if name.startswith(blocks) else 0.0]
             yield
         finally:
             before.restore(unet)

@@ -55,6 +55,10 @@ class Stock:
         """A main model."""
         return self._checkpoints.get(identity(file), lambda: Loaded(components.load(file, self._device)))
 
+    def hold(self, file: File, checkpoint: Checkpoint) -> None:
+        """Take a main model's networks as they are, without loading; for measuring."""
+        self._checkpoints.get(identity(file), lambda: Loaded(checkpoint))
+
     def holds(self, file: File) -> bool:
         """Whether that main model is loaded."""
         return identity(file) in self._checkpoints
