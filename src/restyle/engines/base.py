@@ -199,6 +199,17 @@ class WeightFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ShippedFile:
+    """A file that a release brings inside its package, and without which an engine cannot draw.
+
+    ``path`` lies under the package ``restyle``; ``sha256`` is empty as long as no release brings it.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """What an engine says of itself, without being loaded.
 
@@ -208,7 +219,8 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``.
+    ``weights`` are fetched by ``restyle models install <name>``; ``shipped`` comes with the release, and while it does
+    not, the engine's model is none.
     """
 
     name: str
@@ -222,3 +234,4 @@ class Family:
     libraries: tuple[str, ...] = ()
     install: str = ""
     weights: WeightFile | None = None
+    shipped: ShippedFile | None = None
