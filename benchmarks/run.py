@@ -6,9 +6,11 @@ from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks import brush as brushes
 from benchmarks import metrics, pictures, protocol, report, service, speed, vgg
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
+from restyle.engines.brush.family import WEIGHTS
 from restyle.engines.painter.engine import load
 from restyle.settings import Settings
 
@@ -22,10 +24,11 @@ class Part(StrEnum):
     SPEED = "speed"
     SERVICE = "service"
     NEIGHBOUR = "neighbour"
+    BRUSH = "brush"
 
 
 USUAL = (Part.QUALITY, Part.SPEED, Part.SERVICE)
-"""What is measured unless told; the neighbour takes an hour and a half and needs the extra of its own."""
+"""What is measured unless told: the neighbour takes an hour and a half, and the brush has no weights yet."""
 
 
 def run(
@@ -34,6 +37,7 @@ def run(
     evaluation: Path | None = None,
     full: bool = False,
     pairs: int | None = None,
+    brush: Path | None = None,
     parts: Collection[Part] = USUAL,
     log: Callable[[str], None] = print,
 ) -> bool:
@@ -41,12 +45,15 @@ def run(
 
     ``evaluation``: folder with ``content/``, ``style/`` and perhaps ``peers/<method>/``; else what
     ``RESTYLE_BENCH_EVAL`` names; else pictures that come with scikit-image and the repository. ``full``: every
-    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour, by default all. Raises ValueError
-    where pictures or libraries are missing.
+    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour and the brush, by default all.
+    ``brush``: the file with the brush's weights, by default the one that ships. Raises ValueError where pictures,
+    libraries or weights are missing.
     """
     named = os.environ.get(EVALUATION)
     folder = evaluation or (Path(named) if named else None)
-    if {Part.QUALITY, Part.NEIGHBOUR} & set(parts):  # what may be missing is missed before minutes of measuring
+    if Part.BRUSH in parts and brush is None and not WEIGHTS.sha256:
+        raise ValueError("no release has the brush's weights yet; name a file of them with --brush")
+    if {Part.QUALITY, Part.NEIGHBOUR, Part.BRUSH} & set(parts):  # missed before minutes of measuring
         gallery = pictures.gallery(folder)
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
     engine = load(machine_of(Settings(), own_process=True))
@@ -59,6 +66,11 @@ def run(
         sections.append(protocol.run(gallery, engine, scorer, out, full=full, log=log))
     if Part.NEIGHBOUR in parts:
         sections += _neighbour(gallery, engine, out, pairs, log)
+    if Part.BRUSH in parts:
+        ours = brushes.engine(brush)
+        network = vgg.load()
+        sections.append(brushes.quality(gallery, ours, engine, scorer, network, out, count=pairs, log=log))
+        sections.append(brushes.speed(ours, brush, log))
     report.write(out / "table.md", sections)
     log(f"written: {out / 'table.md'}")
     bars = [bar for section in sections for bar in section.bars]

@@ -14,7 +14,6 @@ EPSILON = 1e-5
 FLOOR = 1e-3
 """Added to variances before they divide anything; a mean activation is 1. Faint noise must not become strokes."""
 COMPARED = ("2_1", "3_1", "4_1")
-COMPARED_CHANNELS = sum(LAYERS[name] for name in COMPARED)
 
 Moments = dict[str, tuple[Tensor, Tensor]]
 """Layer -> mean and deviation (B, channels, h, w) on the grid of relu4_1."""
@@ -35,9 +34,9 @@ def pooled(x: Tensor, layer: str) -> Tensor:
 def columns(maps: Maps) -> Tensor:
     """What is compared: relu2_1, 3_1 and 4_1 on the grid of relu4_1, normalised, each layer counting alike.
 
-    float32 (B, :data:`COMPARED_CHANNELS`, h, w).
+    float32 (B, channels of :data:`COMPARED`, h, w).
     """
-    return torch.cat([normal(pooled(maps[name], name)) / LAYERS[name] ** 0.5 for name in COMPARED], 1)
+    return torch.cat([normal(pooled(maps[name], name)) / maps[name].shape[1] ** 0.5 for name in COMPARED], 1)
 
 
 def attention(query: Tensor, key: Tensor, sharpness: Tensor | float) -> Tensor:
@@ -67,7 +66,8 @@ def gathered(weights: Tensor, maps: Maps, grid: tuple[int, int]) -> Moments:
         values += [pooled(x, name), pooled(x * x, name)]
         shifts.append(shift)
     taken = weights @ torch.cat(values, 1).flatten(2).transpose(1, 2)
-    parts = taken.transpose(1, 2).unflatten(2, grid).split([n for n in LAYERS.values() for _ in range(2)], 1)
+    places = taken.transpose(1, 2).reshape(len(taken), -1, *grid)
+    parts = torch.split(places, [maps[n].shape[1] for n in LAYERS for _ in range(2)], 1)
     found = {}
     for name, shift, mean, square in zip(LAYERS, shifts, parts[::2], parts[1::2], strict=True):
         found[name] = (mean + shift, (square - mean * mean).clamp_min(0).add(EPSILON).sqrt())

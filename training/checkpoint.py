@@ -1,7 +1,7 @@
 """What a run leaves behind, and how another goes on from it.
 
 Two kinds, each written whole or not at all: ``best.pt``, the averaged weights in half precision, small enough to carry
-anywhere; and ``state.pt``, everything in full precision, from which a run goes on as if it had not been stopped.
+anywhere; and ``state.pt``, everything that the next step needs, in full precision.
 """
 
 import os
@@ -21,6 +21,7 @@ Weights = dict[str, Tensor]
 class Checkpoint:
     """``average`` are the weights that are kept, ``weights`` those under way (None in a small one)."""
 
+    channels: dict[str, int]
     width: int
     key: int
     scales: list[float]
@@ -35,7 +36,7 @@ class Checkpoint:
 
     def network(self) -> Brush:
         """The brush with the averaged weights."""
-        network = Brush(self.width, self.key)
+        network = Brush(self.channels, self.width, self.key)
         network.load_state_dict({name: value.float() for name, value in self.average.items()})
         return network.eval()
 
@@ -43,7 +44,16 @@ class Checkpoint:
         """Without what only the next step needs, in half precision."""
         half = {name: value.detach().half().cpu() for name, value in self.average.items()}
         return Checkpoint(
-            self.width, self.key, self.scales, half, self.step, self.elapsed, self.score, self.balance, self.recipe
+            self.channels,
+            self.width,
+            self.key,
+            self.scales,
+            half,
+            self.step,
+            self.elapsed,
+            self.score,
+            self.balance,
+            self.recipe,
         )
 
     def write(self, path: Path) -> None:

@@ -15,8 +15,8 @@ from torch.nn import Module, Parameter, ParameterList
 
 CONVOLUTIONS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1")
 """In order; a 2x2 maximum pooling comes before each new block."""
-LAYERS = {"1_1": 64, "2_1": 128, "3_1": 256, "4_1": 512}
-"""The layers looked at, each after its ReLU, and their channels."""
+LAYERS = ("1_1", "2_1", "3_1", "4_1")
+"""The layers looked at, each after its ReLU."""
 CELL = {"1_1": 8, "2_1": 4, "3_1": 2, "4_1": 1}
 """How many places of a layer's map one place of relu4_1 covers, down and across."""
 STRIDE = 8
@@ -48,7 +48,12 @@ class Encoder(Module):
             self.biases.append(Parameter(bias.float() / scale, requires_grad=False))
             before = scale
 
-    def forward(self, pictures: Tensor, layers: Collection[str] = tuple(LAYERS)) -> dict[str, Tensor]:
+    @property
+    def channels(self) -> dict[str, int]:
+        """Of each of :data:`LAYERS`."""
+        return {name: len(self.biases[CONVOLUTIONS.index(name)]) for name in LAYERS}
+
+    def forward(self, pictures: Tensor, layers: Collection[str] = LAYERS) -> dict[str, Tensor]:
         """The activations of ``layers``."""
         x = (pictures.flip(1) - self.mean.to(pictures.dtype)).to(self.kernels[0].dtype)
         x = x.contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 """The brush: a photograph and a reference, as VGG16 sees them, in; the photograph redrawn out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as nn
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import Conv2d, Module, ModuleDict, Parameter, ParameterDict, init
 
 from training.attention import (
-    COMPARED_CHANNELS,
+    COMPARED,
     attention,
     columns,
     dressed,
@@ -17,7 +17,7 @@ from training.attention import (
     matched,
     own_moments,
 )
-from training.encoder import LAYERS, STRIDE, Maps
+from training.encoder import STRIDE, Maps
 
 NOISES = {"four": 8, "three0": 4, "three1": 4, "half0": 4, "half1": 2, "half2": 2, "full0": 1}
 """The layers that are given noise, in order, and how many pixels one of their places covers."""
@@ -26,27 +26,29 @@ SLOPE = 0.1
 
 
 class Brush(Module):
-    """``width`` channels at an eighth and a quarter of the size, half of it at the half, a quarter of it at the end.
+    """``channels`` are the encoder's, of each layer.
+
+    ``width`` channels are drawn with at an eighth and a quarter of the size, half as many at the half, a quarter of
+    them at the end.
 
     Noise: Karras, Laine, Aila, A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019); it
     gives flat areas something to draw strokes from. Local statistics of relu2_1 and 1_1 scale and shift the layers that
     draw fine detail: Perez, Strub, de Vries, Dumoulin, Courville, FiLM (AAAI 2018).
     """
 
-    def __init__(self, width: int = 256, key: int = 192) -> None:
+    def __init__(self, channels: Mapping[str, int], width: int = 256, key: int = 192) -> None:
         super().__init__()
         if width % 4:
             raise ValueError(f"width must be a multiple of 4, not {width}")
-        self.width, self.key_length = width, key
         half, quarter = width // 2, width // 4
-        self.query, self.key = (Conv2d(COMPARED_CHANNELS, key, 1, bias=False) for _ in range(2))
+        self.query, self.key = (Conv2d(sum(channels[name] for name in COMPARED), key, 1, bias=False) for _ in range(2))
         init.orthogonal_(self.query.weight)
         self.key.load_state_dict(self.query.state_dict())  # at first: cosines of a random projection
         self.sharpness = Parameter(torch.tensor(16.0).log())
-        self.matching = ParameterDict({name: torch.zeros(1, LAYERS[name], 1, 1) for name in ("3_1", "4_1")})
+        self.matching = ParameterDict({name: torch.zeros(1, channels[name], 1, 1) for name in ("3_1", "4_1")})
         sides = {
-            "four": (LAYERS["4_1"], width, 3),
-            "join": (width + LAYERS["3_1"], width, 1),
+            "four": (channels["4_1"], width, 3),
+            "join": (width + channels["3_1"], width, 1),
             "three0": (width, width, 3),
             "three1": (width, width, 3),
             "half0": (width, half, 3),
@@ -57,8 +59,8 @@ class Brush(Module):
         }
         self.convolutions = ModuleDict({n: Conv2d(i, o, k, padding=k // 2) for n, (i, o, k) in sides.items()})
         self.noises = ParameterDict({name: torch.full((1, sides[name][1], 1, 1), 0.05) for name in NOISES})
-        self.tints = ModuleDict({"half1": Conv2d(2 * LAYERS["2_1"], 2 * half, 1)})
-        self.tints["half2"] = Conv2d(2 * LAYERS["1_1"], 2 * quarter, 1)
+        self.tints = ModuleDict({"half1": Conv2d(2 * channels["2_1"], 2 * half, 1)})
+        self.tints["half2"] = Conv2d(2 * channels["1_1"], 2 * quarter, 1)
         for layer in self.tints.values():
             assert isinstance(layer, Conv2d)
             assert layer.bias is not None

@@ -66,7 +66,7 @@ class Run:
         self.scales = known.scales if known else self._measured_scales(eye)
         dtype = torch.bfloat16 if self._gpu else torch.float32
         self.eye = encoder.read(eye, self.scales).to(device, dtype)
-        self.network = Brush(recipe.width, recipe.key)
+        self.network = Brush(self.eye.channels, recipe.width, recipe.key)
         if known is not None:
             weights = known.weights or known.average
             self.network.load_state_dict({name: value.float() for name, value in weights.items()})
@@ -143,6 +143,7 @@ class Run:
     def checkpoint(self, elapsed: float = 0.0) -> Checkpoint:
         """Everything, as it stands; ``elapsed`` are the seconds of all runs together."""
         return Checkpoint(
+            self.eye.channels,
             self.recipe.width,
             self.recipe.key,
             self.scales,
@@ -165,7 +166,7 @@ class Run:
         )
         noise = [plane.to(self._device) for plane in noise]
         rows = []
-        for photograph, art in zip(held.held_photographs.split(1), held.held_art.split(1), strict=True):
+        for photograph, art in zip(*(torch.split(x, 1) for x in (held.held_photographs, held.held_art)), strict=True):
             with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._gpu):
                 seen = self.eye(photograph), self.eye(art)
                 out = network(*seen, noise).clamp(0, 1)
@@ -175,7 +176,11 @@ class Run:
     def _look(self, elapsed: float, say: Callable[[str], None]) -> None:
         found = self.judged()
         score = losses.score(found)
-        row = {"step": self.step, "score": round(score, 4), **{name: round(value, 4) for name, value in found.items()}}
+        row: dict[str, Any] = {
+            "step": self.step,
+            "score": round(score, 4),
+            **{name: round(value, 4) for name, value in found.items()},
+        }
         row["weights"] = {name: round(weight, 4) for name, weight in self.balance.weights.items()}
         self._note({"held back": row})
         say(json.dumps({"held back": row}))

@@ -15,10 +15,10 @@ def write_sheet(network: Brush, eye: Encoder, photographs: Tensor, art: Tensor, 
     height, width = photographs.shape[2:]
     device = photographs.device
     noise = [plane.to(device) for plane in noise_planes(1, height, width, torch.device("cpu"), _generator())]
-    rows = [torch.cat([torch.ones_like(photographs[:1]), *art.split(1)], 3)]
+    rows = [torch.cat([torch.ones_like(photographs[:1]), *torch.split(art, 1)], 3)]
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        styles = [eye(one) for one in art.split(1)]
-        for photograph in photographs.split(1):
+        styles = [eye(one) for one in torch.split(art, 1)]
+        for photograph in torch.split(photographs, 1):
             content = eye(photograph)
             drawn = [network(content, style, noise).clamp(0, 1) for style in styles]
             rows.append(torch.cat([photograph, *drawn], 3))

@@ -3,6 +3,7 @@
 Name ``REGISTRY`` in ``RESTYLE_REGISTRY`` for a service or a command that has its model.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +22,16 @@ from restyle.settings import Settings
 
 REGISTRY = "tests.support.brushes:registry"
 WIDTH, KEY = 16, 8
+CHANNELS = (8, 12, 16, 24)
 
 
-def random_tensors(seed: int = 0, width: int = WIDTH, key: int = KEY) -> dict[str, Floats]:
+def random_tensors(
+    seed: int = 0, width: int = WIDTH, key: int = KEY, channels: Sequence[int] = CHANNELS
+) -> dict[str, Floats]:
     """Every tensor, so scaled that activations neither vanish nor grow and pictures are about 0..1."""
     random = np.random.default_rng(seed)
     found = {}
-    for name, shape in shapes(width, key).items():
+    for name, shape in shapes(width, key, channels).items():
         spread = (2 / np.prod(shape[1:])) ** 0.5 if len(shape) > 1 else 0.05
         if ".tint" in name or name == "full1.weight":
             spread /= 8

@@ -27,10 +27,14 @@ def brush() -> Brush:
 @pytest.fixture(scope="module")
 def convert(brush: Brush) -> Convert:
     def call(
-        raw: Pixels, styles: Pixels | tuple[Style, ...], strength: float = 1.0, *seeds: int, **more: bool
+        raw: Pixels,
+        styles: Pixels | tuple[Style, ...],
+        strength: float = 1.0,
+        *seeds: int,
+        preserve_color: bool = False,
     ) -> list[Pixels]:
         given = styles if isinstance(styles, tuple) else (Style(styles),)
-        return list(brush.convert(Job(raw, given, strength, seeds or (0,), **more), lambda fraction: None))
+        return list(brush.convert(Job(raw, given, strength, seeds or (0,), preserve_color), lambda fraction: None))
 
     return call
 

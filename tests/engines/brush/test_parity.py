@@ -32,7 +32,7 @@ def unit(height: int, width: int, seed: int = 0) -> Floats:
 @pytest.fixture(scope="module")
 def eye() -> encoder.Encoder:
     generator = torch.Generator().manual_seed(5)
-    channels = [3, 64, 64, 128, 128, 256, 256, 256, 512]
+    channels = [3, 8, 8, 12, 12, 16, 16, 16, 24]
     kernels = [
         torch.randn(outer, inner, 3, 3, generator=generator) * (2 / (9 * inner)) ** 0.5
         for inner, outer in pairwise(channels)
@@ -43,23 +43,22 @@ def eye() -> encoder.Encoder:
 
 
 @pytest.fixture(scope="module")
-def trained() -> Trained:
+def trained(eye: encoder.Encoder) -> Trained:
     torch.manual_seed(3)
-    network = Trained(width=16, key=8)
+    network = Trained(eye.channels, width=16, key=8)
     with torch.no_grad():
         for amount in network.matching.values():
             amount.normal_()
         for noise in network.noises.values():
             noise.normal_(std=0.1)
-        for tint in network.tints.values():
-            tint.weight.normal_(std=0.1)
-            tint.bias.normal_(std=0.1)
+        for tint in network.tints.parameters():
+            tint.normal_(std=0.1)
     return network.eval()
 
 
 @pytest.fixture(scope="module")
 def brush(trained: Trained, eye: encoder.Encoder) -> Brush:
-    checkpoint = Checkpoint(16, 8, SCALES, trained.state_dict())
+    checkpoint = Checkpoint(eye.channels, 16, 8, SCALES, trained.state_dict())
     tensors = export.tensors(checkpoint, eye)
     # In full precision, so that nothing but the arithmetic differs.
     return Brush(Weights({name: value.float().numpy() for name, value in tensors.items()}), 1)
@@ -76,7 +75,8 @@ def half(module: torch.nn.Module) -> None:
 def test_the_engine_draws_what_was_trained(
     brush: Brush, trained: Trained, eye: encoder.Encoder, strength: float
 ) -> None:
-    half(trained), half(eye)
+    half(trained)
+    half(eye)
     photograph, style = unit(45, 70), view(unit(60, 50, seed=7), 56, mirrored=False)
     level = Level(brush.networks, photograph, lambda: None, own=strength < 1)
     reference = look(brush.networks.looking, brush.networks.attention, style)

@@ -7,16 +7,14 @@ Neural Style Transfer (ICCV 2021).
 import numpy as np
 
 from restyle.engines.brush import graph
-from restyle.engines.brush.encoder import COMPARED_CHANNELS, VALUES, Seen
-from restyle.engines.brush.weights import COMPARED, LAYERS, Weights
+from restyle.engines.brush.encoder import Seen
+from restyle.engines.brush.weights import COMPARED, Weights
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
 
 EPSILON = 1e-5
 FLOOR = 1e-3
 """Added to variances before they divide anything; a mean activation is 1. Faint noise must not become strokes."""
-SHARES = np.concatenate([np.full(LAYERS[name], LAYERS[name] ** -0.5, np.float32) for name in COMPARED])
-"""By which a normalised channel is multiplied, so that every layer counts alike."""
 MOST_PAIRS = 1 << 22
 """Pairs of places that are compared at a time, which bounds memory."""
 
@@ -40,11 +38,15 @@ class Attention:
 
     def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
         exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
-        self._kernels = {"query": weights["attention.query"], "key": weights["attention.key"]}
+        counts = [weights.layers[name] for name in COMPARED]
+        compared, self._values = sum(counts), sum(weights.layers.values())
+        # A normalised channel times this, so that every layer counts alike.
+        shares = np.concatenate([np.full(count, count**-0.5, np.float32) for count in counts])
+        self._kernels = {name: weights[f"attention.{name}"] * shares for name in ("query", "key")}
         self._factors = {"query": np.float32(1), "key": np.float32(weights["attention.sharpness"][0])}
         length = len(weights["attention.query"])
-        seen = op.parameter([COMPARED_CHANNELS, -1], np.float32, name="seen")
-        kernel = op.parameter([length, COMPARED_CHANNELS], np.float32, name="kernel")
+        seen = op.parameter([compared, -1], np.float32, name="seen")
+        kernel = op.parameter([length, compared], np.float32, name="kernel")
         bias = op.parameter([length, 1], np.float32, name="bias")
         factor = op.parameter([1], np.float32, name="factor")
         projected = op.add(op.matmul(kernel, seen, False, False), bias)
@@ -52,7 +54,7 @@ class Attention:
         turned = op.transpose(op.multiply(op.divide(projected, norm), factor), op.constant(np.array([1, 0], np.int64)))
         self._projection = graph.compiled(core, [turned], [seen, kernel, bias, factor], "projection", exact)
         query, key = (op.parameter([-1, length], np.float32, name=name) for name in ("query", "key"))
-        values = op.parameter([2 * VALUES, -1], np.float32, name="values")
+        values = op.parameter([2 * self._values, -1], np.float32, name="values")
         shares = op.softmax(op.matmul(query, key, False, True), 1)
         taken = op.matmul(values, shares, False, True)
         means, squares = op.split(taken, op.constant(np.int64(0)), 2).outputs()
@@ -69,9 +71,9 @@ class Attention:
         return self._projected("key", compared)
 
     def __call__(self, query: Floats, key: Floats, values: Floats) -> tuple[Floats, Floats]:
-        """Means and deviations, each (VALUES, places of ``query``), of ``values`` (2 VALUES, places of ``key``)."""
+        """Means and deviations, each (channels, places of ``query``), of ``values`` (2 channels, places of ``key``)."""
         step = max(1, MOST_PAIRS // len(key))
-        means = np.empty((VALUES, len(query)), np.float32)
+        means = np.empty((self._values, len(query)), np.float32)
         deviations = np.empty_like(means)
         for first in range(0, len(query), step):
             block = np.ascontiguousarray(query[first : first + step])
@@ -82,23 +84,16 @@ class Attention:
     def _projected(self, kind: str, compared: Floats) -> Floats:
         """Layers count alike, each normalised over the picture; the projection does that on its way."""
         scale, shift = normalising(*statistics(compared))
-        kernel = self._kernels[kind] * SHARES
+        kernel = self._kernels[kind]
         bias = (kernel @ shift)[:, None]
-        given = [compared.reshape(COMPARED_CHANNELS, -1), kernel * scale, bias, self._factors[kind].reshape(1)]
+        given = [compared.reshape(compared.shape[1], -1), kernel * scale, bias, self._factors[kind].reshape(1)]
         return np.array(self._projection.infer(given, share_inputs=True)[0])
 
 
 def own_moments(seen: Seen) -> tuple[Floats, Floats]:
-    """Means and deviations of a picture's own activations in each of its places, each (VALUES, places)."""
+    """Means and deviations of a picture's own activations in each of its places, each (channels, places)."""
     assert seen.means is not None
     assert seen.squares is not None
-    means, squares = (x.reshape(VALUES, -1) for x in (seen.means, seen.squares))
+    means, squares = (x.reshape(x.shape[1], -1) for x in (seen.means, seen.squares))
     deviations: Floats = np.sqrt(np.maximum(squares - means * means, 0) + np.float32(EPSILON))
     return means, deviations
-
-
-def part(layer: str) -> slice:
-    """Where a layer's channels stand among the :data:`VALUES`."""
-    names = list(LAYERS)
-    start = sum(LAYERS[name] for name in names[: names.index(layer)])
-    return slice(start, start + LAYERS[layer])

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from restyle.engines.brush import graph
-from restyle.engines.brush.attention import part
-from restyle.engines.brush.encoder import CELL, STRIDE, VALUES
-from restyle.engines.brush.weights import LAYERS, NOISES, Weights
+from restyle.engines.brush.encoder import CELL, STRIDE
+from restyle.engines.brush.weights import NOISES, Weights, part
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
 
@@ -25,9 +24,9 @@ DRESSED = ("4_1", "3_1")
 class Canvas:
     """What a piece of h x w places is drawn from, float32.
 
-    ``four`` (1, 512, h, w) and ``three`` (1, 256, 2h, 2w) are what the eye saw in the photograph; ``means`` and
-    ``deviations`` (1, VALUES, h, w) what its places have taken; ``noise``: a plane (1, 1, rows, columns) for each of
-    the decoder's :data:`NOISES`.
+    ``four`` (1, C, h, w) and ``three`` (1, C, 2h, 2w) are what the eye saw in the photograph; ``means`` and
+    ``deviations`` (1, channels of all layers, h, w) what its places have taken; ``noise``: a plane (1, 1, rows,
+    columns) for each of the decoder's :data:`NOISES`.
     """
 
     four: Floats
@@ -41,13 +40,13 @@ class Decoder:
     """``core`` and ``options`` come from the engine."""
 
     def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
-        self._weights = weights
-        seen = {name: graph.picture(LAYERS[name], f"relu{name}") for name in DRESSED}
-        normal = {name: _per_channel_pair(LAYERS[name], name) for name in DRESSED}
-        means, deviations = graph.picture(VALUES, "means"), graph.picture(VALUES, "deviations")
+        self._weights, layers = weights, weights.layers
+        seen = {name: graph.picture(layers[name], f"relu{name}") for name in DRESSED}
+        normal = {name: _per_channel_pair(layers[name], name) for name in DRESSED}
+        means, deviations = (graph.picture(sum(layers.values()), name) for name in ("means", "deviations"))
         noise = {name: graph.picture(1, f"{name}/noise") for name in NOISES}
         strength = op.parameter([1], np.float32, name="strength")
-        taken = {name: _layers(means, deviations, name) for name in LAYERS}
+        taken = {name: _of_layer(means, deviations, part(layers, name)) for name in layers}
         dressed = {}
         for name in DRESSED:
             scale, shift = normal[name]
@@ -105,10 +104,11 @@ class Decoder:
 class Dressing:
     """How one layer is distributed once it is dressed: channel means and variances over the whole photograph."""
 
-    def __init__(self, core: ov.Core, options: graph.Options, layer: str) -> None:
+    def __init__(self, core: ov.Core, options: graph.Options, weights: Weights, layer: str) -> None:
+        channels = weights.layers[layer]
         exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
-        seen, means, deviations = (graph.picture(LAYERS[layer], name) for name in ("seen", "means", "deviations"))
-        scale, shift = _per_channel_pair(LAYERS[layer], layer)
+        seen, means, deviations = (graph.picture(channels, name) for name in ("seen", "means", "deviations"))
+        scale, shift = _per_channel_pair(channels, layer)
         mean, deviation = (graph.enlarged(x, CELL[layer]) for x in (means, deviations))
         x = op.add(op.multiply(op.add(op.multiply(seen, scale), shift), deviation), mean)
         axes = op.constant(np.array([2, 3], np.int64))
@@ -117,12 +117,12 @@ class Dressing:
         spread = op.reduce_mean(op.multiply(away, away), axes, True)
         parameters = [seen, scale, shift, means, deviations]
         self._request = graph.compiled(core, [middle, spread], parameters, "dressing", exact)
-        self._part = part(layer)
+        self._part = part(weights.layers, layer)
 
     def __call__(
         self, seen: Floats, normal: tuple[Floats, Floats], means: Floats, deviations: Floats
     ) -> tuple[Floats, Floats]:
-        """Mean and variance, each (C,), of the layer ``seen`` under moments (1, VALUES, h, w)."""
+        """Mean and variance, each (C,), of the layer ``seen`` under the moments of a :class:`Canvas`."""
         taken = [np.ascontiguousarray(x[:, self._part]) for x in (means, deviations)]
         found = self._request.infer([seen, *(x.reshape(1, -1, 1, 1) for x in normal), *taken], share_inputs=True)
         return np.array(found[0]).ravel(), np.array(found[1]).ravel()
@@ -135,9 +135,8 @@ def _per_channel_pair(channels: int, name: str) -> tuple[ov.Node, ov.Node]:
     return scale, shift
 
 
-def _layers(means: ov.Node, deviations: ov.Node, name: str) -> tuple[ov.Node, ov.Node]:
+def _of_layer(means: ov.Node, deviations: ov.Node, where: slice) -> tuple[ov.Node, ov.Node]:
     """Of the moments of all layers those of one."""
-    where = part(name)
     first, last, step, axis = (op.constant(np.array([n], np.int64)) for n in (where.start, where.stop, 1, 1))
     mean, deviation = (op.slice(x, first, last, step, axis) for x in (means, deviations))
     return mean, deviation

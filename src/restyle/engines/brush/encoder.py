@@ -1,5 +1,6 @@
 """The brush's eye: VGG16 as far as relu4_1, each layer's activations divided by their mean in training."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +15,18 @@ STRIDE = 8
 CELL = {"1_1": 8, "2_1": 4, "3_1": 2, "4_1": 1}
 """How many places of a layer's map one place of relu4_1 covers, down and across."""
 MEAN_BGR = np.array([104.007, 116.669, 122.679], np.float32) / np.float32(255)
-VALUES = sum(LAYERS.values())
-COMPARED_CHANNELS = sum(LAYERS[name] for name in COMPARED)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the eye saw in h x w places, float32 (1, channels, rows, columns).
 
-    ``compared``: relu2_1, 3_1 and 4_1, the finer ones averaged over places; ``three``: relu3_1 as it is, (1, 256, 2h,
-    2w). ``means`` and ``squares`` are the means over places of all layers' activations and of their squares, (1,
-    :data:`VALUES`, h, w), None where they were not asked for.
+    ``compared``: relu2_1, 3_1 and 4_1, the finer ones averaged over places; ``three``: relu3_1 as it is, of 2h x 2w.
+    ``means`` and ``squares`` are the means over places of all layers' activations and of their squares, None where they
+    were not asked for. ``layers`` are the channels of each.
     """
 
+    layers: Mapping[str, int]
     compared: Floats
     three: Floats
     means: Floats | None = None
@@ -34,14 +34,15 @@ class Seen:
 
     @property
     def four(self) -> Floats:
-        """relu4_1, (1, 512, h, w)."""
-        return self.compared[:, -LAYERS["4_1"] :]
+        """relu4_1."""
+        return self.compared[:, -self.layers["4_1"] :]
 
 
 class Encoder:
     """``core`` and ``options`` come from the engine; with ``moments`` the local means and squares are made as well."""
 
     def __init__(self, core: ov.Core, options: graph.Options, weights: Weights, *, moments: bool) -> None:
+        self._layers = weights.layers
         picture = op.parameter([1, -1, -1, 3], np.float32, name="picture")
         x = op.transpose(picture, op.constant(np.array([0, 3, 1, 2], np.int64)))
         # The first layer expects blue first: its kernel is turned around instead.
@@ -65,4 +66,4 @@ class Encoder:
     def __call__(self, picture: Floats) -> Seen:
         """float32 (H, W, 3), 0..1, both sides multiples of :data:`STRIDE`. The arrays are the caller's own."""
         found = self._request.infer([np.ascontiguousarray(picture)[None]], share_inputs=True)
-        return Seen(*(found[i] for i in range(len(found))))
+        return Seen(self._layers, *(found[i] for i in range(len(found))))

@@ -68,7 +68,7 @@ class Brush:
             Encoder(core, exact, weights, moments=True),
             Attention(core, options, weights),
             Decoder(core, options, weights),
-            {layer: Dressing(core, options, layer) for layer in DRESSED},
+            {layer: Dressing(core, options, weights, layer) for layer in DRESSED},
             weights,
         )
         self._follow = GuidedFilter(threads, radius=16, contrast=0.1)

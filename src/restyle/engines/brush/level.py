@@ -10,14 +10,13 @@ from restyle.engines.brush.attention import (
     Attention,
     normalising,
     own_moments,
-    part,
     statistics,
 )
 from restyle.engines.brush.decoder import DRESSED, Canvas, Decoder, Dressing
-from restyle.engines.brush.encoder import CELL, STRIDE, VALUES, Encoder, Seen
+from restyle.engines.brush.encoder import CELL, STRIDE, Encoder, Seen
 from restyle.engines.brush.reference import Reference
 from restyle.engines.brush.tiles import Tile, tiles
-from restyle.engines.brush.weights import NOISES, Weights
+from restyle.engines.brush.weights import NOISES, Weights, part
 from restyle.images.pixels import Floats
 
 MARGIN = STRIDE
@@ -128,8 +127,9 @@ class Level:
         if not own:
             return seen, None
         moments = own_moments(seen)
-        shape = (1, VALUES, self.rows, self.columns)
-        return Seen(seen.compared, seen.three), (moments[0].reshape(shape), moments[1].reshape(shape))
+        shape = (1, -1, self.rows, self.columns)
+        seen = Seen(seen.layers, seen.compared, seen.three)
+        return seen, (moments[0].reshape(shape), moments[1].reshape(shape))
 
     def _put_together(self, eye: Encoder, framed: Floats, *, own: bool) -> Seen:
         whole: dict[str, Floats] = {}
@@ -144,7 +144,7 @@ class Level:
                 if name not in whole:
                     whole[name] = np.empty((1, found.shape[1], self.rows * step, self.columns * step), np.float32)
                 whole[name][(0, slice(None), *tile.inner(step))] = found[(0, slice(None), *tile.within(step))]
-        return Seen(**whole)
+        return Seen(self._networks.weights.layers, **whole)
 
     def _taken(self, reference: Reference, tile: Tile) -> tuple[Floats, Floats]:
         rows, cols = tile.outer()
@@ -152,13 +152,13 @@ class Level:
         height, width = query.shape[:2]
         flat = np.ascontiguousarray(query.reshape(height * width, -1))
         means, deviations = self._networks.attention(flat, reference.key, reference.values)
-        shape = (1, VALUES, height, width)
+        shape = (1, -1, height, width)
         return means.reshape(shape), deviations.reshape(shape)
 
     def _moments(
         self, parts: Sequence[Part], matchings: Sequence[Matching], tile: Tile, strength: float
     ) -> tuple[Floats, Floats]:
-        """What the places of a tile have taken, of all references together, (1, VALUES, h, w) each."""
+        """What the places of a tile have taken, of all references together, (1, channels, h, w) each."""
         rows, cols = tile.outer()
         own = None if self._own is None else tuple(np.ascontiguousarray(x[:, :, rows, cols]) for x in self._own)
         if strength == 0:
@@ -168,7 +168,7 @@ class Level:
         for each, matching in zip(parts, matchings, strict=True):
             taken = self._kept.pop(id(each.reference), None) or self._taken(each.reference, tile)
             for layer, (factor, offset) in matching.items():
-                where = (0, part(layer))
+                where = (0, part(self._seen.layers, layer))
                 taken[0][where] = taken[0][where] * factor[:, None, None] + offset[:, None, None]
                 taken[1][where] *= factor[:, None, None]
             if each.share is not None:
@@ -179,7 +179,7 @@ class Level:
             # relu4_1 and 3_1 are led back to the photograph's in the decoder, which knows them.
             for ours, theirs in zip(own, total, strict=True):
                 for layer in ("1_1", "2_1"):
-                    where = (0, part(layer))
+                    where = (0, part(self._seen.layers, layer))
                     theirs[where] = ours[where] + strength * (theirs[where] - ours[where])
         return total
 

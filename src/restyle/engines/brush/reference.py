@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restyle.engines.brush.attention import EPSILON, Attention, part
-from restyle.engines.brush.encoder import STRIDE, VALUES, Encoder
+from restyle.engines.brush.attention import EPSILON, Attention
+from restyle.engines.brush.encoder import STRIDE, Encoder
+from restyle.engines.brush.weights import part
 from restyle.images.pixels import Floats
 from restyle.images.resize import resized
 
@@ -15,7 +16,7 @@ LEAST_PLACES = 4
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """``key`` (places, length) and ``values`` (2 VALUES, places) are what attention reads: means, then squares.
+    """``key`` (places, length) and ``values`` (2 channels, places) are what attention reads: means, then squares.
 
     ``moments``: layer -> channel means and deviations over the whole reference, each (C,).
     """
@@ -39,10 +40,10 @@ def look(eye: Encoder, attention: Attention, picture: Floats) -> Reference:
     seen = eye(picture)
     assert seen.means is not None
     assert seen.squares is not None
-    means, squares = (x.reshape(VALUES, -1) for x in (seen.means, seen.squares))
+    means, squares = (x.reshape(x.shape[1], -1) for x in (seen.means, seen.squares))
     moments = {}
     for layer in ("3_1", "4_1"):
         # Every place covers as many of a layer's activations, so their means are those of the whole.
-        mean, square = (x[part(layer)].mean(1) for x in (means, squares))
+        mean, square = (x[part(seen.layers, layer)].mean(1) for x in (means, squares))
         moments[layer] = (mean, np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(EPSILON)))
     return Reference(attention.key(seen.compared), np.concatenate([means, squares]), moments)
