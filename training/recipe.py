@@ -40,6 +40,7 @@ class Recipe:
     every: int = _setting(50, "steps between two lines of the log")
     check: float = _setting(45.0, "seconds between two looks at the pictures held back")
     threads: int = _setting(0, "of the CPU; 0 leaves it to torch")
+    half: bool = _setting(False, "see and draw in bfloat16, as on a GPU in any case")
     compiled: bool = _setting(False, "compile the networks: faster after a minute, on a GPU")
 
     @property

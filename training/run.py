@@ -58,13 +58,14 @@ class Run:
         self._random = Random(recipe.seed)
         self.recipe, self._pictures, self._out, self._device = recipe, pictures, out, device
         self._gpu = device.type == "cuda"
+        self._half = self._gpu or recipe.half
         known = read(resume) if resume else None
         if known is not None and (known.width, known.key) != (recipe.width, recipe.key):
             raise ValueError(
                 f"{resume} has --width {known.width} --key {known.key}, not {recipe.width} and {recipe.key}"
             )
         self.scales = known.scales if known else self._measured_scales(eye)
-        dtype = torch.bfloat16 if self._gpu else torch.float32
+        dtype = torch.bfloat16 if self._half else torch.float32
         self.eye = encoder.read(eye, self.scales).to(device, dtype)
         self.network = Brush(self.eye.channels, recipe.width, recipe.key)
         if known is not None:
@@ -107,7 +108,9 @@ class Run:
         say(f"{self.step - first} steps, {pairs:.1f} pairs/s{memory}, best {self.best:.4f}")
         best = read(self._out / "best.pt").network().to(self._device)
         held = self._pictures
-        write_sheet(best, self.eye, held.held_photographs[:SHOWN], held.held_art[:SHOWN], self._out / "sheet.jpg")
+        write_sheet(
+            best, self.eye, held.held_photographs[:SHOWN], held.held_art[:SHOWN], self._out / "sheet.jpg", self._half
+        )
 
     def advance(self, rate: float) -> tuple[losses.Terms, Tensor]:
         """One step of that rate; the terms and the length of the gradient before it was cut."""
@@ -126,7 +129,7 @@ class Run:
         noise = noise_planes(recipe.batch, recipe.size, recipe.size, self._device)
         with torch.no_grad():
             seen = self._see(photographs), self._see(style)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._gpu):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             out = self._draw(*seen, noise, strength)
         terms = losses.terms(self.eye, out, photographs, style, seen, alike)
         self.balance.measure(terms, out, self.step)
@@ -167,7 +170,7 @@ class Run:
         noise = [plane.to(self._device) for plane in noise]
         rows = []
         for photograph, art in zip(*(torch.split(x, 1) for x in (held.held_photographs, held.held_art)), strict=True):
-            with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._gpu):
+            with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
                 seen = self.eye(photograph), self.eye(art)
                 out = network(*seen, noise).clamp(0, 1)
                 rows.append(losses.judged(self.eye(out), *seen, out, photograph))

@@ -10,13 +10,13 @@ from training.encoder import Encoder
 from training.network import Brush, noise_planes
 
 
-def write_sheet(network: Brush, eye: Encoder, photographs: Tensor, art: Tensor, file: Path) -> None:
+def write_sheet(network: Brush, eye: Encoder, photographs: Tensor, art: Tensor, file: Path, half: bool) -> None:
     """Every photograph (rows) with every artwork (columns), both float32 (N, 3, side, side), 0..1, as a JPEG."""
     height, width = photographs.shape[2:]
     device = photographs.device
     noise = [plane.to(device) for plane in noise_planes(1, height, width, torch.device("cpu"), _generator())]
     rows = [torch.cat([torch.ones_like(photographs[:1]), *torch.split(art, 1)], 3)]
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
         styles = [eye(one) for one in torch.split(art, 1)]
         for photograph in torch.split(photographs, 1):
             content = eye(photograph)

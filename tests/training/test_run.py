@@ -107,6 +107,12 @@ def test_another_run_goes_on(given: list[str], out: Path, tmp_path: Path, name: 
     assert after.balance != {}
 
 
+def test_half_precision_learns_as_well(given: list[str], tmp_path: Path) -> None:
+    """As on a GPU, which no test has."""
+    main(["run", *given, "--out", str(tmp_path), "--steps", "2", "--half", *FEW, *SHORT])
+    assert read(tmp_path / "best.pt").step == 2
+
+
 def test_what_cannot_be_meant_is_refused(given: list[str], out: Path, tmp_path: Path) -> None:
     run = ["run", *given, "--out", str(tmp_path)]
     with pytest.raises(ValueError, match="--size must be a multiple of 8"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import restyle
 from restyle.conversion.registry import Registry
 from restyle.engines.base import ShippedFile
 from restyle.engines.brush.family import FAMILY
@@ -14,7 +15,8 @@ from restyle.images.pixels import Floats
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from tests.support.brushes import random_tensors, registry, write
+from tests.support.brushes import REGISTRY, random_tensors, registry, write
+from tests.support.pictures import picture
 
 
 def without(name: str) -> dict[str, Floats]:
@@ -72,6 +74,15 @@ def test_without_weights_there_is_no_such_model(tmp_path: Path) -> None:
     assert found.family.name == "brush"
     assert found.is_official
     assert found.points(1000, 1000, 1, 10) == 2
+
+
+def test_with_weights_the_library_draws_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTYLE_REGISTRY", REGISTRY)
+    monkeypatch.setenv("RESTYLE_DATA_DIR", str(tmp_path))
+    raw = picture(64, 80)
+    first, second = (restyle.convert(raw, raw[::-1], model="Restyle Brush", seed=4, strength=1.0) for _ in range(2))
+    assert first[0].size == (80, 64)
+    assert np.array_equal(np.asarray(first[0]), np.asarray(second[0]))
 
 
 def test_weights_that_were_lost_are_said(tmp_path: Path) -> None:
