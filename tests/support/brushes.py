@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from restyle.conversion.registry import Registry
 from restyle.engines.base import Machine
 from restyle.engines.brush.engine import Brush
 from restyle.engines.brush.family import FAMILY
 from restyle.engines.brush.weights import FORMAT, Weights, read_weights, shapes
-from restyle.engines.families import FAMILIES
 from restyle.images.pixels import Floats
-from restyle.settings import Settings
+
+if TYPE_CHECKING:
+    from restyle.conversion.registry import Registry
+    from restyle.settings import Settings
 
 REGISTRY = "tests.support.brushes:registry"
 WIDTH, KEY = 16, 8
@@ -57,7 +59,10 @@ def load(machine: Machine) -> Brush:
     return Brush(random_weights(), machine.threads)
 
 
-def registry(settings: Settings) -> Registry:
+def registry(settings: "Settings") -> "Registry":
     """What ships, and the brush with random weights."""
+    from restyle.conversion.registry import Registry  # the engine alone is to be loaded without it
+    from restyle.engines.families import FAMILIES
+
     family = replace(FAMILY, load="tests.support.brushes:load", shipped=None)
     return Registry(settings, families=[family if each is FAMILY else each for each in FAMILIES])
