@@ -89,8 +89,7 @@ def test_a_reference_of_any_shape_counts_to_its_ends(convert: Convert, shape: tu
 def test_pieces_leave_no_seam(brush: Brush, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = picture(120, 250)
     whole = convert(raw, STYLE, 0.7)[0]
-    monkeypatch.setattr(tiles, "WHOLE", 6)
-    monkeypatch.setattr(tiles, "TILE", 8)
+    monkeypatch.setattr(tiles, "MOST", 8)
     cut = convert(raw, STYLE, 0.7)[0]
     assert len(tiles.tiles(17, 34)) == 15
     assert np.abs(whole.astype(int) - cut).max() <= 1

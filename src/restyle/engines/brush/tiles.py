@@ -11,9 +11,8 @@ from itertools import pairwise
 
 MARGIN = 5
 """The decoder looks 33 pixels far, the encoder 26."""
-WHOLE = 88
-"""Up to so many places a side, 704 pixels, a level is one piece."""
-TILE = 64
+MOST = 88
+"""Places a side, 704 pixels, that are kept of one piece at most. Smaller pieces would be margin for the most part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def tiles(height: int, width: int) -> list[Tile]:
 
 
 def _cut(length: int) -> Iterator[tuple[int, int]]:
-    count = 1 if length <= WHOLE else math.ceil(length / TILE)
+    count = math.ceil(length / MOST)
     edges = [round(i * length / count) for i in range(count + 1)]
     yield from pairwise(edges)
 
