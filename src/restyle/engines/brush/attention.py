@@ -79,6 +79,7 @@ class Attention:
             block = np.ascontiguousarray(query[first : first + step])
             found = self._request.infer([block, key, values], share_inputs=True, share_outputs=True)
             means[:, first : first + step], deviations[:, first : first + step] = found[0], found[1]
+        graph.give_back(self._request)
         return means, deviations
 
     def _projected(self, kind: str, compared: Floats) -> Floats:

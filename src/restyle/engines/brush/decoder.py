@@ -78,7 +78,9 @@ class Decoder:
         given = [canvas.four, canvas.three, *pairs, canvas.means, canvas.deviations, *canvas.noise]
         given.append(np.array([strength], np.float32))
         output = self._request.infer(given, share_inputs=True, share_outputs=True)[0]
-        return np.ascontiguousarray(output[0].transpose(1, 2, 0))
+        drawn = np.array(output[0].transpose(1, 2, 0), order="C")
+        graph.give_back(self._request)
+        return drawn
 
     def _layer(
         self,

@@ -66,4 +66,6 @@ class Encoder:
     def __call__(self, picture: Floats) -> Seen:
         """float32 (H, W, 3), 0..1, both sides multiples of :data:`STRIDE`. The arrays are the caller's own."""
         found = self._request.infer([np.ascontiguousarray(picture)[None]], share_inputs=True)
-        return Seen(self._layers, *(found[i] for i in range(len(found))))
+        seen = Seen(self._layers, *(found[i] for i in range(len(found))))
+        graph.give_back(self._request)
+        return seen

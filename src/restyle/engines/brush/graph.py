@@ -73,6 +73,14 @@ def compiled(
     return core.compile_model(model, "CPU", dict(options)).create_infer_request()
 
 
+def give_back(request: ov.InferRequest) -> None:
+    """Return what a network used on its way, which it keeps otherwise: the brush's networks work one after the other.
+
+    What was inferred with ``share_outputs`` must have been copied before.
+    """
+    request.get_compiled_model().release_memory()
+
+
 def _folded(weight: Floats, phase: int, axis: int) -> Floats:
     """Three taps along ``axis`` as the two that one phase of the enlarged picture has."""
     first, second, third = (np.take(weight, [i], axis) for i in range(3))
