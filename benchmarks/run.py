@@ -7,9 +7,11 @@ from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks import brush as brushes
 from benchmarks import busy, costs, folder, metrics, pictures, protocol, report, service, speed, vgg
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
+from restyle.engines.brush.family import WEIGHTS
 from restyle.engines.painter.engine import load
 from restyle.settings import Settings
 
@@ -27,10 +29,11 @@ class Part(StrEnum):
     BUSY = "busy"
     FOLDER = "folder"
     NEIGHBOUR = "neighbour"
+    BRUSH = "brush"
 
 
-USUAL = tuple(part for part in Part if part is not Part.NEIGHBOUR)
-"""What is measured unless told; the neighbour takes an hour and a half."""
+USUAL = tuple(part for part in Part if part not in (Part.NEIGHBOUR, Part.BRUSH))
+"""What is measured unless told: the neighbour takes an hour and a half, and the brush has no weights yet."""
 WITH_TORCH = {
     Part.DIFFUSION: "diffusion",
     Part.BUSY: "diffusion,neighbour",
@@ -48,6 +51,7 @@ def run(
     pairs: int | None = None,
     side: int | None = None,
     count: int | None = None,
+    brush: Path | None = None,
     parts: Collection[Part] = USUAL,
     log: Callable[[str], None] = print,
 ) -> bool:
@@ -55,15 +59,18 @@ def run(
 
     ``evaluation``: folder with ``content/``, ``style/`` and perhaps ``peers/<method>/``; else what
     ``RESTYLE_BENCH_EVAL`` names; else pictures that come with scikit-image and the repository. ``full``: every
-    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour, by default all. ``side`` and
-    ``count`` of photographs of the parts BUSY and FOLDER instead of their own. Raises ValueError where pictures or
-    libraries are missing.
+    photograph with every artwork. ``pairs``: so many of the pairs for the neighbour and the brush, by default all.
+    ``brush``: the file with the brush's weights, by default the one that ships. ``side`` and ``count`` of photographs
+    of the parts BUSY and FOLDER instead of their own. Raises ValueError where pictures, libraries or weights are
+    missing.
     """
     named = os.environ.get(EVALUATION)
     for part in parts:  # what may be missing is missed before minutes of measuring
         if part in WITH_TORCH and find_spec("torch") is None:
             raise ValueError(f"{part} needs torch; install it with: pip install 'restyle[{WITH_TORCH[part]}]'")
-    if {Part.QUALITY, Part.NEIGHBOUR} & set(parts):
+    if Part.BRUSH in parts and brush is None and not WEIGHTS.sha256:
+        raise ValueError("no release has the brush's weights yet; name a file of them with --brush")
+    if {Part.QUALITY, Part.NEIGHBOUR, Part.BRUSH} & set(parts):
         gallery = pictures.gallery(evaluation or (Path(named) if named else None))
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
     engine = load(machine_of(Settings(), own_process=True))
@@ -84,6 +91,11 @@ def run(
         sections.append(folder.run(log, side=side, count=count))
     if Part.NEIGHBOUR in parts:
         sections += _neighbour(gallery, engine, out, pairs, log)
+    if Part.BRUSH in parts:
+        ours = brushes.engine(brush)
+        network = vgg.load()
+        sections.append(brushes.quality(gallery, ours, engine, scorer, network, out, count=pairs, log=log))
+        sections.append(brushes.speed(ours, brush, log))
     report.write(out / "table.md", sections)
     log(f"written: {out / 'table.md'}")
     bars = [bar for section in sections for bar in section.bars]

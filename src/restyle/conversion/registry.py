@@ -9,6 +9,8 @@ from restyle.conversion.models import (
     SUB_KINDS,
     MainModel,
     SubModel,
+    is_released,
+    lost,
     misfit,
     missing_libraries,
     not_installed,
@@ -160,7 +162,7 @@ class Registry:
 
     def _official(self) -> Iterable[MainModel]:
         """The models that come with the engines, and the example's code for the first of them."""
-        shipped = [family for family in self._families if family.model]
+        shipped = [family for family in self._families if family.model and is_released(family)]
         for family in shipped:
             yield self._own(family, family.model, family.model)
         if shipped:
@@ -177,7 +179,7 @@ class Registry:
             is_official=True,
             defaults=family.defaults,
             weights=self._settings.data_dir / "models" / family.weights.path if family.weights else None,
-            missing=not_installed(family, lacks_libraries=True) if lacking else "",
+            missing=not_installed(family, lacks_libraries=True) if lacking else lost(family),
         )
 
     def _checkpoint(self, entry: Entry, family: Family, catalogue: Catalogue) -> MainModel:

@@ -225,6 +225,17 @@ def sampler_key(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ShippedFile:
+    """A file that a release brings inside its package, and without which an engine cannot draw.
+
+    ``path`` lies under the package ``restyle``; ``sha256`` is empty as long as no release brings it.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """What an engine says of itself, without being loaded.
 
@@ -234,12 +245,12 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``. ``aliases`` are further names of samplers, each as
-    :func:`sampler_key` makes it. ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models
-    that it may be for; it returns the names of what drawing leaves out; RestyleError says what drawing would refuse.
-    ``recipe`` is ``module:function``, which takes what a model's entry says of its own recipe and returns it as it is
-    kept; it raises RestyleError (230). ``eye`` is ``module:function``, which takes the path of the weights and returns
-    an :class:`Eye`.
+    ``weights`` are fetched by ``restyle models install <name>``; ``shipped`` comes with the release, and while it does
+    not, the engine's model is none. ``aliases`` are further names of samplers, each as :func:`sampler_key` makes it.
+    ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models that it may be for; it
+    returns the names of what drawing leaves out; RestyleError says what drawing would refuse. ``recipe`` is
+    ``module:function``, which takes what a model's entry says of its own recipe and returns it as it is kept; it raises
+    RestyleError (230). ``eye`` is ``module:function``, which takes the path of the weights and returns an :class:`Eye`.
     """
 
     name: str
@@ -253,6 +264,7 @@ class Family:
     libraries: tuple[str, ...] = ()
     install: str = ""
     weights: WeightFile | None = None
+    shipped: ShippedFile | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     rehearse: str = ""
     recipe: str = ""

@@ -15,6 +15,7 @@ import numpy as np
 
 from restyle.engines.base import Description, Job, Machine, Report
 from restyle.engines.cache import Cache
+from restyle.engines.octaves import level_sizes, octaves_above, with_coarse
 from restyle.engines.painter.predictor import Predictor
 from restyle.engines.painter.strokes import Strokes
 from restyle.engines.painter.transformer import Transformer
@@ -24,6 +25,7 @@ from restyle.images.guided import GuidedFilter, recoloured
 from restyle.images.luma import luma
 from restyle.images.palette import Palette, with_palette
 from restyle.images.pixels import Floats, Pixels
+from restyle.images.pixels import unit as _unit
 from restyle.images.resize import resized
 from restyle.images.runtime import ov
 
@@ -120,7 +122,7 @@ class Painter:
                 own = self.predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
             step = codes.closer if level else np.zeros_like(codes.closer)
             finer = self._blend(photograph, quiet, full + step, own, job.strength)
-            drawn = _with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
+            drawn = with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
             done += width * height
             report(0.1 + 0.8 * done / total)
         return drawn
@@ -165,32 +167,16 @@ class Painter:
         return graded
 
 
-def _unit(pixels: Pixels) -> Floats:
-    """uint8 0..255 to float32 0..1."""
-    return pixels.astype(np.float32) / np.float32(255)
-
-
 def _level_sizes(width: int, height: int, seed: int) -> list[tuple[int, int]]:
     """Sizes from the base to the whole picture, at most doubling; one level where the picture is hardly larger."""
     jitter = BASE_JITTER * np.random.default_rng([seed, 1]).integers(-1, 2)
-    octaves = math.log2(math.sqrt(width * height) / BASE_SIDE) - jitter
-    finer = max(0, math.ceil(octaves - 0.25))
-    scales = [2 ** (-octaves * (finer - level) / finer) for level in range(finer)] if finer else []
-    return [*((max(32, round(width * s)), max(32, round(height * s))) for s in scales), (width, height)]
+    return level_sizes(width, height, octaves_above(width, height, BASE_SIDE) - jitter)
 
 
 def _stroke_spread(width: int, height: int) -> float:
     """How far, in pixels, strokes of a picture of that size are smoothed along themselves."""
     side = math.sqrt(width * height)
     return STROKE_SPREAD * side * min(max(4 * (side / LARGE_SIDE - 1), 0.0), 1.0)
-
-
-def _with_coarse(fine: Floats, coarse: Floats) -> Floats:
-    """``fine`` with everything broader than two pixels of ``coarse`` replaced by ``coarse``."""
-    height, width, _ = fine.shape
-    rows, columns = max(1, coarse.shape[0] // 2), max(1, coarse.shape[1] // 2)
-    difference = resized(coarse, columns, rows) - resized(fine, columns, rows)
-    return fine + resized(difference, width, height)
 
 
 def _edge_correlation(drawn: Floats, edges: Floats) -> float:
