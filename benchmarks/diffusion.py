@@ -7,18 +7,22 @@ calls them. What sub-models and style injection do inside the UNet's layers coun
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import memory
 from benchmarks.report import Bar, Section, table
 from benchmarks.speed import noise
+from restyle.conversion.defaults import checked_defaults
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import File, Inference, Job, Role, Style
 from restyle.engines.diffusion import injection
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.engines.diffusion.memory import Needs
+from restyle.engines.diffusion.recipe import Recipe
 from restyle.models.catalogue import Catalogue, Entry
-from restyle.models.kinds import Kind
+from restyle.models.install import Wish, install
+from restyle.models.kinds import Architecture, Kind
 from restyle.settings import Settings
 
 STEPS = 20
@@ -73,6 +77,15 @@ def file_of(entry: Entry, weight: float = 1.0) -> File:
     )
 
 
+def tiny(folder: Path) -> File:
+    """A checkpoint with the topology of Stable Diffusion 1.5, few channels and random weights, made in ``folder``."""
+    from tests.support import checkpoints
+
+    path = checkpoints.single_file(folder / "tiny.safetensors", Architecture.SD15)
+    catalogue = Catalogue.read(folder / "data")
+    return file_of(install(catalogue, path, Wish(code="tiny"), check_defaults=checked_defaults))
+
+
 def _job(main: File, side: int, style_side: int, seed: int, steps: int) -> Job:
     styles = (Style(noise(style_side, seed=seed)),)
     return Job(noise(side), styles, 0.5, (seed,), inference=Inference(steps), files=(main,))
@@ -115,7 +128,8 @@ def peak(engine: Diffusion, main: File, side: int) -> str:
     before = memory.current()
     list(engine.convert(job, lambda fraction: None))
     number = next(checkpoint.unet.parameters()).element_size()
-    kept = injection.kept_bytes(checkpoint.unet, checkpoint.architecture, number, job.inference.steps)
+    moved = Recipe.of(job).moved
+    kept = injection.kept_bytes(checkpoint.unet, moved.blocks, number, moved.inversion_steps)
     needed = Needs.of(checkpoint.unet, checkpoint.vae, number, 2, checkpoint.native, kept).bytes(side, side)
     mib = 1024 * 1024
     return f"{(memory.peak() - before) / mib:.0f} MiB above the loaded model, {needed / mib:.0f} MiB by calculation"

@@ -19,8 +19,8 @@ Redraw = Callable[[Pixels, Pixels], Pixels]
 SEED = 1
 
 
-def painter(engine: Engine) -> Redraw:
-    """This project's engine at strength 1."""
+def ours(engine: Engine) -> Redraw:
+    """An engine of this project at strength 1."""
 
     def redraw(raw: Pixels, style: Pixels) -> Pixels:
         job = Job(raw=raw, styles=(Style(style),), strength=1.0, seeds=(SEED,))

@@ -15,7 +15,7 @@ from restyle.settings import Settings
 
 SHIPPED = ("astronaut", "coffee", "cat", "rocket")
 """Photographs inside the scikit-image package (public domain or CC0), by their names in ``skimage.data``."""
-STYLES = Path(__file__).parents[1] / "examples" / "styles"
+STYLES = Path(__file__).parents[1] / "src" / "restyle" / "styles" / "pictures"
 """The style pictures of the repository."""
 
 

@@ -72,7 +72,7 @@ def run(
             Image.fromarray(result).save(path, compress_level=1)
             yield pair, result
 
-    ours, lite = peers.painter(engine), peers.lite()
+    ours, lite = peers.ours(engine), peers.lite()
     for size in reversed(SIZES):
         measure(f"{OURS} at {size}", drawn(ours, size, f"restyle-{size}"))
     for size in reversed(SIZES):

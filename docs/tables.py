@@ -1,15 +1,19 @@
-"""Write the tables of the documentation from the code: ``python docs/tables.py`` renews ``docs/operations.md``.
+"""Write the tables of the documentation from the code: ``python docs/tables.py`` renews them.
 
-A test checks that the documents and the code agree; after changing a setting or a code, run this.
+They are those of ``docs/operations.md`` and ``docs/recipes.md``. A test checks that the documents and the code agree;
+after changing a setting, a code or a recipe, run this.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from restyle.engines.diffusion.strength import COLUMNS, sources, strengths
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 
 OPERATIONS = Path(__file__).with_name("operations.md")
+RECIPES = Path(__file__).with_name("recipes.md")
 
 
 def settings_table() -> str:
@@ -43,9 +47,38 @@ def codes_table() -> str:
     return "\n".join(rows)
 
 
-def renewed(text: str) -> str:
-    """``text`` with what stands between its table marks made anew. Raises ``ValueError`` for a mark that is missing."""
-    for name, table in (("settings", settings_table()), ("codes", codes_table())):
+def recipes_table() -> str:
+    """Every number that diffusion draws with, and where it is from, as Markdown."""
+    parts: list[str] = []
+    begun = ""
+    for place, name, value, source in sources():
+        if place != begun:
+            begun = place
+            heads = ["", "| Number | " + " | ".join(f"{each:g}" for each in strengths()) + " | Source |"]
+            parts += [f"\n### {place}", *heads, "|---" * (len(strengths()) + 2) + "|"]
+        if name in COLUMNS:
+            cells = [f"{each:g}" for each in value]
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else f"{value:g}"
+            cells = [shown or "none", *[""] * (len(strengths()) - 1)]
+        parts.append(f"| `{name}` | {' | '.join(cells)} | {source} |")
+    return "\n".join(parts).strip()
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "codes": codes_table,
+    "recipes": recipes_table,
+}
+
+
+def renewed(text: str, *names: str) -> str:
+    """``text`` with what stands between the marks of these tables made anew; without names, those of operations.
+
+    Raises ``ValueError`` for a mark that is missing.
+    """
+    for name in names or ("settings", "codes"):
+        table = TABLES[name]()
         start, end = f"<!-- table: {name} -->", f"<!-- end: {name} -->"
         if text.count(start) != 1 or text.count(end) != 1:
             raise ValueError(f"{start} and {end} must stand once each in the document")
@@ -56,4 +89,5 @@ def renewed(text: str) -> str:
 
 if __name__ == "__main__":
     OPERATIONS.write_text(renewed(OPERATIONS.read_text()))
-    print(f"renewed {OPERATIONS}")
+    RECIPES.write_text(renewed(RECIPES.read_text(), "recipes"))
+    print(f"renewed {OPERATIONS} and {RECIPES}")

@@ -1,4 +1,4 @@
-"""What ``make demo`` runs: two photographs in two styles, by the signed request of PICPIK's Style Conversion page.
+"""What ``make demo`` runs: two photographs in two styles each, by the signed request of PICPIK's page.
 
 Starts the service on a free port of this machine, makes a key, and from there on does what any program in any language
 can do: plain HTTP and twelve lines of signing. Leaves the pictures and a before/style/after sheet; stops the service.
@@ -26,8 +26,8 @@ from contact_sheet import contact_sheet
 from pictures import PHOTOGRAPHS, photograph, style_picture
 from PIL import Image
 
-PICTURES = ("astronaut", "chelsea")
-STYLES = ("wheat-oil", "bay-woodcut")
+PAIRS = {"astronaut": ("bay-woodcut", "river-inkwash"), "chelsea": ("vase-pastel", "window-glass")}
+"""Photographs, and the styles that suit each: clear lines for a face, colour for fur."""
 START_SECONDS = 120
 TASK_SECONDS = 300
 
@@ -217,8 +217,12 @@ def run(options: argparse.Namespace) -> Path:
         print(f"Made a key with 'restyle keys create --json': PublicKey {key['PublicKey']}")
         service = Service(address, key["PublicKey"], key["PrivateKey"])
         with service.http:
-            rows: list[list[Image.Image | None]] = [[None, *(style_picture(style) for style in STYLES)]]
-            rows += [[photograph(n), *(_convert(service, n, style, options) for style in STYLES)] for n in PICTURES]
+            rows: list[list[Image.Image]] = []
+            for name, styles in PAIRS.items():
+                rows.append([photograph(name)])
+                rows[-1][0].save(options.out / f"{name}.jpg", quality=90)
+                for style in styles:
+                    rows[-1] += [style_picture(style), _convert(service, name, style, options)]
     sheet: Path = options.out / "sheet.jpg"
     contact_sheet(rows, cell=min(options.size, 512)).save(sheet, quality=90)
     return sheet
@@ -231,14 +235,14 @@ def main() -> None:
         "--out", type=Path, default=Path("out/demo"), help="folder for the pictures and the service's data"
     )
     parser.add_argument("--size", type=int, default=1024, help="width and height of the results")
-    parser.add_argument("--strength", type=float, default=1.0, help="StyleReferStrength, 0..1")
+    parser.add_argument("--strength", type=float, default=0.7, help="StyleReferStrength, 0..1")
     options = parser.parse_args()
     started = time.monotonic()
     try:
         sheet = run(options)
     except (DemoError, httpx.HTTPError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"demo failed: {error}")
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Photographs on the left, styles on top: {sheet.absolute()}")
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Photograph, then style and result, twice: {sheet.absolute()}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ SEED = 7
 
 
 def draw(name: str, style_name: str, *, strength: float = 1.0, preserve_color: bool = False) -> Image.Image:
-    """The photograph ``name``, square, in the style of a picture of ``examples/styles``."""
+    """The photograph ``name``, square, in the style of an official style."""
     [result] = restyle.convert(
         square(name),
         style_picture(style_name),

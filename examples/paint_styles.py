@@ -1,4 +1,4 @@
-"""Paint the style pictures in ``examples/styles``: ``python examples/paint_styles.py [--out FOLDER] [NAME ...]``.
+"""Paint the pictures of the official styles: ``python examples/paint_styles.py [--out FOLDER] [NAME ...]``.
 
 Everything in them is made here, from a seed, with numpy and Pillow; no other picture was used. They are dedicated to
 the public domain (CC0). Another seed paints another picture of the same kind.
@@ -9,6 +9,8 @@ import importlib
 from pathlib import Path
 
 from PIL import Image
+
+STYLES = Path(__file__).parents[1] / "src" / "restyle" / "styles" / "pictures"
 
 MEDIA = {
     "wheat-oil": "oil",
@@ -36,7 +38,7 @@ def main() -> None:
     """Paint what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to paint; all unless told: {', '.join(MEDIA)}")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "styles", help="folder to write to")
+    parser.add_argument("--out", type=Path, default=STYLES, help="folder to write to")
     parser.add_argument("--seed", type=int, help="another seed than the committed one")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in MEDIA]

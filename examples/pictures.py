@@ -6,7 +6,7 @@ from pathlib import Path
 import skimage.data
 from PIL import Image
 
-STYLES = Path(__file__).parent / "styles"
+STYLES = Path(__file__).parents[1] / "src" / "restyle" / "styles" / "pictures"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def photograph(name: str) -> Image.Image:
 
 
 def style_picture(name: str) -> Image.Image:
-    """The picture ``name`` of ``examples/styles``. Raises ``FileNotFoundError``."""
+    """The picture ``name`` of ``src/restyle/styles/pictures``. Raises ``FileNotFoundError``."""
     with Image.open(STYLES / f"{name}.jpg") as picture:
         picture.load()
         return picture

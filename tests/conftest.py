@@ -1,5 +1,6 @@
 """Fixtures that tests of several folders share."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Nobody's home is read or written: what is registered there is no business of a test.
 os.environ["XDG_DATA_HOME"] = str(Path(__file__).parent / "no-such-home")
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 import structlog
@@ -20,6 +22,19 @@ from tests.support.service import RunningService, running
 
 if TYPE_CHECKING:
     from tests.support.studio import Studio
+
+# No example has to be quick: on a busy machine none is.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+# What is imported stays: looking through it for garbage again and again takes a quarter of the time of collecting.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> str:

@@ -31,13 +31,15 @@ ROOMS: dict[str, frozenset[str]] = {
     "queue": WORDS | {"accounts", "conversion", "database", "images", "private", "settings", "storage"},
     "http": frozenset(
         {"wire", "accounts", "conversion", "database", "engines", "images", "private", "queue", "settings", "storage"}
+        | {"styles"}
     ),
     "studio": frozenset(
         {"wire", "accounts", "conversion", "database", "engines", "engines.families", "http", "images", "models.files"}
-        | {"queue", "settings", "storage"}
+        | {"queue", "settings", "storage", "styles"}
     ),
     "client": frozenset({"wire", "conversion", "images"}),
-    "library": frozenset({"conversion", "engines", "images", "settings"}),
+    "styles": FORMS | {"conversion", "images", "private"},
+    "library": frozenset({"conversion", "engines", "images", "settings", "styles"}),
     "doctor": WORDS
     | {
         "accounts",
@@ -53,7 +55,7 @@ ROOMS: dict[str, frozenset[str]] = {
     },
     "cli": frozenset(
         {"wire", "accounts", "client", "conversion", "database", "doctor", "engines", "engines.families"}
-        | {"http", "images", "library", "models", "models.files", "private", "prompts", "settings", "studio"}
+        | {"http", "images", "library", "models", "models.files", "private", "prompts", "settings", "studio", "styles"}
     ),
     "": frozenset({"cli", "client", "conversion", "library", "wire"}),
 }

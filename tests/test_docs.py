@@ -65,6 +65,11 @@ def test_the_tables_of_operations_are_those_of_the_code() -> None:
     assert load(ROOT / "docs" / "tables.py").renewed(text) == text, "run: python docs/tables.py"
 
 
+def test_the_table_of_recipes_is_the_one_that_is_drawn_with() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    assert load(ROOT / "docs" / "tables.py").renewed(text, "recipes") == text, "run: python docs/tables.py"
+
+
 def test_the_tables_need_their_marks() -> None:
     with pytest.raises(ValueError, match="settings"):
         load(ROOT / "docs" / "tables.py").renewed("no marks here")
@@ -112,7 +117,7 @@ def test_every_command_shown_exists_with_its_options(line: str) -> None:
         *[
             word
             for word in words[1:2]
-            if words[0] in {"keys", "credits", "models", "languages"} and not word.startswith("-")
+            if words[0] in {"keys", "credits", "fleet", "models", "languages"} and not word.startswith("-")
         ],
     ]
     shown = subprocess.run([RESTYLE, *path, "--help"], capture_output=True, text=True, timeout=PATIENCE)

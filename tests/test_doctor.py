@@ -12,11 +12,10 @@ import pytest
 from restyle.accounts.keys import KeyStore
 from restyle.database import open_database
 from restyle.doctor import Finding, examine
+from restyle.models.kinds import Architecture
 from restyle.settings import Settings
-from tests.support import models
 from tests.support.command import restyle
 from tests.support.engines import REGISTRY
-from tests.support.models import save
 from tests.support.service import RunningService
 
 
@@ -100,24 +99,30 @@ def test_a_port_where_restyle_itself_answers(service: RunningService) -> None:
 
 def test_registered_models_are_looked_after(tmp_path: Path) -> None:
     registry = {"RESTYLE_PORT": "0", "RESTYLE_WORKERS": "1"}
-    ink = save(tmp_path / "ink", models.lora({"lora_te_x_q_proj": 768}))
-    adapter = save(tmp_path / "ip", models.ip_adapter(16, 768))
-    for code, path in (("ink", ink), ("ip", adapter)):
-        assert restyle("models", "add", path, "--code", code, folder=tmp_path).code == 0
+    pytest.importorskip("diffusers")
+    from tests.support import checkpoints, submodels
+
+    main = checkpoints.single_file(tmp_path / "main", Architecture.SD15)
+    ink = submodels.lora(tmp_path / "ink", Architecture.SD15)
+    adapter = submodels.ip_adapter(tmp_path / "ip", Architecture.SD15)
+    for code, path in (("main", main), ("ink", ink), ("ip", adapter)):
+        assert restyle("models", "add", path, "--code", code, "--architecture", "sd15", folder=tmp_path).code == 0
 
     def found() -> dict[str, dict[str, Any]]:
         ran = restyle("doctor", "--json", folder=tmp_path, **registry)
         return {finding["Check"]: finding for finding in json.loads(ran.out)}
 
     before = found()
+    assert before["model main"]["Well"]
     assert before["model ink"]["Well"]
     assert not before["model ip"]["Well"]
-    assert "no image encoder of width 1024" in before["model ip"]["Found"]
-    save(ink, models.lora({"lora_te_x_q_proj": 768, "lora_te_y_q_proj": 768}))
+    assert "no image encoder of width 32" in before["model ip"]["Found"]
+    catalogue = tmp_path / "restyle-data" / "models" / "catalogue.toml"
+    ink.write_bytes(ink.read_bytes() + b"more")
     assert "were registered" in found()["model ink"]["Found"]
     ink.unlink()
     assert "is missing" in found()["model ink"]["Found"]
-    (tmp_path / "restyle-data" / "models" / "catalogue.toml").write_text("x")
+    catalogue.write_text("x")
     assert not found()["catalogue"]["Well"]
 
 

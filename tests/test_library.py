@@ -3,6 +3,7 @@
 import inspect
 import pydoc
 import re
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -12,11 +13,17 @@ from PIL import Image
 import restyle
 from restyle.client.request import chosen
 from restyle.conversion.options import Sampler
+from restyle.conversion.style import StyleSettings
 from restyle.engines.families import FAMILIES
+from restyle.images.encode import encode_png
+from restyle.images.limits import Limits
+from restyle.settings import Settings
+from restyle.styles.folder import StyleFolder
+from restyle.styles.style import KeptStyle
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.ranges import RESIZE_MODES
-from tests.support.engines import REGISTRY
+from tests.support.engines import OBEDIENT, REGISTRY
 from tests.support.pictures import picture
 
 PLAIN = pydoc.TextDoc()
@@ -166,3 +173,26 @@ def test_help_shows_what_there_is() -> None:
 def test_names_of_samplers_are_those_of_the_engines() -> None:
     assert list(get_args(Sampler)) == [name for family in FAMILIES for name in family.samplers]
     assert set(get_args(get_type_hints(restyle.Options)["resize_mode"])) == set(RESIZE_MODES)
+
+
+def test_a_style_is_a_picture_or_the_name_of_a_kept_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTYLE_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    settings = StyleSettings.read({"strength": 0, "sub_models": [], "positive_prompts": ["draw 0"]})
+    StyleFolder(tmp_path, Limits.of(Settings())).add(KeptStyle("Mine", encode_png(STYLE), settings))
+    (image,) = restyle.convert(RAW, "Mine", model=OBEDIENT)
+    assert np.array_equal(np.asarray(image), RAW)
+    (image,) = restyle.convert(RAW, "Mine", model=OBEDIENT, strength=1, positive_prompts=["draw 0.0"])
+    assert not np.array_equal(np.asarray(image), RAW)
+    assert image.info["parameters"].startswith("draw 0.0\n")
+    assert restyle.convert(RAW, "woodcut", model=OBEDIENT)[0].size == (90, 70)
+
+    Path("woodcutt").write_bytes(encode_png(STYLE))
+    with pytest.raises(RestyleError, match="with its folder or its suffix, such as") as unknown:
+        restyle.convert(RAW, "woodcutt", model=OBEDIENT)
+    assert (unknown.value.code, unknown.value.field) == (Code.STYLE_NOT_FOUND, "style")
+    for file in ("./woodcutt", Path("woodcutt")):
+        assert restyle.convert(RAW, file, model=OBEDIENT)
+    with pytest.raises(RestyleError) as unread:
+        restyle.convert(RAW, "woodcut.jpg", model=OBEDIENT)
+    assert unread.value.code == Code.IMAGE_UNREADABLE

@@ -9,6 +9,7 @@ import pytest
 from restyle.settings import Settings
 from restyle.storage import PLACES, Bucket, Storage, StorageError, input_key, open_storage, result_key
 from restyle.wire.errors import RestyleError
+from tests.support.fleet import object_store
 
 
 @pytest.fixture
@@ -220,3 +221,18 @@ def test_a_storage_url_names_another_place(tmp_path: Path) -> None:
 def test_a_storage_url_that_cannot_serve_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RestyleError, match="storage_url cannot be opened"):
         open_storage(Settings(data_dir=tmp_path, storage_url="gopher://x"))
+
+
+def test_names_come_in_parts(storage: Storage, tmp_path: Path) -> None:
+    """Alike in a folder and in an object store."""
+    pytest.importorskip("moto")
+    with object_store() as url:
+        for each in (storage, open_storage(Settings(data_dir=tmp_path, storage_url=url))):
+            for name in ("a1", "a10", "a2", "b"):
+                for index in (0, 1):
+                    each.put(f"inputs/{name}/{index}", b"x")
+            each.put("results/a/0", b"x")
+            assert each.names_after("inputs/", "", 2) == ["a1", "a10"]
+            assert each.names_after("inputs/", "a10", 2) == ["a2", "b"]
+            assert each.names_after("inputs/", "b", 2) == []
+            assert each.names_after("inputs/", "a1", 9) == ["a10", "a2", "b"]

@@ -3,13 +3,14 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import Error as SqliteError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import (
@@ -29,7 +30,11 @@ from restyle.private import close_to_others, make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 BUSY_SECONDS = 30
+REST_SECONDS = 5.0
 MIGRATION_LOCK = 0x7265_7374
 """Number of the PostgreSQL advisory lock under which the schema is brought up to date ("rest")."""
 
@@ -90,6 +95,8 @@ keys = sa.Table(
     sa.Column("sealed_private_key", sa.LargeBinary, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requires_timestamp", sa.Boolean, nullable=False),
+    # Tasks of a higher one go first; those of the same take turns by account.
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("created", sa.Double, nullable=False),
 )
 
@@ -109,6 +116,11 @@ tasks = sa.Table(
     sa.Column("notices", sa.JSON, nullable=False),
     # Names one run of the task. Null while nobody runs it; a finish must show the claim it ran under.
     sa.Column("claim", sa.Text),
+    # Whose claim it is: a machine of the fleet; null where one service alone runs the tasks.
+    sa.Column("machine", sa.BigInteger),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    # What a machine must have to draw it (restyle.queue.needs); empty: whatever draws.
+    sa.Column("needs", sa.Text, nullable=False, server_default=""),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
     sa.Column("progress", sa.Double, nullable=False, server_default="0"),
     sa.Column("images", sa.JSON, nullable=False),
@@ -119,10 +131,35 @@ tasks = sa.Table(
     sa.Column("finished", sa.Double),
     sa.Column("expires", sa.Double),
     sa.Column("swept", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When its owner marked it; its pictures and its record then stay, and ``expires`` is null.
+    sa.Column("favourite", sa.Double),
+    sa.Index("ix_tasks_account_id_favourite", "account_id", "favourite"),
     sa.Index("ix_tasks_status_account_id_id", "status", "account_id", "id"),
     sa.Index("ix_tasks_account_id_status", "account_id", "status"),
     sa.Index("ix_tasks_swept_expires", "swept", "expires"),
     sa.Index("ix_tasks_finished", "finished"),
+)
+
+machines = sa.Table(
+    "machines",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("device", sa.Text, nullable=False),
+    # Bytes that were free when the machine last said so.
+    sa.Column("free_memory", sa.BigInteger, nullable=False),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("ready", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What it can draw (restyle.conversion.offer), and the digest that changes with it.
+    sa.Column("offer", sa.JSON, nullable=False),
+    sa.Column("offer_digest", sa.Text, nullable=False),
+    # SHA-256 of the checkpoints that its workers have loaded.
+    sa.Column("loaded", sa.JSON, nullable=False),
+    # By the clock of the database, so that those of machines need not agree.
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("heard", sa.Double, nullable=False),
 )
 
 requests = sa.Table(
@@ -158,6 +195,8 @@ runs = sa.Table(
     sa.Column("id", sa.String(20), primary_key=True),
     sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
+    # Of the key that it was asked for with, as its tasks have it.
+    sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("created", sa.Double, nullable=False, index=True),
     sa.Index("ix_runs_account_id_id", "account_id", "id"),
 )
@@ -181,19 +220,17 @@ run_items = sa.Table(
     sa.Index("ix_run_items_waiting", "waiting"),
 )
 
-favourites = sa.Table(
-    "favourites",
+styles = sa.Table(
+    "styles",
     metadata,
-    sa.Column("id", sa.String(20), primary_key=True),
-    sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
-    sa.Column("uid", sa.String(20), nullable=False),
-    sa.Column("image", sa.Integer, nullable=False),
-    sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("spec", sa.JSON, nullable=False),
-    sa.Column("has_raw", sa.Boolean, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("account_id", sa.ForeignKey("accounts.id"), primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    # Under which its picture is stored; another with every save.
+    sa.Column("uid", sa.String(20), nullable=False, unique=True),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("picture_bytes", sa.BigInteger, nullable=False),
+    sa.Column("thumbnail", sa.LargeBinary, nullable=False),
     sa.Column("created", sa.Double, nullable=False),
-    sa.UniqueConstraint("account_id", "uid", "image"),
 )
 
 
@@ -224,6 +261,34 @@ def open_database(url: str) -> sa.Engine:
             Code.INTERNAL_ERROR,
             f"the database {where} cannot be opened: {why}; start it, end what holds it, or restore a backup",
         ) from error
+
+
+def migrate(url: str, revision: str = "") -> str:
+    """Bring the database at ``url`` to ``revision``, the newest unless given, under the lock that every start takes.
+
+    Returns the revision. Raises :class:`RestyleError`: as :func:`open_database`, and 230 for one that is not known.
+    """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    db = open_database(url)
+    known = [script.revision for script in ScriptDirectory.from_config(_history()).walk_revisions()]
+    revision = revision or HEAD
+    try:
+        if revision not in known:
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"there is no revision {revision}; there are {', '.join(reversed(known))}",
+                field="revision",
+            )
+        with writing(db) as connection:
+            if db.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            config = _history(connection)
+            command.downgrade(config, revision)  # opening it has brought it to the newest
+    finally:
+        db.dispose()
+    return revision
 
 
 @contextmanager
@@ -322,9 +387,9 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
             url.set(drivername="postgresql+psycopg"),
             pool_size=16,
             max_overflow=48,
-            pool_pre_ping=True,
             hide_parameters=True,
         )
+        _ping_after_a_rest(db)
     except ImportError as error:
         raise RestyleError(
             Code.INTERNAL_ERROR, "database_url is PostgreSQL, whose driver comes with: pip install 'restyle[postgres]'"
@@ -333,6 +398,29 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         _migrate(connection)
     return db
+
+
+def _ping_after_a_rest(db: sa.Engine) -> None:
+    """Try a pooled connection that nobody used for a while before it is used.
+
+    Each time would be a transaction more for every one; and where a connection that was used just now is dead, whoever
+    uses it next is told so, and the pool begins anew.
+    """
+
+    @sa.event.listens_for(db, "checkin")
+    def _(_connection: object, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(db, "checkout")
+    def _(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < REST_SECONDS:
+            return
+        try:
+            alive = db.dialect.do_ping(connection)
+        except db.dialect.loaded_dbapi.Error:
+            alive = False
+        if not alive:
+            raise sa.exc.DisconnectionError
 
 
 @contextmanager
@@ -344,19 +432,25 @@ def _closed_on_error(db: sa.Engine) -> Iterator[None]:
         raise
 
 
+def _history(connection: sa.Connection | None = None) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "restyle:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
 def _migrate(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table("alembic_version"):
         present = set(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
         if present == {HEAD}:
             return  # and Alembic, which takes its time to load, is not needed
     from alembic import command
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", "restyle:migrations")
-    config.attributes["connection"] = connection
+    config = _history(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = set(MigrationContext.configure(connection).get_current_heads())
     if not present <= known:

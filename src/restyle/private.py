@@ -7,7 +7,7 @@ from pathlib import Path
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
-OURS = frozenset({"restyle.sqlite3", "key", "objects", "models", "languages"})
+OURS = frozenset({"restyle.sqlite3", "key", "objects", "models", "languages", "styles"})
 """What tells that a folder is a data folder."""
 OTHERS = 0o077
 """The bits of a mode that let others in."""

@@ -118,10 +118,29 @@ class Settings(BaseSettings):
     upload_bytes: int = Field(
         8 * GIB, ge=1024, description="Pictures that one account may keep in the Studio at once, to convert them."
     )
-    favourite_bytes: int = Field(
-        2 * GIB, ge=0, description="Results that one account may keep in the Studio as favourites, for good."
-    )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
+
+    role: Literal["alone", "api", "worker", "all"] = Field(
+        "alone",
+        description="alone: one service does everything. In a fleet, on PostgreSQL and an object store that all share: "
+        "api answers clients, worker draws, all does both.",
+    )
+    machine_name: str = Field(
+        "", max_length=128, description="What this machine is called in lists of the fleet; empty means its host name."
+    )
+    machine_seconds: float = Field(
+        30, ge=2, description="A machine of the fleet unheard for so long is gone, and its tasks run elsewhere."
+    )
+    affinity_seconds: float = Field(
+        5,
+        ge=0,
+        description="How long a task waits at most for a machine of the fleet that has its checkpoint loaded already.",
+    )
+    key_file: Path | None = Field(
+        None,
+        json_schema_extra={"default": "key in the data folder"},
+        description="The file that seals private keys and result URLs, the same for every api of a fleet.",
+    )
 
     registry: str = Field(
         "",
@@ -162,6 +181,9 @@ class Settings(BaseSettings):
     max_prompt_length: int = Field(2000, ge=1, description="Longest prompt, in characters.")
     max_unfinished_tasks: int = Field(100, ge=1, description="Queuing and Running tasks one account may have.")
     max_queued_tasks: int = Field(10_000, ge=1, description="Queuing tasks of all accounts; bounds disk use.")
+    max_styles: int = Field(100, ge=0, description="Styles that one account may keep.")
+    max_styles_bytes: int = Field(256 * MIB, ge=0, description="Bytes of their pictures together.")
+    max_favourites: int = Field(1000, ge=0, description="Pictures that one account may keep as favourites.")
     requests_per_minute: int = Field(6000, ge=1, description="Requests one public key may make in a minute.")
 
     result_seconds: int = Field(24 * HOUR, ge=1, description="How long result images are kept (PICPIK: 24 hours).")
@@ -210,6 +232,10 @@ class Settings(BaseSettings):
         """Credits per megapixel that the operator wants of the engine of that name; None for its own price."""
         price: float | None = getattr(self, f"{engine}_price", None)
         return price
+
+    def master_key(self) -> Path:
+        """Where the key file is."""
+        return self.key_file or self.data_dir / "key"
 
     def database(self) -> str:
         """The SQLAlchemy URL in force."""

@@ -175,3 +175,32 @@ def test_what_cannot_be_done_with_keys(store: KeyStore) -> None:
         with pytest.raises(RestyleError, match="64 printable characters at most"):
             store.create(credits=1, name=name)
     assert store.list() == []
+
+
+def test_keys_are_sealed_under_another_file_in_one_step(db: sa.Engine, tmp_path: Path) -> None:
+    store = KeyStore(db, tmp_path / "key")
+    pairs = [store.create(credits=1) for _ in range(3)]
+    assert store.reseal(tmp_path / "new" / "key") == 3
+    with pytest.raises(RestyleError, match="does not open the keys in this database"):
+        KeyStore(db, tmp_path / "key")
+    again = KeyStore(db, tmp_path / "new" / "key")
+    assert [again.find(pair.public_key).private_key for pair in pairs] == [pair.private_key for pair in pairs]  # type: ignore[union-attr]
+    assert (tmp_path / "new" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_machine_of_a_fleet_makes_no_key_file(db: sa.Engine, tmp_path: Path) -> None:
+    with pytest.raises(RestyleError, match=r"every api of a fleet needs the same one.*RESTYLE_KEY_FILE"):
+        KeyStore(db, tmp_path / "key", make=False)
+    assert not (tmp_path / "key").exists()
+
+
+def test_a_key_has_a_priority(db: sa.Engine, tmp_path: Path) -> None:
+    store = KeyStore(db, tmp_path / "key")
+    pair = store.create(credits=1)
+    store.prefer(pair.public_key, 7)
+    found = store.find(pair.public_key)
+    assert found is not None
+    assert found.priority == 7
+    assert store.list()[0].priority == 7
+    with pytest.raises(RestyleError, match="a priority is from -100 to 100, not 101"):
+        store.prefer(pair.public_key, 101)

@@ -7,19 +7,38 @@ import numpy as np
 import pytest
 
 from benchmarks import vgg
+from restyle.models.kinds import Architecture
 from tests.support import models
 from tests.support.command import Ran, restyle
 from tests.support.models import save
 from tests.support.service import running
 
 SHIPPED = ""
+STEM = "lora_te_text_model_encoder_layers_0_self_attn_q_proj"
+INK = {
+    f"{STEM}.lora_down.weight": np.ones((2, 768), np.float16),
+    f"{STEM}.lora_up.weight": np.ones((768, 2), np.float16),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that would draw: tiny networks, and a LoRA of the usual width."""
+    pytest.importorskip("diffusers")
+    from tests.support import checkpoints
+
+    made = tmp_path_factory.mktemp("files")
+    checkpoints.single_file(made / "real.safetensors", Architecture.SD15)
+    checkpoints.vae_file(made / "vae.safetensors", Architecture.SDXL)
+    save(made / "ink.safetensors", INK)
+    return made
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    save(tmp_path / "in" / "real.safetensors", models.checkpoint("sd15"))
-    save(tmp_path / "in" / "ink.safetensors", models.lora({"lora_te_text_model_encoder_layers_0_q_proj": 768}))
-    save(tmp_path / "in" / "vae.safetensors", models.VAE)
+def folder(tmp_path: Path, files: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    for file in files.iterdir():
+        (tmp_path / "in" / file.name).hardlink_to(file)
     return tmp_path
 
 
@@ -73,6 +92,21 @@ def test_the_other_kinds(folder: Path) -> None:
     assert removed["Changes"] == ["SDXL models used it as their vae; now they use the VAE built into each checkpoint"]
 
 
+def test_what_could_not_draw_is_refused_and_what_is_left_out_is_named(folder: Path) -> None:
+    odd = {name.replace("layers_0", "layers_99"): tensor for name, tensor in INK.items()}
+    path = folder / "in" / "odd.safetensors"
+    save(path, odd)
+    refused = run(folder, "add", path, "--code", "odd")
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert "layers_99" in refused.err
+    assert "has a place in the main model" in refused.err
+    save(path, {**INK, **odd})
+    added = run(folder, "add", path, "--code", "odd")
+    assert (added.code, added.err) == (0, "")
+    assert "left out, since no main model has a place for it: lora_te_text_model_encoder_layers_99" in added.out
+    assert run(folder, "verify", "odd", "--files-only").code == 0
+
+
 def test_a_missing_file_is_marked(folder: Path) -> None:
     run(folder, "add", "in/real.safetensors", "--code", "real")
     (folder / "in" / "real.safetensors").unlink()
@@ -85,8 +119,8 @@ def test_a_missing_file_is_marked(folder: Path) -> None:
 
 def test_a_changed_file_is_told_by_its_hash(folder: Path) -> None:
     run(folder, "add", "in/ink.safetensors", "--code", "ink")
-    tensors = {name: tensor + 1 for name, tensor in models.lora({"lora_te_x": 768}).items()}
-    save(folder / "in" / "ink.safetensors", tensors)
+    (folder / "in" / "ink.safetensors").unlink()
+    save(folder / "in" / "ink.safetensors", {name: tensor + 1 for name, tensor in INK.items()})
     ran = run(folder, "verify", "ink")
     assert ran.code == 2
     assert "the file changed" in ran.err
@@ -101,7 +135,7 @@ def test_a_changed_file_is_told_by_its_hash(folder: Path) -> None:
         (("add", "in/real.safetensors", "--code", "x", "--kind", "spell"), "give one of main, lora"),
         (("add", "in/real.safetensors", "--code", "x", "--architecture", "sd2"), "give one of sd15, sdxl"),
         (("add", "in/real.safetensors", "--code", "x", "--steps", "500"), "an Int from 6 to 100"),
-        (("add", "in/real.safetensors", "--code", "x", "--sampler", "euler"), "give one of Euler, "),
+        (("add", "in/real.safetensors", "--code", "x", "--sampler", "eulero"), "give one of Euler, "),
         (("add", "in/vae.safetensors", "--code", "x"), "--architecture sd15"),
         (("add", "in/evil.pt", "--code", "x"), "would import"),
         (("add", "in/nan.safetensors", "--code", "x"), "NaN"),
@@ -145,7 +179,7 @@ def test_the_neighbour_is_installed_from_a_file_and_shown(folder: Path) -> None:
     assert "SHA-256" in refused.err
     unknown = run(folder, "install", "painter")
     assert unknown.code != 0
-    assert "give one of neighbour" in unknown.err
+    assert "give one of sd15, sdxl, sdxl-fast, neighbour" in unknown.err
     done = run(folder, "install", "neighbour", "--from", str(vgg.weights().path))
     assert (done.code, done.err) == (0, "")
     assert listed(folder)["MainModels"]["Restyle Neighbour"]["State"] == "ok"

@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "models list": (),
     "models add": ("in/a.png", "--code", "x"),
     "models install": ("neighbour", "--from", "in/a.png"),
+    "models sets": (),
+    "models calibrate": ("x",),
     "models show": ("x",),
     "models verify": ("x",),
     "models remove": ("x",),

@@ -21,7 +21,7 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.signature import sign
 from tests.support import pictures
-from tests.support.engines import OBEDIENT, REGISTRY
+from tests.support.engines import OBEDIENT, REGISTRY, THOROUGH
 from tests.support.front import Front, forward, fronting, hang_up, lose_answer, says, status
 from tests.support.patience import NEVER
 from tests.support.service import RunningService
@@ -359,3 +359,30 @@ def test_a_client_needs_no_engine_no_server_and_no_database() -> None:
 def test_names_that_are_not_there() -> None:
     with pytest.raises(AttributeError, match="convrt"):
         getattr(restyle, "convrt")  # noqa: B009 - as a user would misspell it
+
+
+def test_styles_are_saved_listed_drawn_with_and_deleted(service: RunningService, connect: Connect) -> None:
+    client = connect(key=service.keys.create(credits=0, unlimited=True))
+    inks = {"sub_models": [{"ModelCode": "ink", "InferenceParams": {"LoraWeight": 0.5}}]}
+    client.save_style("Mine", STYLE, strength=0, model=THOROUGH, steps=20, positive_prompts=["wet"], **inks)
+    own, *official = client.styles(thumbnails=True)
+    assert (own.code, own.is_official, own.options["strength"]) == ("Mine", False, 0)
+    assert own.options["model"] == {"ModelCode": THOROUGH, "InferenceParams": {"Steps": 20}}
+    assert own.thumbnail.startswith(b"\xff\xd8")
+    assert "woodcut" in [style.code for style in official]
+
+    (image,) = client.convert(RAW, "Mine", width=64, height=64)
+    assert all(text in image.info["parameters"] for text in ("wet", "Steps: 20", "ink: lora 0.5"))
+    # the style's own model, run otherwise: with its sub-models, which another model would not get
+    (image,) = client.convert(RAW, "Mine", width=64, height=64, steps=30, positive_prompts=[])
+    assert all(text in image.info["parameters"] for text in ("Steps: 30", "ink: lora 0.5", "Model: Thorough"))
+    (image,) = client.convert(RAW, "Mine", width=64, height=64, model=OBEDIENT)
+    assert "ink" not in image.info["parameters"]
+
+    with pytest.raises(RestyleError, match="not kept with a style") as refused:
+        client.save_style("Mine", STYLE, seed=7)
+    assert refused.value.field == "seed"
+    client.delete_style("Mine")
+    with pytest.raises(ServiceError, match="no style") as gone:
+        client.convert(RAW, "Mine", width=64, height=64)
+    assert gone.value.code == Code.STYLE_NOT_FOUND

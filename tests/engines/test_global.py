@@ -20,7 +20,7 @@ CALLER = """
 import hashlib, json, os, pickle, random, sys
 
 environment = dict(os.environ)
-name, file = sys.argv[1:3]
+name, file, load = sys.argv[1:4]
 
 import numpy, torch
 libraries = []
@@ -52,12 +52,12 @@ def state():
         [key for key in environment if key not in os.environ],
     ])
 
-from importlib import import_module
+from pkgutil import resolve_name
 from restyle.engines.base import Machine
 
 job = pickle.loads(open(file, "rb").read())
 states = [state()]
-engine = import_module(f"restyle.engines.{name}.engine").load(Machine(device="cpu", precision="float32"))
+engine = resolve_name(load)(Machine(device="cpu", precision="float32"))
 states.append(state())
 engine.describe(job)
 states.append(state())
@@ -94,17 +94,18 @@ def job(name: str, request: pytest.FixtureRequest) -> Job:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 @pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context")
-@pytest.mark.parametrize("name", ["painter", "neighbour", "diffusion"])
+@pytest.mark.parametrize("name", ["painter", "brush", "neighbour", "diffusion"])
 def test_a_callers_process_is_left_as_it_is(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    library = {"painter": "torch", "neighbour": "h5py", "diffusion": "diffusers"}[name]
+    library = {"painter": "torch", "brush": "torch", "neighbour": "h5py", "diffusion": "diffusers"}[name]
     if find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
+    where = "tests.support.brushes:load" if name == "brush" else f"restyle.engines.{name}.engine:load"
     asked = job(name, request)
     file = tmp_path / "job"
     file.write_bytes(pickle.dumps(asked))
     with silent(tmp_path) as silence:
         ran = subprocess.run(
-            [sys.executable, "-c", CALLER, name, str(file)],
+            [sys.executable, "-c", CALLER, name, str(file), where],
             env={**os.environ, **silence},
             capture_output=True,
             text=True,
@@ -114,7 +115,7 @@ def test_a_callers_process_is_left_as_it_is(name: str, request: pytest.FixtureRe
     found = json.loads(ran.stdout.splitlines()[-1])
     assert len(found["states"]) == 8
     assert set(found["states"]) == {found["states"][0]}
-    load = resolve_name(f"restyle.engines.{name}.engine:load")
+    load = resolve_name(where)
     engine: Engine = load(Machine(device="cpu", precision="float32"))
     drawn = hashlib.sha256(b"".join(image.tobytes() for image in engine.convert(asked, lambda fraction: None)))
     assert found["drawn"] == drawn.hexdigest()

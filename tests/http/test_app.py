@@ -56,7 +56,10 @@ def test_metrics_tell_what_happened(tmp_path: Path) -> None:
         ):
             assert line in page.splitlines()
         assert "process_resident_memory_bytes" in page
-        later = {'restyle_tasks_ended_total{code="0"} 1.0', "restyle_engine_seconds_count 1.0"}
+        later = {
+            'restyle_tasks_ended_total{code="0"} 1.0',
+            'restyle_engine_seconds_count{engine="obedient",megapixels="0.5"} 1.0',
+        }
         wait_for(lambda: later <= set(service.http.get("/metrics").text.splitlines()))
 
 

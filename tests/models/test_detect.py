@@ -15,6 +15,7 @@ from tests.support.models import Arrays, arrays, lora, save, under
 
 SD15, SDXL = Architecture.SD15, Architecture.SDXL
 ATTENTION = "transformer_blocks_0_attn2_to_k"
+MIDDLE = "lora_unet_mid_block_attentions_0"
 PEFT = "attentions.0.transformer_blocks.0.attn2.to_k"
 FOUND: dict[str, tuple[Arrays, Kind, Architecture | None, dict[str, Any]]] = {
     "sd15": (
@@ -26,11 +27,31 @@ FOUND: dict[str, tuple[Arrays, Kind, Architecture | None, dict[str, Any]]] = {
     "sdxl": (models.checkpoint("sdxl"), Kind.MAIN, SDXL, {"has_vae": True, "context": 2048}),
     "sd15 without vae": (models.checkpoint("sd15", vae=False), Kind.MAIN, SD15, {"has_vae": False}),
     "small sdxl": (models.checkpoint("sdxl", context=64), Kind.MAIN, SDXL, {"context": 64}),
+    "inpainting": (models.checkpoint("sd15", channels=9), Kind.MAIN, SD15, {"context": 768}),
+    "unet without text encoders": (
+        {name: each for name, each in models.checkpoint("sdxl").items() if not name.startswith("conditioner")},
+        Kind.MAIN,
+        SDXL,
+        {"alone": True, "has_vae": False},
+    ),
+    "unet alone": (models.unet("sd15"), Kind.MAIN, SD15, {"alone": True, "context": 768}),
+    "unet alone by diffusers' names": (
+        arrays({"conv_in.weight": (8, 4, 3, 3), "down_blocks.0.attn2.to_k.weight": (8, 768)}),
+        Kind.MAIN,
+        SD15,
+        {"alone": True},
+    ),
     "v-prediction": (
         models.checkpoint("sdxl") | arrays({"v_pred": ()}),
         Kind.MAIN,
         SDXL,
         {"prediction_type": "v_prediction"},
+    ),
+    "v-prediction, no noise left": (
+        models.checkpoint("sdxl") | arrays({"v_pred": (), "ztsnr": ()}),
+        Kind.MAIN,
+        SDXL,
+        {"prediction_type": "v_prediction", "zero_snr": True},
     ),
     "kohya sd15": (
         lora(
@@ -59,6 +80,42 @@ FOUND: dict[str, tuple[Arrays, Kind, Architecture | None, dict[str, Any]]] = {
         {"layout": "diffusers", "text_encoder": True},
     ),
     "peft sdxl": (lora({f"unet.mid_block.{PEFT}": 2048}, layout="diffusers"), Kind.LORA, SDXL, {}),
+    "loha": (
+        arrays({f"lora_unet_up_blocks_3_x.hada_w{i}_{part}": (4, 4) for i in (1, 2) for part in "ab"}),
+        Kind.LORA,
+        SD15,
+        {"layout": "kohya", "text_encoder": False},
+    ),
+    "loha by context": (
+        arrays({f"lora_unet_mid_block_{ATTENTION}.hada_w{i}_{part}": (4, 2048) for i in (1, 2) for part in "ab"}),
+        Kind.LORA,
+        SDXL,
+        {},
+    ),
+    "lokr": (arrays({f"lycoris_up_blocks_3_x.lokr_w{i}": (4, 4) for i in (1, 2)}), Kind.LORA, SD15, {}),
+    "locon with a core": (lora({MIDDLE: 4}) | arrays({f"{MIDDLE}.lora_mid.weight": (2, 2, 3, 3)}), Kind.LORA, None, {}),
+    "whole differences": (arrays({f"{MIDDLE}.diff": (4, 4), f"{MIDDLE}.diff_b": (4,)}), Kind.LORA, None, {}),
+    "dora": (lora({f"{MIDDLE}_{ATTENTION}": 768}) | arrays({f"{MIDDLE}.dora_scale": (4, 1)}), Kind.LORA, SD15, {}),
+    "peft with an adapter's name": (
+        arrays({f"unet.mid_block.{PEFT}.lora_{half}.mine.weight": (768, 768) for half in "AB"}),
+        Kind.LORA,
+        SD15,
+        {"layout": "diffusers"},
+    ),
+    "peft alone": (lora({f"base_model.model.mid_block.{PEFT}": 2048}, layout="diffusers"), Kind.LORA, SDXL, {}),
+    "without a beginning": (lora({f"mid_block.{PEFT}": 768}, layout="diffusers"), Kind.LORA, SD15, {}),
+    "by ldm's names": (
+        lora({"diffusion_model.output_blocks.1.1.proj_in": 8}, layout="diffusers"),
+        Kind.LORA,
+        SDXL,
+        {},
+    ),
+    "lora with embeddings": (
+        lora({MIDDLE: 4}) | arrays({"bundle_emb.my word.clip_l": (2, 768), "bundle_emb.my word.clip_g": (2, 1280)}),
+        Kind.LORA,
+        SDXL,
+        {"embeddings": ["my word"]},
+    ),
     "lora that tells no family": (lora({"lora_unet_mid_block_attentions_0_proj_in": 64}), Kind.LORA, None, {}),
     "lora of a strange width": (lora({f"lora_unet_mid_block_attentions_0_{ATTENTION}": 32}), Kind.LORA, None, {}),
     "embedding": (
@@ -73,6 +130,7 @@ FOUND: dict[str, tuple[Arrays, Kind, Architecture | None, dict[str, Any]]] = {
         SDXL,
         {"layout": "sdxl", "vectors": 3},
     ),
+    "half an sdxl embedding": (arrays({"clip_g": (3, 1280)}), Kind.EMBEDDING, SDXL, {"layout": "sdxl", "vectors": 3}),
     "learned embedding": (
         arrays({"<cat>": (768,)}),
         Kind.EMBEDDING,
@@ -172,7 +230,6 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
         "a Stable Diffusion 2 model",
     ),
     "sd2 by width": (SD2, "Stable Diffusion 2"),
-    "inpainting": (models.checkpoint("sd15", channels=9), "an inpainting model"),
     "instructions": (models.checkpoint("sd15", channels=8), "an editing model"),
     "depth": (models.checkpoint("sd15", channels=5), "a depth model"),
     "refiner": (
@@ -180,18 +237,16 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
         | arrays({"conditioner.embedders.0.model.ln_final.weight": (8,)}),
         "an SDXL refiner",
     ),
-    "no text encoder": (without(models.checkpoint("sd15"), "cond"), "without its text encoders"),
-    "unet alone": (models.unet("sd15"), "a UNet alone"),
     "crossbreed": (without(models.checkpoint("sdxl"), UNET + "label"), "contradicts itself"),
     "sd15 with sdxl's text": (models.checkpoint("sd15", context=2048), "contradicts itself: built like SD 1.5"),
+    "cosxl": (models.checkpoint("sdxl") | arrays({"edm_vpred.sigma_max": ()}), "another noise schedule"),
+    "playground": (models.checkpoint("sdxl") | arrays({"edm_mean": (1, 4, 1, 1)}), "another noise schedule"),
     "distilled sd15": (without(models.checkpoint("sd15"), UNET + "output_blocks.5."), "11 output_blocks"),
     "distilled sdxl": (without(models.checkpoint("sdxl"), UNET + "input_blocks.7.1"), "SSD-1B"),
     "sd3": (arrays({UNET + "joint_blocks.0.x_block.attn.qkv.weight": (4, 4)}), "a Stable Diffusion 3 model"),
     "flux": (arrays({"double_blocks.0.img_attn.qkv.weight": (4, 4)}), "a Flux model"),
-    "loha": (arrays({f"lora_unet_x.hada_w{i}_{part}": (4, 4) for i in (1, 2) for part in "ab"}), "a LoHa"),
-    "lokr": (arrays({"lora_unet_x.lokr_w1": (4, 4), "lora_unet_x.lokr_w2": (4, 4)}), "a LoKr"),
-    "locon with a core": (lora({"lora_unet_x": 4}) | arrays({"lora_unet_x.lora_mid.weight": (2, 2, 3, 3)}), "a LoCon"),
-    "whole differences": (arrays({"lora_unet_x.diff": (4, 4)}), "whole differences"),
+    "oft": (arrays({f"{MIDDLE}.oft_blocks": (4, 4)}), "an OFT adapter"),
+    "glora": (arrays({f"{MIDDLE}.a1.weight": (4, 4), f"{MIDDLE}.b1.weight": (4, 4)}), "a GLoRA"),
     "flux lora": (lora({"lora_unet_double_blocks_0_img_attn_proj": 4}), "a LoRA for Flux"),
     "dit lora": (lora({"transformer.blocks.0.attn.to_q": 4}, layout="diffusers"), "a LoRA for a diffusion transformer"),
     "sd2 lora": (lora({f"lora_unet_mid_block_attentions_0_{ATTENTION}": 1024}), "a LoRA for Stable Diffusion 2"),
@@ -209,9 +264,9 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
         lora({f"lora_unet_down_blocks_0_attentions_0_{ATTENTION}": 2048}),
         "contradicts itself",
     ),
-    "unknown lora": (lora({"base_model.model.x": 4}, layout="diffusers"), "unknown layout"),
+    "unknown lora": (lora({"base_model.model.x": 4}, layout="diffusers"), "'base_model.model.x' among them, are none"),
+    "lora of a transformer": (lora({"diffusion_model.blocks.0.attn.to_q": 4}, layout="diffusers"), "are none of SD"),
     "sd2 embedding": (arrays({"emb_params": (1, 1024)}), "an embedding for Stable Diffusion 2"),
-    "half an sdxl embedding": (arrays({"clip_l": (1, 768)}), "clip_g"),
     "sd3 embedding": (arrays({"clip_l": (1, 768), "clip_g": (1, 1280), "t5xxl": (1, 4096)}), "t5xxl"),
     "unequal sdxl embedding": (arrays({"clip_l": (1, 768), "clip_g": (2, 1280)}), "1 vectors for one"),
     "endless embedding": (arrays({"emb_params": (2000, 768)}), r"shape \[2000, 768\]"),

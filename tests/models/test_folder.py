@@ -3,6 +3,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from restyle.models.detect import detect
 from restyle.models.folder import read_folder
@@ -61,7 +63,7 @@ def test_weights_in_several_files(model: Path) -> None:
     shards = {"a": f"{stem}-00001-of-00002.safetensors", "b": f"{stem}-00002-of-00002.safetensors"}
     index = write_json(model / "unet" / f"{stem}.safetensors.index.json", {"weight_map": shards})
     assert detect(model).facts["widths"] == [55, 768]
-    for name, reason in (("../../secret.safetensors", "no index"), ("weights.bin", "no safetensors file")):
+    for name, reason in (("../../secret.safetensors", "no index"), ("weights.bin", "no .safetensors file")):
         (model / "unet" / "weights.bin").write_bytes(b"")
         write_json(index, {"weight_map": {"a": name}})
         with pytest.raises(RestyleError, match=reason):
@@ -84,7 +86,7 @@ def test_a_model_without_a_vae(model: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
-        ("model_index.json", {"_class_name": "StableDiffusionInpaintPipeline"}, "'StableDiffusionInpaintPipeline'"),
+        ("model_index.json", {"_class_name": "StableDiffusionUpscalePipeline"}, "'StableDiffusionUpscalePipeline'"),
         ("model_index.json", {"_class_name": ["pipeline", "Evil"]}, "names the pipeline"),
         ("model_index.json", {"unet": ["my_module", "UNet2DConditionModel"]}, "'my_module.UNet2DConditionModel'"),
         ("model_index.json", {"unet": ["diffusers", "os.system"]}, "'diffusers.os.system' for 'unet'"),
@@ -96,6 +98,7 @@ def test_a_model_without_a_vae(model: Path) -> None:
         ("text_encoder/config.json", {"architectures": ["Custom"]}, "of text_encoder names the class 'Custom'"),
         ("text_encoder/config.json", {"auto_map": {"AutoModel": "code.Custom"}}, "code of its own"),
         ("scheduler/scheduler_config.json", {"_class_name": "Custom"}, "of scheduler names the class 'Custom'"),
+        ("scheduler/scheduler_config.json", {"_class_name": "EDMEulerScheduler"}, "the class 'EDMEulerScheduler'"),
     ],
 )
 def test_classes_that_are_not_on_the_list(model: Path, file: str, changes: dict[str, object], reason: str) -> None:
@@ -114,11 +117,21 @@ def test_programs_in_it(model: Path, name: str) -> None:
     assert not trace.exists()
 
 
-def test_weights_that_are_pickles_only(model: Path) -> None:
+def test_weights_that_are_pickles_are_read_where_there_are_no_others(model: Path) -> None:
     trace = model.parent / "trace"
-    (model / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    models.evil_pickle(model / "unet" / "diffusion_pytorch_model.bin", trace)
-    with pytest.raises(RestyleError, match=r"unet has no .*safetensors; diffusion_pytorch_model.bin is a pickle"):
+    unet, pickle = (
+        model / "unet" / "diffusion_pytorch_model.safetensors",
+        model / "unet" / "diffusion_pytorch_model.bin",
+    )
+    models.evil_pickle(pickle, trace)
+    before = detect(model)
+    half = unet.rename(unet.with_suffix(".fp16.safetensors"))
+    assert detect(model).facts["variant"] == "fp16"
+    torch.save(load_file(half), pickle)
+    half.unlink()
+    assert detect(model) == before
+    models.evil_pickle(pickle, trace)
+    with pytest.raises(RestyleError, match=r"its pickle would import posix.system"):
         detect(model)
     assert not trace.exists()
 
@@ -150,8 +163,8 @@ def test_what_is_no_file(model: Path) -> None:
 
 def test_other_families(model: Path, tmp_path: Path) -> None:
     unet = model / "unet" / "diffusion_pytorch_model.safetensors"
-    save(unet, arrays({"conv_in.weight": (32, 9, 3, 3)}))
-    with pytest.raises(RestyleError, match="an inpainting model"):
+    save(unet, arrays({"conv_in.weight": (32, 8, 3, 3)}))
+    with pytest.raises(RestyleError, match="an editing model"):
         detect(model)
     save(unet, arrays({"conv_in.weight": (32, 4, 3, 3), "add_embedding.x": (1,)}))
     with pytest.raises(RestyleError, match="contradicts itself"):

@@ -139,6 +139,23 @@ def test_the_operator_says_what_tensors_do_not(catalogue: Catalogue, tmp_path: P
     assert install(catalogue, encoder, Wish("e")).architecture is None
 
 
+def test_a_unet_alone_needs_a_base(catalogue: Catalogue, tmp_path: Path) -> None:
+    unet = save(tmp_path / "u", models.unet("sdxl"))
+    with pytest.raises(RestyleError, match="say with --base"):
+        install(catalogue, unet, Wish("u"))
+    with pytest.raises(RestyleError, match="no model is registered"):
+        install(catalogue, unet, Wish("u", base="large"))
+    for code, family in (("large", "sdxl"), ("small", "sd15")):
+        install(catalogue, save(tmp_path / code, models.checkpoint(family)), Wish(code))
+    with pytest.raises(RestyleError, match="no whole main model of the same architecture"):
+        install(catalogue, unet, Wish("u", base="small"))
+    with pytest.raises(RestyleError, match="only a main model that is a UNet alone"):
+        install(catalogue, tmp_path / "large", Wish("other", base="small"))
+    found = install(catalogue, unet, Wish("u", base="large"))
+    assert (found.facts["base"], found.facts["has_vae"]) == ("large", True)
+    assert '"u" cannot draw now: it was completed by "large"' in remove(catalogue, "large")[1]
+
+
 def test_an_embedding_is_called_by_its_code_unless_told(catalogue: Catalogue, tmp_path: Path) -> None:
     path = models.a1111_embedding(tmp_path / "e.pt", 768)
     assert install(catalogue, path, Wish("charm")).trigger_words == ("charm",)

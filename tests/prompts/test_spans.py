@@ -1,6 +1,6 @@
 import pytest
 
-from restyle.prompts.spans import language_of, pieces
+from restyle.prompts.spans import language_of, narrowed, pieces
 
 PROMPTS = [
     r"(猫:1.2), ((海滩)), [日落], \(水彩\) BREAK <lora:x:0.8> __artist__",
@@ -27,3 +27,8 @@ def test_protected_words_are_found_whole_and_in_any_case() -> None:
 
 def test_a_protected_word_beside_chinese_is_found() -> None:
     assert [piece.text for piece in pieces("穿sks的猫", ["sks"]) if piece.protected] == ["sks"]
+
+
+def test_full_width_signs_are_syntax() -> None:
+    assert narrowed("（红色：１．３）, ［猫］｜（狗:0.5 ）") == "(红色:1.3), [猫]|(狗:0.5 )"
+    assert narrowed("注意：红色，１２只") == "注意：红色，１２只"

@@ -22,6 +22,7 @@ def test_english_passes_byte_for_byte_and_says_nothing(tmp_path: Path) -> None:
             r"(可爱的猫:1.2), ((海滩)), [日落] BREAK \(水彩\) <lora:雪:0.8>, sks狗, My_Emb-7",
             r"(cute cat:1.2), ((beach)), [sunset] BREAK \(watercolor\) <lora:雪:0.8>, sks dog, My_Emb-7",
         ),
+        ("（可爱的猫：1.2）, ［日落］", "(cute cat:1.2), [sunset]"),
         (
             r"un gato con ((sombrero de paja)) [playa] \(acuarela\), estilo de Van Gogh, gato-v2",
             r"cat with ((straw hat)) [beach] \(watercolor\), style of Van Gogh, gato-v2",

@@ -25,7 +25,7 @@ def house(db: sa.Engine, tmp_path: Path) -> House:
 
 @pytest.fixture
 def claims(house: House) -> Claims:
-    return Claims(house.db, house.settings)
+    return house.claims()
 
 
 def take(claims: Claims) -> Claim:
@@ -245,3 +245,13 @@ def damage(house: House, uid: str, column: str, text: str | bytes) -> None:
     value = "CAST(:text AS json)" if house.db.dialect.name == "postgresql" else ":text"
     with writing(house.db) as connection:
         connection.execute(sa.text(f"UPDATE tasks SET {column} = {value} WHERE uid = :uid"), {"text": text, "uid": uid})
+
+
+def test_a_higher_priority_goes_before_turns_and_positions_say_so(house: House, claims: Claims) -> None:
+    other = house.keys.create(credits=10).account_id
+    plain = [house.submit() for _ in range(2)]
+    urgent = [house.submit(account=other, priority=5) for _ in range(2)]
+    late = house.submit(priority=5)
+    places = {uid: house.task(uid).queue_position for uid in [*plain, late]}
+    assert places == {late: 1, plain[0]: 4, plain[1]: 5}
+    assert [take(claims).uid for _ in range(5)] == [late, urgent[0], urgent[1], *plain]

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.database import reading, requests, tasks, writing
-from restyle.queue.claims import Claims
 from restyle.queue.retention import Retention
 from restyle.queue.store import Status
 from restyle.queue.uid import created
@@ -44,7 +43,7 @@ def thread(house: House) -> Iterator[Retention]:
 def finished(house: House) -> str:
     """The uid of a task that has a stored result."""
     house.submit()
-    claims = Claims(house.db, house.settings)
+    claims = house.claims()
     claim = claims.next()
     assert claim is not None
     key = result_key(claim.uid, claim.claim, 0)
@@ -106,7 +105,7 @@ def test_results_go_after_their_time_and_the_record_stays(house: House, retentio
 
 def test_records_go_after_theirs_and_unfinished_tasks_never(house: House, retention: Retention) -> None:
     uid, failed = finished(house), house.submit()
-    Claims(house.db, house.settings).next()
+    house.claims().next()
     house.store.terminate(house.account, failed)
     waiting = house.submit()
     age(house, 30 * 24 * 3600 - 60)

@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.database import reading, requests, tasks, writing
-from restyle.queue.claims import Claims
 from restyle.queue.store import Status, Submission
 from restyle.wire.errors import RestyleError
 from tests.support.house import House
@@ -194,7 +193,7 @@ def test_a_terminated_task_ends_once_and_gives_its_credits_back(house: House) ->
 
 
 def test_a_finish_and_a_terminate_at_once_agree_on_one_end(house: House) -> None:
-    claims = Claims(house.db, house.settings)
+    claims = house.claims()
     for _ in range(10):
         uid = house.submit()
         claim = claims.next()
@@ -215,7 +214,7 @@ def test_a_finish_and_a_terminate_at_once_agree_on_one_end(house: House) -> None
 
 def test_queue_positions_tell_the_order_in_which_tasks_are_taken(house: House) -> None:
     accounts = [house.account, *(house.keys.create(credits=10).account_id for _ in range(2))]
-    claims = Claims(house.db, house.settings)
+    claims = house.claims()
     house.submit()
     assert claims.next() is not None  # the first account was served last
     queued = {house.submit(account=account): account for account in (accounts[0],) * 4 + (accounts[1],) * 2}
@@ -233,7 +232,7 @@ def test_a_result_is_found_until_it_expires(house: House) -> None:
     with pytest.raises(RestyleError) as error:
         house.store.result(uid, 0)
     assert error.value.code == 4006
-    claims = Claims(house.db, house.settings)
+    claims = house.claims()
     claim = claims.next()
     assert claim is not None
     claims.finish(claim, ["results/a", "results/b"])

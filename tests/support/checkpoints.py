@@ -45,14 +45,14 @@ SCHEDULER = {
 DOWN, CROSS_DOWN, UP, CROSS_UP = "DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"
 UNETS: dict[Architecture, dict[str, Any]] = {
     Architecture.SD15: {
-        "block_out_channels": (32, 64, 64, 64),
+        "block_out_channels": (32, 32, 32, 64),
         "down_block_types": (CROSS_DOWN, CROSS_DOWN, CROSS_DOWN, DOWN),
         "up_block_types": (UP, CROSS_UP, CROSS_UP, CROSS_UP),
         "cross_attention_dim": HIDDEN,
         "attention_head_dim": 8,
     },
     Architecture.SDXL: {
-        "block_out_channels": (32, 64, 64),
+        "block_out_channels": (32, 32, 32),
         "down_block_types": (DOWN, CROSS_DOWN, CROSS_DOWN),
         "up_block_types": (CROSS_UP, CROSS_UP, UP),
         "cross_attention_dim": 2 * HIDDEN,
@@ -202,3 +202,8 @@ def controlnet_network(architecture: Architecture, seed: int = 40) -> Any:
             if "controlnet_" in name:
                 weight.data.normal_(std=0.2 if "cond_embedding" in name else 0.05)
     return model
+
+
+def edit(path: Path, **changes: Any) -> None:
+    """Change values of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

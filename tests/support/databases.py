@@ -25,29 +25,54 @@ KINDS = ["sqlite", "postgresql"] if postgres_bin() else ["sqlite"]
 """The databases that tests of the durable side run on."""
 
 
+class PostgresServer:
+    """A server of our own on a Unix socket, that can be stopped and started again.
+
+    It refuses to run as root, so root becomes another.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        programs = postgres_bin()
+        assert programs is not None
+        self._programs, self._folder = programs, folder
+        self._user: str | None = None
+        if os.getuid() == 0:
+            self._user = "postgres"
+            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
+        folder.chmod(0o755)
+        self._program("initdb", "-D", self._data, "-U", "restyle", "--auth=trust", "-E", "UTF8", "--no-sync")
+        self.url = sa.make_url(f"postgresql://restyle@/postgres?host={folder}")
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories={self._folder} -c fsync=off -c max_connections=200"
+        )
+        self._program("pg_ctl", "-D", self._data, "-o", options, "-l", str(self._folder / "log"), "-w", "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop: ``fast`` ends all connections in order, ``immediate`` is as a crash."""
+        self._program("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def _program(self, *command: str) -> None:
+        whole = [str(self._programs / command[0]), *command[1:]]
+        subprocess.run(whole, check=True, capture_output=True, cwd=self._folder, user=self._user)
+
+
 @contextmanager
 def postgres_cluster() -> Iterator[sa.URL]:
-    """A server of our own on a Unix socket, gone afterwards. It refuses to run as root, so root becomes another."""
+    """A running server, gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="restyle-pg-"))
-    programs = postgres_bin()
-    assert programs is not None
-    user: str | None = None
-    if os.getuid() == 0:
-        user = "postgres"
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    folder.chmod(0o755)
-
-    def program(*command: str) -> None:
-        subprocess.run([programs / command[0], *command[1:]], check=True, capture_output=True, cwd=folder, user=user)
-
-    data = str(folder / "data")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=200"
-    program("initdb", "-D", data, "-U", "restyle", "--auth=trust", "-E", "UTF8", "--no-sync")
-    program("pg_ctl", "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
+    server = PostgresServer(folder)
+    server.start()
     try:
-        yield sa.make_url(f"postgresql://restyle@/postgres?host={folder}")
+        yield server.url
     finally:
-        program("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        server.stop()
         shutil.rmtree(folder)
 
 
@@ -55,7 +80,9 @@ def postgres_cluster() -> Iterator[sa.URL]:
 def postgres_database(cluster: sa.URL) -> Iterator[str]:
     """The URL of an empty database in the cluster."""
     name = f"t{uuid4().hex}"
-    admin = sa.create_engine(cluster.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    admin = sa.create_engine(
+        cluster.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+    )
     with admin.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     try:

@@ -13,10 +13,15 @@ import sqlalchemy as sa
 from restyle.accounts import credits
 from restyle.accounts.keys import KeyStore
 from restyle.conversion.draw import open_registry
+from restyle.conversion.offer import offer_of
 from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.request import Conversion
 from restyle.conversion.stored import to_json
 from restyle.images.encode import encode_png
+from restyle.queue.claims import Claims
+from restyle.queue.cluster.fleet import Fleet
+from restyle.queue.cluster.jobs import Calls, prepare
+from restyle.queue.cluster.membership import Membership
 from restyle.queue.dispatch import Dispatcher
 from restyle.queue.store import UNFINISHED, Submission, TaskRecord, TaskStore
 from restyle.queue.uid import new_uid
@@ -29,18 +34,30 @@ from tests.support.pictures import picture
 
 
 class House:
-    """One data folder and its database, with an account of 1,000 credits, and one worker unless told otherwise."""
+    """One data folder and its database, with an account of 1,000 credits, and one worker unless told otherwise.
+
+    On a database that is opened for a fleet (``tests/queue/conftest.py``) it is a machine of it.
+    """
 
     def __init__(self, db: sa.Engine, folder: Path, **changes: Any) -> None:
+        memberships: list[Membership] | None = db.get_execution_options().get("restyle_fleet")
+        in_fleet = memberships is not None
         values = {"data_dir": folder, "registry": REGISTRY, "workers": 1, **changes}
+        if in_fleet:
+            values |= {"role": "all", "storage_url": (folder / "objects").absolute().as_uri()}
         self.settings = Settings(**values)
         self.db = db
         self.storage = open_storage(self.settings)
         self.keys = KeyStore(db, folder / "key")
-        self.store = TaskStore(db, self.settings)
+        self.registry = open_registry(self.settings)
+        self.membership: Membership | None = None
+        if memberships is not None:
+            prepare(db)
+            self.membership = Membership(db, self.settings, lambda: offer_of(self.registry))
+            memberships.append(self.membership)
+        self.store = TaskStore(db, self.settings, Calls().call if in_fleet else None)
         self.account = self.keys.create(credits=1000).account_id
         self.png = encode_png(picture(64, 80))
-        self.registry = open_registry(self.settings)
 
     def submission(self, *orders: str, account: int | None = None, **changes: Any) -> tuple[str, Submission]:
         """A uid, its images stored, and what to submit under it."""
@@ -89,6 +106,14 @@ class House:
         wait_for(all_hold, lambda: [(task.uid, task.status, task.progress) for task in tasks if not holds(task)])
         return tasks
 
+    def claims(self) -> Claims:
+        """The workers' side, of the machine that this house is where it is one of a fleet."""
+        if self.membership is None:
+            return Claims(self.db, self.settings)
+        if self.membership.machine is None:
+            self.membership.acquire()
+        return Claims(self.db, self.settings, self.membership)
+
     def used(self) -> int:
         """Credits the account has used."""
         return credits.balance(self.db, self.account).used
@@ -96,12 +121,18 @@ class House:
     @contextmanager
     def dispatcher(self, drain_seconds: float = PATIENCE) -> Iterator[Dispatcher]:
         """A running dispatcher whose workers are ready."""
-        dispatcher = Dispatcher(self.settings, self.db, self.storage)
+        fleet = None
+        if self.membership is not None:
+            fleet = Fleet.open(self.settings, self.db, self.storage, self.registry)
+        dispatcher = Dispatcher(self.settings, self.db, self.storage) if fleet is None else fleet.workforce
+        assert isinstance(dispatcher, Dispatcher)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", PYTHONPATH)  # where the workers find tests.support.engines
-            dispatcher.start()
+            (dispatcher if fleet is None else fleet).start()
             try:
                 wait_for(dispatcher.ready)
                 yield dispatcher
             finally:
+                if fleet is not None:
+                    fleet.hush()
                 dispatcher.stop(drain_seconds)

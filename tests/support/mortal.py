@@ -44,12 +44,14 @@ class MortalService:
         variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in given.items()}
         self._environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = folder.with_name(folder.name + ".log")
+        self.log = folder.with_name(folder.name + ".log")
+        folder.parent.mkdir(parents=True, exist_ok=True)
         self.database_url = Settings(**given).database()
-        self._pair = self._make_key()
+        self._pair = self.make_key()
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False)
 
-    def _make_key(self) -> KeyPair:
+    def make_key(self) -> KeyPair | None:
+        """The pair that requests are signed with."""
         db = open_database(self.database_url)
         pair = KeyStore(db, self.folder / "key").create(credits=1000)
         db.dispose()
@@ -60,14 +62,20 @@ class MortalService:
         assert self._process is not None
         return self._process
 
-    def start(self) -> None:
-        """Start, and wait until it is ready."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log)
-        wait_for(self._answers, self._log.read_text)
+    def start(self, *, wait: bool = True) -> None:
+        """Start, and wait until it is ready, unless told not to."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        wait_for(self._answers, self.log.read_text)
 
     def _answers(self) -> bool:
-        assert self.process.poll() is None, self._log.read_text()
+        assert self.process.poll() is None, self.log.read_text()
         try:
             return self._client.get("/readyz").status_code == 200
         except httpx.TransportError:
@@ -101,6 +109,7 @@ class MortalService:
 
     def send(self, action: str, **fields: Any) -> httpx.Response:
         """A signed request."""
+        assert self._pair is not None
         body = {"Action": action, "PublicKey": self._pair.public_key, **fields}
         return self._client.post("/", json={**body, "Signature": sign(body, self._pair.private_key)})
 

@@ -33,6 +33,7 @@ def test_what_is_not_given_has_the_documented_default() -> None:
     assert (request.TranslatePrompts, request.UseMainModelVAE, request.PreserveColor) == (True, False, False)
     assert request.KeepAlpha is False
     assert (request.SubModelList, request.PositivePrompts, request.NegativePrompts) == ([], [], [])
+    assert request.MainModel is not None
     params = request.MainModel.InferenceParams
     assert (params.Steps, params.Sampler, params.ClipSkip, params.CFGScale, params.LoraWeight) == (
         10,
@@ -90,7 +91,7 @@ def test_the_strength_keeps_its_range(value: object) -> None:
         ({"MainModel": "m"}, "MainModel"),
         ({"MainModel": {"ModelCode": 5}}, "MainModel.ModelCode"),
         ({"MainModel": {"ModelCode": "m", "InferenceParams": []}}, "MainModel.InferenceParams"),
-        ({"MainModel": {"ModelCode": "m", "InferenceParams": {"Steps": 5}}}, "MainModel.InferenceParams.Steps"),
+        ({"MainModel": {"ModelCode": "m", "InferenceParams": {"Steps": 0}}}, "MainModel.InferenceParams.Steps"),
         ({"MainModel": {"ModelCode": "m", "InferenceParams": {"Sampler": 1}}}, "MainModel.InferenceParams.Sampler"),
         ({"SubModelList": [{"ModelCode": "a"}, 7]}, "SubModelList[1]"),
         (
@@ -141,7 +142,9 @@ def test_a_model_from_list_models_may_be_passed_back_whole() -> None:
         "InferenceParams": {},
         "New": 1,
     }
-    assert ApplyReferenceStyle.read({**LEAST, "MainModel": shown}).MainModel.InferenceParams.given() == []
+    model = ApplyReferenceStyle.read({**LEAST, "MainModel": shown}).MainModel
+    assert model is not None
+    assert model.InferenceParams.given() == []
 
 
 def test_unknown_fields_are_ignored() -> None:

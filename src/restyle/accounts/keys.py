@@ -27,6 +27,7 @@ NONCE_BYTES = 12
 MASTER_BYTES = 32
 MOST_NAME = 64
 """Characters of a key's name."""
+MOST_PRIORITY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Key:
     account_id: int
     disabled: bool
     requires_timestamp: bool
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +64,21 @@ class KeySummary:
     total_credits: int
     used_credits: int
     created: float
+    priority: int
     operator: bool = False
 
 
 class KeyStore:
     """The keys of one database, sealed (AES-256-GCM) under the master key in ``key_file``.
 
-    The file is made, readable by its owner only, with the first key of an empty database. Raises
-    :class:`RestyleError` (5000) where the database holds keys and the file is missing, damaged or another's.
+    The file is made, readable by its owner only, with the first key of an empty database, unless ``make`` is False, as
+    on machines that all need the same one. Raises :class:`RestyleError` (5000) where it is missing all the same, where
+    it is damaged, and where it is not the one that sealed the keys in the database.
     """
 
-    def __init__(self, db: sa.Engine, key_file: Path) -> None:
+    def __init__(self, db: sa.Engine, key_file: Path, *, make: bool = True) -> None:
         self._db = db
-        self._master = _master_key(db, key_file)
+        self._master = _master_key(db, key_file, make)
         self._cipher = AESGCM(self.derive(b"private keys"))
         self._key_file = key_file
         sample = sa.select(keys.c.public_key, keys.c.sealed_private_key).limit(1)
@@ -128,7 +132,7 @@ class KeyStore:
         if row is None:
             return None
         private_key = self._open(row.public_key, row.sealed_private_key)
-        return Key(row.public_key, private_key, row.account_id, row.disabled, row.requires_timestamp)
+        return Key(row.public_key, private_key, row.account_id, row.disabled, row.requires_timestamp, row.priority)
 
     def list(self, account_id: int | None = None) -> list[KeySummary]:
         """All keys, or those of one account, oldest first."""
@@ -143,6 +147,7 @@ class KeyStore:
                 accounts.c.total_credits,
                 accounts.c.used_credits,
                 keys.c.created,
+                keys.c.priority,
                 accounts.c.operator,
             )
             .join_from(keys, accounts)
@@ -180,6 +185,19 @@ class KeyStore:
         """Give the key another name. Raises :class:`RestyleError`: 230, 172 for one that does not exist."""
         self._change(public_key, name=_checked_name(name))
 
+    def prefer(self, public_key: str, priority: int) -> None:
+        """Have the key's later tasks go before those of keys with a lower priority, -100..100.
+
+        Raises :class:`RestyleError`: 230, 172 for a key that does not exist.
+        """
+        if abs(priority) > MOST_PRIORITY:
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"a priority is from -{MOST_PRIORITY} to {MOST_PRIORITY}, not {priority}",
+                field="priority",
+            )
+        self._change(public_key, priority=priority)
+
     def rotate(self, public_key: str) -> str:
         """A new private key in the place of the key's old one, which signs nothing from now on.
 
@@ -189,9 +207,30 @@ class KeyStore:
         self._change(public_key, sealed_private_key=self._seal(public_key, private_key))
         return private_key
 
+    def reseal(self, new_file: Path) -> int:
+        """Seal all private keys under the master key in ``new_file``, made if need be, in one transaction.
+
+        Returns how many. Every service goes on with ``new_file`` from then on; URLs of results made under the old one
+        end. Raises :class:`RestyleError` (5000) where either file does not fit.
+        """
+        try:
+            master = read_master_key(new_file)
+        except FileNotFoundError:
+            master = _create_master_key(new_file)
+        fresh = AESGCM(_derive(master, b"private keys"))
+        with writing(self._db) as connection:
+            rows = connection.execute(sa.select(keys.c.public_key, keys.c.sealed_private_key).with_for_update()).all()
+            for row in rows:
+                private_key = self._open(row.public_key, row.sealed_private_key)
+                nonce = os.urandom(NONCE_BYTES)
+                sealed = nonce + fresh.encrypt(nonce, private_key.encode(), row.public_key.encode())
+                change = sa.update(keys).where(keys.c.public_key == row.public_key)
+                connection.execute(change.values(sealed_private_key=sealed))
+        return len(rows)
+
     def derive(self, purpose: bytes) -> bytes:
         """A 32-byte secret for ``purpose``, the same after a restart, that tells nothing of another's."""
-        return hmac.digest(self._master, b"restyle:" + purpose, hashlib.sha256)
+        return _derive(self._master, purpose)
 
     def _add(self, connection: sa.Connection, account_id: int, name: str, requires_timestamp: bool) -> KeyPair:
         public_key, private_key = _random_text(32), _random_text(44)
@@ -230,6 +269,10 @@ class KeyStore:
             ) from error
 
 
+def _derive(master: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(master, b"restyle:" + purpose, hashlib.sha256)
+
+
 def _random_text(length: int) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
@@ -244,7 +287,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _master_key(db: sa.Engine, key_file: Path) -> bytes:
+def _master_key(db: sa.Engine, key_file: Path, make: bool) -> bytes:
     try:
         return read_master_key(key_file)
     except FileNotFoundError:
@@ -254,6 +297,12 @@ def _master_key(db: sa.Engine, key_file: Path) -> bytes:
             raise RestyleError(
                 Code.INTERNAL_ERROR,
                 f"{key_file} is missing, and it sealed the {orphans} keys in the database; restore it from a backup",
+            ) from None
+        if not make:
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"{key_file} is missing; every api of a fleet needs the same one: `restyle keys create` makes it once, "
+                "then copy it, and name it in RESTYLE_KEY_FILE",
             ) from None
         return _create_master_key(key_file)
 

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 from restyle import __version__
-from restyle.cli import convert, doctor, keys, languages, models, serve, sheet, tasks
+from restyle.cli import convert, doctor, fleet, keys, languages, models, serve, sheet, styles, tasks
 from restyle.cli.complete import quoted_for_bash
 from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import fail, show_help, shown
@@ -30,10 +30,12 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("sheet")(sheet.sheet)
+app.add_typer(styles.app, name="styles")
 app.add_typer(tasks.app, name="tasks")
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(keys.credits_app, name="credits")
+app.add_typer(fleet.app, name="fleet")
 app.add_typer(models.app, name="models")
 app.add_typer(languages.app, name="languages")
 app.command("doctor")(doctor.doctor)

@@ -108,3 +108,17 @@ def _told(codes: Callable[[], Iterable[str]]) -> Iterable[str]:
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return sorted({str(name) for name in names if str(name).startswith(incomplete)})
+
+
+def styles(incomplete: str) -> list[str]:
+    """Kept styles of the data folder, and the official ones."""
+
+    def codes() -> Iterable[str]:
+        from restyle.cli.output import read_settings
+        from restyle.images.limits import Limits
+        from restyle.styles.folder import StyleFolder
+
+        settings = read_settings()
+        return [style.code for style in StyleFolder(settings.data_dir, Limits.of(settings)).all()]
+
+    return _beginning(incomplete, _told(codes))

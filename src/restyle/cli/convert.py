@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from restyle.cli import results
-from restyle.cli.complete import models, resize_modes, samplers, sub_models
+from restyle.cli import kept, results
+from restyle.cli.complete import resize_modes, styles
 from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import (
     AsJson,
@@ -31,6 +31,8 @@ from restyle.cli.output import (
 from restyle.cli.photographs import find, refuse_empty
 from restyle.cli.words import in_options, of_pictures
 from restyle.client.errors import NO_ANSWER
+from restyle.conversion.seeds import drawn_seed
+from restyle.conversion.stylecode import is_code
 from restyle.wire.codes import Code
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from restyle.client.task import Task
     from restyle.conversion.options import Options
 
-Draw = Callable[[Path, Path, "Progress"], "list[Image.Image]"]
+Draw = Callable[[Path, Path | str, "Progress"], "list[Image.Image]"]
 
 OF_ALL = frozenset(code for code in Code if code < Code.ENGINE_FAILED) - {Code.IMAGE_UNREADABLE, Code.BODY_TOO_LARGE}
 """What is wrong with what was asked, or where, and would be with the next picture. The rest may be wrong with one."""
@@ -58,7 +60,13 @@ class Writing:
 def convert(
     raw: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)],
     style: Annotated[
-        list[Path], typer.Option("--style", "-s", help="The picture whose style is taken. May be repeated.")
+        list[str],
+        typer.Option(
+            "--style",
+            "-s",
+            help="The picture whose style is taken, or the name of a kept style, such as woodcut. May be repeated.",
+            autocompletion=styles,
+        ),
     ],
     output: Annotated[
         str | None,
@@ -72,8 +80,8 @@ def convert(
     overwrite: results.Overwrite = False,
     format: results.FormatChoice = None,
     quality: results.Quality = results.QUALITY,
-    strength: Annotated[float, typer.Option(help="0 keeps the photograph, 1 is the style at its fullest.")] = 0.5,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same picture; -1 draws one.")] = -1,
+    strength: kept.Strength = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same picture; -1 draws one for all.")] = -1,
     batch: Annotated[int, typer.Option(help="Pictures to make of each photograph, 1 to 16.")] = 1,
     width: Annotated[
         int | None, typer.Option(help="Width in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
@@ -81,7 +89,7 @@ def convert(
     height: Annotated[
         int | None, typer.Option(help="Height in pixels, 64 to 2560; otherwise the photograph's.", show_default=False)
     ] = None,
-    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")] = False,
+    preserve_color: kept.PreserveColor = None,
     keep_alpha: Annotated[bool, typer.Option("--keep-alpha", help="Keep what is transparent so.")] = False,
     resize_mode: Annotated[
         str,
@@ -89,56 +97,48 @@ def convert(
             help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.", autocompletion=resize_modes
         ),
     ] = "CropAndResize",
-    model: Annotated[
-        str, typer.Option(help="ModelCode of the model that draws.", autocompletion=models)
-    ] = "Restyle Painter",
-    prompt: Annotated[list[str] | None, typer.Option(help="What should appear. May be repeated.")] = None,
-    negative: Annotated[list[str] | None, typer.Option(help="What should not appear. May be repeated.")] = None,
-    translate: Annotated[bool, typer.Option(help="Translate prompts into English.")] = True,
-    sub: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sub-model",
-            help="ModelCode of a LoRA, embedding or hypernetwork, or CODE=WEIGHT. May be repeated.",
-            autocompletion=sub_models,
-        ),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps, 6 to 100.", show_default="the model's")] = None,
-    sampler: Annotated[
-        str | None, typer.Option(help="Sampler, by name.", show_default="the model's", autocompletion=samplers)
-    ] = None,
-    clip_skip: Annotated[int | None, typer.Option(help="CLIP skip, 1 to 12.", show_default="the model's")] = None,
-    cfg_scale: Annotated[float | None, typer.Option(help="Guidance, 1 to 30.", show_default="the model's")] = None,
-    main_model_vae: Annotated[bool, typer.Option("--main-model-vae", help="Use the model's own VAE.")] = False,
+    model: kept.Model = None,
+    prompt: kept.Prompt = None,
+    negative: kept.Negative = None,
+    translate: kept.Translate = None,
+    sub: kept.SubModels = None,
+    steps: kept.Steps = None,
+    sampler: kept.Sampler = None,
+    clip_skip: kept.ClipSkip = None,
+    cfg_scale: kept.CfgScale = None,
+    main_model_vae: kept.MainModelVae = None,
     url: Url = None,
     public_key: PublicKey = None,
     private_key: PrivateKey = None,
     as_json: AsJson = False,
 ) -> int:
-    """Redraw photographs in the style of a picture.
+    """Redraw photographs in the style of a picture, or of a kept style.
 
-    Give one photograph, many, or folders of them. Every photograph meets every style.
+    Give one photograph, many, or folders of them. Every photograph meets every style. What is given here goes over what
+    a kept style says; `restyle styles list` shows those there are.
     """
     options: dict[str, Any] = {
-        "strength": strength,
-        "seed": seed,
+        # One for all pictures, so that what depends on a style and its seed alone is done once.
+        "seed": drawn_seed() if seed == -1 else seed,
         "batch_size": batch,
         "width": width,
         "height": height,
-        "model": model,
-        "steps": steps,
-        "sampler": sampler,
-        "clip_skip": clip_skip,
-        "cfg_scale": cfg_scale,
-        "positive_prompts": prompt or [],
-        "negative_prompts": negative or [],
-        "translate_prompts": translate,
-        "sub_models": [weighted(text) for text in sub or ()],
-        "use_main_model_vae": main_model_vae,
+        **kept.given(
+            strength=strength,
+            preserve_color=preserve_color,
+            model=model,
+            prompt=prompt,
+            negative=negative,
+            translate=translate,
+            sub=sub,
+            steps=steps,
+            sampler=sampler,
+            clip_skip=clip_skip,
+            cfg_scale=cfg_scale,
+            main_model_vae=main_model_vae,
+        ),
     }
     # What PICPIK's own service does not know is sent only when asked for.
-    if preserve_color:
-        options["preserve_color"] = True
     if keep_alpha:
         options["keep_alpha"] = True
     if resize_mode != "CropAndResize":
@@ -147,8 +147,8 @@ def convert(
     for sentence in found.left_out:
         say(f"restyle: left out: {sentence}", err=True)
     refuse_empty(found, recursive=recursive)
-    styles = list({os.path.abspath(path): path for path in style}.values())
-    works = results.plan(found.photographs, styles, output, batch, format, overwrite=overwrite)
+    wanted = list({one if is_code(one) else os.path.abspath(one): style_of(one) for one in style}.values())
+    works = results.plan(found.photographs, wanted, output, batch, format, overwrite=overwrite)
     if keep_alpha and any(results.FORMATS[path.suffix.lower()] == results.Format.JPEG for path in works[0].results):
         raise typer.BadParameter("JPEG has no transparency; with --keep-alpha write PNG or WebP")
     way = _through_service(url, *need_keys(public_key, private_key), options) if url else _here(options)
@@ -160,7 +160,7 @@ def convert(
                 record = _attempt(work, draw, Writing(quality, overwrite), whole, as_json)
                 done.append(record)
                 whole.done += 1
-                if "Error" in record and _of_all(record, options, styles):
+                if "Error" in record and _of_all(record, options, wanted):
                     _give_up(whole)
                     break
     finally:  # also of what Ctrl-C ended
@@ -172,21 +172,15 @@ def convert(
     return exit_of(failed[0]) if failed else Exit.DONE
 
 
-def weighted(text: str) -> dict[str, Any]:
-    """``CODE`` or ``CODE=WEIGHT`` as the wire's Model. Raises BadParameter where the weight is no number."""
-    code, equals, weight = text.rpartition("=")
-    if not equals:
-        return {"ModelCode": text}
-    try:
-        return {"ModelCode": code, "InferenceParams": {"LoraWeight": float(weight)}}
-    except ValueError:
-        raise typer.BadParameter(f'"{weight}" is not a weight; give CODE=WEIGHT, such as "Ink=0.8"') from None
+def style_of(text: str) -> Path | str:
+    """A file, or the name of a kept style as it is."""
+    return text if is_code(text) else Path(text)
 
 
-def _of_all(record: dict[str, Any], options: dict[str, Any], styles: list[Path]) -> bool:
+def _of_all(record: dict[str, Any], options: dict[str, Any], styles: list[Path | str]) -> bool:
     """Whether what is wrong with one pair of pictures would be wrong with all that follow."""
     code, field = record["ErrorCode"], record["Field"]
-    if field in ("style", "ImageList[1]"):
+    if field in ("style", "ImageList[1]", "StyleCode"):
         return len(styles) == 1
     if str(field).lower() in ("width", "height") and options[str(field).lower()] is None:
         return False  # a side that follows the photograph
@@ -237,7 +231,7 @@ def _here(options: dict[str, Any]) -> Iterator[Draw]:
     from restyle.wire.codes import Code
     from restyle.wire.errors import RestyleError
 
-    def draw(raw: Path, style: Path, report: "Progress") -> "list[Image.Image]":
+    def draw(raw: Path, style: Path | str, report: "Progress") -> "list[Image.Image]":
         try:
             return draw_here(raw, style, cast("Options", options), report, own_process=True)
         except (RestyleError, OSError):
@@ -259,7 +253,7 @@ def _through_service(url: str, public_key: str, private_key: str, options: dict[
 
     with Client(url, public_key, private_key) as client:
 
-        def draw(raw: Path, style: Path, report: "Progress") -> "list[Image.Image]":
+        def draw(raw: Path, style: Path | str, report: "Progress") -> "list[Image.Image]":
             mark = str(uuid.uuid4())
             task = None
             try:

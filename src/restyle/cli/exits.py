@@ -12,7 +12,7 @@ class Exit(IntEnum):
     SOME_FAILED = 1
     """Of several pictures some were made, others not."""
     USAGE = 2
-    """Options, values out of range, or a key or account that is not there."""
+    """Options, values out of range, or a key, an account or a style that is not there."""
     PICTURE = 3
     """A picture that cannot be read."""
     MODEL = 4
@@ -30,6 +30,7 @@ KINDS = {
     Code.MISSING_PARAMETER: Exit.USAGE,
     Code.PARAMETER_NOT_AVAILABLE: Exit.USAGE,
     Code.KEY_NOT_FOUND: Exit.USAGE,
+    Code.STYLE_NOT_FOUND: Exit.USAGE,
     Code.IMAGE_UNREADABLE: Exit.PICTURE,
     Code.MODEL_NOT_FOUND: Exit.MODEL,
     Code.SUB_MODEL_UNFIT: Exit.MODEL,

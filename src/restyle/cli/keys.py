@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.output import AsJson, read_settings, say_folder, say_json, say_table, show_help
+from restyle.cli.output import AsJson, DataDir, read_settings, say_folder, say_json, say_table, show_help
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -20,9 +20,6 @@ credits_app = typer.Typer(help="Credits of an account.", invoke_without_command=
 app.callback()(show_help)
 credits_app.callback()(show_help)
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
-]
 Key = Annotated[str, typer.Argument(help="The public key.", show_default=False)]
 
 
@@ -37,7 +34,7 @@ def _store(data_dir: Path | None) -> Iterator[tuple["sa.Engine", "KeyStore"]]:
     make_data_folder(settings.data_dir)
     db = open_database(settings.database())
     try:
-        yield db, KeyStore(db, settings.data_dir / "key")
+        yield db, KeyStore(db, settings.master_key())
     finally:
         db.dispose()
 
@@ -93,6 +90,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
                     "Name": key.name,
                     "Disabled": key.disabled,
                     "Timestamps": key.requires_timestamp,
+                    "Priority": key.priority,
                     "Unlimited": key.unlimited,
                     "TotalCredits": key.total_credits,
                     "UsedCredits": key.used_credits,
@@ -129,6 +127,19 @@ def rename(
     _say(as_json, f"{public_key} is now called {name}", PublicKey=public_key, Name=name)
 
 
+@app.command("priority")
+def priority(
+    public_key: Key,
+    priority: Annotated[int, typer.Argument(min=-100, max=100, help="Its priority; 0 at first.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a key's next tasks go before those of keys with a lower priority."""
+    with _store(data_dir) as (_, store):
+        store.prefer(public_key, priority)
+    _say(as_json, f"{public_key} has priority {priority}", PublicKey=public_key, Priority=priority)
+
+
 @app.command("rotate")
 def rotate(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Make a new private key in place of the old one, which a running service refuses at once. It is shown only now."""
@@ -136,6 +147,18 @@ def rotate(public_key: Key, data_dir: DataDir = None, as_json: AsJson = False) -
         private_key = store.rotate(public_key)
     said = f"PublicKey   {public_key}\nPrivateKey  {private_key}"
     _say(as_json, said, PublicKey=public_key, PrivateKey=private_key)
+
+
+@app.command("reseal")
+def reseal(
+    new_file: Annotated[Path, typer.Argument(help="The new key file; made if it is not there.", show_default=False)],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seal all private keys under another key file, which every service takes from then on (RESTYLE_KEY_FILE)."""
+    with _store(data_dir) as (_, store):
+        count = store.reseal(new_file)
+    _say(as_json, f"{count} keys are sealed under {new_file}", Keys=count, KeyFile=str(new_file))
 
 
 @app.command("disable")

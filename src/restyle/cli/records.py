@@ -39,6 +39,8 @@ def record_of(catalogue: "Catalogue", entry: "Entry") -> dict[str, Any]:
         "IsOfficial": False,
         "TriggerWordList": list(entry.trigger_words),
         "InferenceParams": dict(entry.defaults),
+        "NegativePrompt": entry.negative_prompt,
+        "Recipe": dict(entry.recipe),
         "State": OK if entry.path.exists() else f"missing: {entry.path}",
         "Path": str(entry.path),
         "Format": entry.format,

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -46,16 +46,19 @@ FormatChoice = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One conversion: ``results`` are the files it writes, one per image of the batch."""
+    """One conversion: ``results`` are the files it writes, one per image of the batch.
+
+    A style is a file, or the name of a kept one.
+    """
 
     raw: Path
-    style: Path
+    style: Path | str
     results: tuple[Path, ...]
 
 
 def plan(
     raws: list[Photograph],
-    styles: list[Path],
+    styles: Sequence[Path | str],
     output: str | None,
     batch: int,
     format: Format | None = None,
@@ -81,7 +84,7 @@ def plan(
             raise typer.BadParameter(f"--format {format} does not fit the name {shown(target)}")
         firsts = [target]
     works = [Work(raw.path, style, _numbered(first, batch)) for (raw, style), first in zip(pairs, firsts, strict=True)]
-    taken = {os.path.realpath(path) for path in (*(raw.path for raw in raws), *styles)}
+    taken = {os.path.realpath(path) for path in (*(raw.path for raw in raws), *_files(styles))}
     paths = [path for work in works for path in work.results]
     for path in paths:
         if os.path.realpath(path) in taken:
@@ -126,20 +129,25 @@ def _file(output: str | None, pairs: int) -> Path | None:
     return path
 
 
-def _names(raws: list[Photograph], styles: list[Path], folder: Path | None, suffix: str) -> list[Path]:
+def _files(styles: Sequence[Path | str]) -> list[Path]:
+    """Those of ``styles`` that are files."""
+    return [style for style in styles if isinstance(style, Path)]
+
+
+def _names(raws: list[Photograph], styles: Sequence[Path | str], folder: Path | None, suffix: str) -> list[Path]:
     """A path for each raw image with each style."""
 
     def place(raw: Photograph) -> Path:
         return raw.path.parent if folder is None else folder / raw.below
 
-    of_style = _labels(styles)
+    of_style = _labels([Path(style) for style in styles])
     of_raw = {
         raw.path: label
         for _, group in groupby(sorted(raws, key=place), key=place)
         for raw, label in _labelled(list(group))
     }
     return [
-        place(raw) / f"{of_raw[raw.path]}{f'.{of_style[style]}' if len(styles) > 1 else ''}{MARK}{suffix}"
+        place(raw) / f"{of_raw[raw.path]}{f'.{of_style[Path(style)]}' if len(styles) > 1 else ''}{MARK}{suffix}"
         for raw in raws
         for style in styles
     ]

@@ -28,6 +28,13 @@ def serve(
         Path | None,
         typer.Option(envvar="RESTYLE_DATA_DIR", help="Folder of database, images and key file; made if need be."),
     ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="alone, or in a fleet: api answers clients, worker draws, all does both. Alone unless told.",
+            show_default=False,
+        ),
+    ] = None,
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the Studio in the browser, signed in as the operator.")
     ] = False,
@@ -40,16 +47,17 @@ def serve(
     is told: `restyle keys create` makes a pair. The other settings
     are environment variables, RESTYLE_WORKERS for one; docs/operations.md lists them.
     """
-    settings = read_settings(host=host, port=port, data_dir=data_dir)
+    settings = read_settings(host=host, port=port, data_dir=data_dir, role=role)
     say_folder(settings)
 
     from restyle.http.log import configure
     from restyle.http.server import serve as run
 
     configure(settings)
-    if settings.studio == "off":
+    if settings.studio == "off" or settings.role == "worker":
         if open_page:
-            raise typer.BadParameter("--open is for the Studio, and RESTYLE_STUDIO is off")
+            why = "RESTYLE_STUDIO is off" if settings.studio == "off" else "a machine that only draws has none"
+            raise typer.BadParameter(f"--open is for the Studio, and {why}")
         run(settings, bound=lambda address: _greet(address, settings, as_json))
         return
 
@@ -81,13 +89,17 @@ def _greet(address: str, settings: "Settings", as_json: bool) -> None:
 
     Called when the port is ours, so that keys that are made are surely shown.
     """
+    if settings.role == "worker":
+        said = {"Address": address, "Role": settings.role}
+        say_json(said) if as_json else typer.echo(f"Restyle draws for its fleet; {address}/readyz says how it is")
+        return
     from restyle.accounts.keys import KeyStore
     from restyle.database import open_database
 
     pair: KeyPair | None = None
     db = open_database(settings.database())
     try:
-        store = KeyStore(db, settings.data_dir / "key")
+        store = KeyStore(db, settings.master_key())
         lacking = not store.list()
         if lacking and not as_json and sys.stdout.isatty():
             pair = store.create(credits=settings.new_account_credits, operator=True)

@@ -27,6 +27,11 @@ WORDS = {
     "ApplyReferenceStyle": "a conversion",
     "TaskUIDList": "TaskUID",
     "request_uuid": "the mark of the request",
+    "ListStyles": "`restyle styles list`",
+    "SaveStyle": "`restyle styles add`",
+    "DeleteStyle": "`restyle styles remove`",
+    "StyleCode": "--style",
+    "StyleImage": "the picture",
 }
 """Words of the wire and of the library that say nothing to who uses the command."""
 WORDS |= {wire: FLAGS.get(name, f"--{name.replace('_', '-')}") for wire, name in OWN.items()}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
+from restyle.client.style import Style
 from restyle.client.sync import RETRIES, TIMEOUT, lost, reply
 from restyle.client.task import Task
 from restyle.conversion.options import Options, spelt_out
@@ -75,6 +76,18 @@ class AsyncClient:
     async def models(self) -> Models:
         """See :meth:`restyle.Client.models`."""
         return await self._run(self._core.models())
+
+    async def styles(self, *, thumbnails: bool = False) -> list[Style]:
+        """See :meth:`restyle.Client.styles`."""
+        return await self._run(self._core.styles(thumbnails))
+
+    async def save_style(self, code: str, picture: Source, **options: Unpack[Options]) -> None:
+        """See :meth:`restyle.Client.save_style`."""
+        await self._run(self._core.save_style(code, picture, options))
+
+    async def delete_style(self, code: str) -> None:
+        """See :meth:`restyle.Client.delete_style`."""
+        await self._run(self._core.delete_style(code))
 
     async def balance(self) -> Balance:
         """See :meth:`restyle.Client.balance`."""

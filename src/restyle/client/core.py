@@ -15,9 +15,11 @@ from PIL import Image
 from restyle.client.address import check_address
 from restyle.client.errors import NoAnswer, ServiceError, TaskFailed
 from restyle.client.flow import Compute, Deadline, Exchange, Flow, Pause, Reply, exchange
-from restyle.client.request import fields
+from restyle.client.request import fields, runs_model, saved
+from restyle.client.style import Style
 from restyle.client.task import Task
-from restyle.conversion.options import Options
+from restyle.conversion.options import Options, over
+from restyle.conversion.stylecode import is_code
 from restyle.images.decode import FORMATS
 from restyle.images.source import Source
 from restyle.wire.codes import Code
@@ -121,9 +123,32 @@ class Core:
         answer = yield from self._call("GetCreditBalance", {}, Deadline(self.timeout))
         return Balance(answer["TotalCredits"], answer["UsedCredits"], answer.get("ExpireTimestamp"))
 
+    def styles(self, thumbnails: bool) -> Flow[list[Style]]:
+        return (yield from self._styles(thumbnails, Deadline(self.timeout)))
+
+    def save_style(self, code: str, picture: Source, options: Options) -> Flow[None]:
+        given = yield Compute(partial(saved, code, picture, options))
+        yield from self._call("SaveStyle", given, Deadline(self.timeout))
+
+    def delete_style(self, code: str) -> Flow[None]:
+        yield from self._call("DeleteStyle", {"StyleCode": code}, Deadline(self.timeout))
+
+    def _styles(self, thumbnails: bool, deadline: Deadline) -> Flow[list[Style]]:
+        given = {"Thumbnails": True} if thumbnails else {}
+        answer = yield from self._call("ListStyles", given, deadline)
+        try:
+            return [Style.read(entry) for entry in answer["StyleList"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise NoAnswer(f"{self.url} answered ListStyles with a style that is none: {error!r}") from error
+
     def _submit(
         self, raw: Source, style: Source, options: Options, request_uuid: str | None, deadline: Deadline
     ) -> Flow[Task]:
+        if is_code(style) and runs_model(options) and "model" not in options:
+            # The wire has no way to run the style's own model otherwise than by naming it.
+            found = yield from self._styles(False, deadline)
+            settings = [one.settings for one in found if one.code == style]
+            options = over(options, settings[0]) if settings else options
         given, notices = yield Compute(partial(fields, raw, style, options))
         # The mark makes a repeated submission the same task: without it a lost answer could cost twice.
         given["request_uuid"] = request_uuid or str(uuid.uuid4())

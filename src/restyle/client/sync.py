@@ -11,6 +11,7 @@ from PIL import Image
 
 from restyle.client.core import Balance, Core, Models, Progress
 from restyle.client.flow import Compute, Exchange, Flow, Lost, Pause, Reply
+from restyle.client.style import Style
 from restyle.client.task import Task
 from restyle.conversion.options import Options, spelt_out
 from restyle.images.source import Source
@@ -52,8 +53,10 @@ class Client:
     ) -> list[Image.Image]:
         """``raw`` redrawn in the style of ``style``: submit, wait, download. One image per ``batch_size``.
 
-        Pictures are paths, bytes, PIL images or uint8 arrays; ``help(restyle.Options)`` explains the options. ``info``
-        holds ``seed``, ``notices`` and ``seconds``, those of the whole call.
+        Pictures are paths, bytes, PIL images or uint8 arrays; ``style`` may also be the name of a style that the
+        service keeps, a text without a slash and without the ending of a file's name, as ``"woodcut"``. What is given
+        goes over what that style keeps. ``help(restyle.Options)`` explains the options. ``info`` holds ``seed``,
+        ``notices`` and ``seconds``, those of the whole call.
         """
         pictures: list[Image.Image] = self._run(self._core.convert(raw, style, options, on_progress))
         return pictures
@@ -88,6 +91,21 @@ class Client:
     def models(self) -> Models:
         """The models of the service."""
         return self._run(self._core.models())
+
+    def styles(self, *, thumbnails: bool = False) -> list[Style]:
+        """The styles that the service keeps for the account, then the official ones; with their ``thumbnails``."""
+        return self._run(self._core.styles(thumbnails))
+
+    def save_style(self, code: str, picture: Source, **options: Unpack[Options]) -> None:
+        """Keep ``picture`` and those ``options`` as the style ``code``, in place of the account's style of that name.
+
+        Size, seed, number of images, fit and transparency are not kept with a style.
+        """
+        self._run(self._core.save_style(code, picture, options))
+
+    def delete_style(self, code: str) -> None:
+        """Forget a style of the account."""
+        self._run(self._core.delete_style(code))
 
     def balance(self) -> Balance:
         """The credits of the account."""

@@ -143,15 +143,26 @@ class Drawer:
             facts=file.facts,
             trigger_words=file.trigger_words,
             weight=file.weight,
+            base=self._completing(file),
+            recipe=file.recipe,
         )
+
+    def _completing(self, file: PlannedFile) -> File | None:
+        """The main model that completes a UNet alone."""
+        if not (base := file.facts.get("base")):
+            return None
+        return File(Role.MAIN, self.registry.file(base["sha256"]), **base, architecture=file.architecture)
 
     def _prompts(self, plan: Plan, family: Family) -> tuple[Translation, Translation]:
         """Positive and negative prompts in the language the engine reads."""
         if not plan.translate_prompts or Feature.TEXT not in family.honours:
             return Translation(plan.positive_prompts), Translation(plan.negative_prompts)
-        # An embedding is called by its trigger words or, without any, by its code.
+        # An embedding is called by its trigger words or, without any, by its code; a LoRA may bring some of its own.
         protected = [
-            word for file in plan.files if file.role in SUB_MODELS for word in (*file.trigger_words, file.name)
+            word
+            for file in plan.files
+            if file.role in SUB_MODELS
+            for word in (*file.trigger_words, *file.facts.get("embeddings", ()), file.name)
         ]
         return (
             self._translator.translate(plan.positive_prompts, protected),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
+from importlib.resources import files
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -115,6 +116,18 @@ def _is_there(library: str) -> bool:
 def missing_libraries(family: Family) -> tuple[str, ...]:
     """What ``family`` imports and is not installed. Nothing is imported."""
     return tuple(name for name in family.libraries if not _is_there(name))
+
+
+def is_released(family: Family) -> bool:
+    """Whether this release brings all that ``family`` draws with, beyond what can be installed."""
+    return family.shipped is None or bool(family.shipped.sha256)
+
+
+def lost(family: Family) -> str:
+    """What is to be said where a file that came with this release is gone; empty where it is there."""
+    if family.shipped is None or files("restyle").joinpath(family.shipped.path).is_file():
+        return ""
+    return f"restyle/{family.shipped.path} is gone; whoever runs the server can install this release again"
 
 
 def not_installed(family: Family, *, lacks_libraries: bool) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from restyle.conversion.request import Conversion
+from restyle.conversion.style import OF_THE_MODEL as STYLES_MODEL
+from restyle.conversion.style import StyleSettings, as_choice, as_model
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
 
@@ -45,6 +47,7 @@ Sampler = Literal[
     "UniPC",
     "DEIS",
     "SA-Solver",
+    "Euler trailing",
     "LCM",
     "TCD",
 ]
@@ -52,7 +55,7 @@ Sampler = Literal[
 
 
 class Options(TypedDict, total=False):
-    """Everything but the two pictures. What is left out has the service's default.
+    """Everything but the two pictures. What is left out is the kept style's, and else has the service's default.
 
     strength: 0 (the raw image) .. 1 (the style at its fullest), 0.5 unless given.
     width, height: 64..2560, pixels of the result; they follow the raw image unless given, scaled down above 2560.
@@ -139,6 +142,45 @@ def models_of(options: Options) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return main, subs
 
 
+def over(options: Options, style: StyleSettings) -> Options:
+    """``options``, and what they leave out as a kept style has it (:mod:`restyle.conversion.style`).
+
+    ``steps`` and the like alone change how the style's own model is run.
+    """
+    own = style.kept()
+    if "model" in options:
+        own = {name: value for name, value in own.items() if name not in STYLES_MODEL}
+    if "lora" in options:
+        own.pop("sub_models", None)
+    if "model" in own:
+        own["model"] = as_model(own["model"])
+    if "sub_models" in own:
+        own["sub_models"] = [as_model(one) for one in own["sub_models"]]
+    return cast(Options, {**own, **options})
+
+
+def to_keep(options: Options) -> StyleSettings:
+    """What a style keeps of ``options``: what is given, and nothing else.
+
+    Raises RestyleError (220, 230) naming the option at fault, or one that no style keeps; TypeError for one there is
+    not.
+    """
+    check_names(options)
+    values: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    main, subs = models_of(options)
+    of_model = {"model", *OF_THE_MODEL} & values.keys()
+    of_subs = {"lora", "sub_models"} & values.keys()
+    values = {name: value for name, value in values.items() if name not in of_model | of_subs}
+    for name in values:
+        if name not in StyleSettings.model_fields:
+            raise unavailable(name, "it is a photograph's or a moment's, and not kept with a style; leave it out")
+    if of_model:
+        values["model"] = _choice(main, "model")
+    if of_subs:
+        values["sub_models"] = [_choice(one, _sub_name(number, options)) for number, one in enumerate(subs)]
+    return StyleSettings.read(_with_lists(values), named=naming(options))
+
+
 def asked(options: Options) -> Conversion:
     """The conversion that ``options`` ask for.
 
@@ -150,10 +192,14 @@ def asked(options: Options) -> Conversion:
     values: dict[str, Any] = {name: value for name, value in options.items() if name not in named}
     values["model"] = _choice(main, "model")
     values["sub_models"] = [_choice(one, _sub_name(number, options)) for number, one in enumerate(subs)]
+    return Conversion.read(_with_lists(values), named=naming(options))
+
+
+def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
     for name in ("positive_prompts", "negative_prompts"):
         if isinstance(values.get(name), Sequence) and not isinstance(values[name], str):
             values[name] = list(values[name])
-    return Conversion.read(values, named=naming(options))
+    return values
 
 
 def naming(options: Options) -> Named:
@@ -203,6 +249,4 @@ def _params(model: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _choice(model: Mapping[str, Any], name: str) -> dict[str, Any]:
-    params = _params(model, name)
-    known = {own: params[wire] for own, wire in PARAMETERS.items() if wire in params}
-    return {"parameters": known, **({"code": model["ModelCode"]} if "ModelCode" in model else {})}
+    return as_choice({**model, "InferenceParams": _params(model, name)})

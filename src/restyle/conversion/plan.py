@@ -6,7 +6,7 @@ the files; it is stored whole with its task (:mod:`restyle.conversion.stored`) a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from restyle.conversion.companions import companions
@@ -15,10 +15,12 @@ from restyle.conversion.registry import Registry
 from restyle.conversion.request import Conversion, ModelChoice
 from restyle.conversion.seeds import batch_seeds
 from restyle.conversion.size import result_size, shrunk
+from restyle.conversion.tags import Tagged, tagged
 from restyle.engines.base import Feature, Inference, Role
 from restyle.models.catalogue import Entry
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
 from restyle.wire.names import PARAMETERS
+from restyle.wire.ranges import STEPS
 
 USES = {"steps": Feature.STEPS, "sampler": Feature.TEXT, "clip_skip": Feature.TEXT, "cfg_scale": Feature.TEXT}
 """Which feature of an engine makes a parameter of a main model mean something."""
@@ -44,7 +46,7 @@ class Pictures:
 class PlannedFile:
     """A model file, by what it does and what it holds; where it lies is each machine's own affair.
 
-    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2.
+    ``name`` is what messages and metadata call it, ``weight`` a sub-model's, -1..2; ``recipe`` is a main model's own.
     """
 
     role: Role
@@ -55,6 +57,7 @@ class PlannedFile:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
     """
     model = registry.main(conversion.model.code, field=named(("model", "code")))
     inference = _inference(model, conversion, named)
-    files, notices = _files(conversion, model, registry, named)
+    positive, negative = _prompts(conversion, model, registry)
+    files, notices = _files(conversion, model, registry, positive, named)
     width, height = _size(conversion, pictures, named)
     seeds = batch_seeds(conversion.seed, conversion.batch_size)
     return Plan(
@@ -117,8 +121,8 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         strength=conversion.strength,
         resize_mode=conversion.resize_mode,
         preserve_color=conversion.preserve_color,
-        positive_prompts=tuple(conversion.positive_prompts),
-        negative_prompts=tuple(conversion.negative_prompts),
+        positive_prompts=positive.prompts,
+        negative_prompts=negative.prompts or _own_negative(model),
         translate_prompts=conversion.translate_prompts,
         inference=inference,
         files=files,
@@ -128,6 +132,8 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
             *shrunk(pictures.raw_size or (width, height), conversion.width, conversion.height, (width, height)),
             *_unused(conversion, model, named),
             *notices,
+            *positive.notices,
+            *negative.notices,
             *_remarks(conversion, model, inference, named),
         ),
         keep_alpha=conversion.keep_alpha,
@@ -147,35 +153,71 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
 
     def value(name: str) -> Any:
         own, wire = getattr(given, name), PARAMETERS[name]
+        if name == "steps" and own is not None:
+            check_steps(own, model.entry.recipe if model.entry else {}, named(("model", "parameters", name)))
         return model.defaults.get(wire, CHECKPOINT_DEFAULTS[wire]) if own is None else own
 
     sampler, known = value("sampler"), model.family.samplers
-    if known and sampler not in known:
-        raise unavailable(
-            named(("model", "parameters", "sampler")), f"it is {shown(sampler)}; give one of {', '.join(known)}"
-        )
+    if known:
+        asked, sampler = sampler, model.family.sampler(sampler)
+        if sampler is None:
+            raise unavailable(
+                named(("model", "parameters", "sampler")), f"it is {shown(asked)}; give one of {', '.join(known)}"
+            )
     return Inference(value("steps"), sampler, value("clip_skip"), float(value("cfg_scale")))
 
 
+def _prompts(conversion: Conversion, model: MainModel, registry: Registry) -> tuple[Tagged, Tagged]:
+    """Positive and negative prompts without the tags that name sub-models, for an engine that reads prompts."""
+    if Feature.TEXT not in model.family.honours:
+        return Tagged(tuple(conversion.positive_prompts)), Tagged(tuple(conversion.negative_prompts))
+    return (
+        tagged(conversion.positive_prompts, registry.subs, model, act=True),
+        tagged(conversion.negative_prompts, registry.subs, model, act=False),
+    )
+
+
+def check_steps(steps: int, recipe: Mapping[str, Any], field: str) -> None:
+    """Raises RestyleError (230) for fewer steps than a model of that ``recipe`` takes."""
+    least = int(recipe.get("steps_least", STEPS.minimum))
+    if steps < least:
+        raise unavailable(field, f"it is {steps}; give an Int from {least} to {STEPS.maximum}")
+
+
 def _files(
-    conversion: Conversion, model: MainModel, registry: Registry, named: Named
+    conversion: Conversion, model: MainModel, registry: Registry, positive: Tagged, named: Named
 ) -> tuple[tuple[PlannedFile, ...], tuple[str, ...]]:
     files: list[PlannedFile] = []
     notices: list[str] = []
     if model.weights is not None and model.family.weights is not None:
         files.append(PlannedFile(Role.WEIGHTS, model.family.weights.sha256, model.name))
     if model.entry is not None:
-        files.append(_registered(Role.MAIN, model.entry))
+        files.append(_main(model.entry, registry))
     for index, choice in enumerate(conversion.sub_models):
         sub = registry.sub(choice.code, model, field=named(("sub_models", index, "code")))
+        if choice.parameters.steps is not None:
+            check_steps(choice.parameters.steps, {}, named(("sub_models", index, "parameters", "steps")))
         notices += _unused_of_sub(sub, choice, ("sub_models", index), named)
         files.append(_registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=_weight(sub, choice)))
+    files += [
+        _registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=weight) for sub, weight in positive.subs
+    ]
     if model.entry is not None and model.entry.architecture is not None:
         beside = companions(model.entry, registry.catalogue, own_vae=conversion.use_main_model_vae, named=named)
         files += [_registered(role, entry) for role, entry in beside.files]
         if conversion.strength > 0:
             notices += beside.notices
     return tuple(files), tuple(notices)
+
+
+def _main(entry: Entry, registry: Registry) -> PlannedFile:
+    """A main model; among the facts of a UNet alone is the file that completes it, in place of its code."""
+    planned = _registered(Role.MAIN, entry)
+    if not (code := entry.facts.get("base")):
+        return planned
+    base = registry.catalogue.main(code)
+    completing = {"sha256": base.sha256, "name": base.name, "format": base.format, "facts": dict(base.facts)}
+    return replace(planned, facts={**planned.facts, "base": completing})
 
 
 def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0) -> PlannedFile:
@@ -188,6 +230,7 @@ def _registered(role: Role, entry: Entry, *, name: str = "", weight: float = 1.0
         dict(entry.facts),
         entry.trigger_words,
         weight,
+        dict(entry.recipe),
     )
 
 
@@ -218,6 +261,12 @@ def _unused_of_sub(sub: SubModel, choice: ModelChoice, place: FieldPath, named: 
             yield f"{named((*place, 'parameters', name))} is not used: {sub.name} is of kind {sub.kind}"
 
 
+def _own_negative(model: MainModel) -> tuple[str, ...]:
+    """What a model keeps out of its pictures where a conversion does not say."""
+    own = model.entry.negative_prompt if model.entry else ""
+    return (own,) if own else ()
+
+
 def _remarks(conversion: Conversion, model: MainModel, inference: Inference, named: Named) -> Iterator[str]:
     """What a client should know of a checkpoint's drawing before it is drawn."""
     if model.entry is None:
@@ -225,6 +274,8 @@ def _remarks(conversion: Conversion, model: MainModel, inference: Inference, nam
     if conversion.strength == 0:
         yield f"{named(('strength',))} 0 returns the raw image; nothing was drawn"
         return
+    if not conversion.negative_prompts and inference.cfg_scale > 1 and (own := model.entry.negative_prompt):
+        yield f"{named(('negative_prompts',))}: {model.name} has its own, {shown(own)}"
     if inference.cfg_scale == 1 and conversion.negative_prompts:
         scale = named(("cfg_scale",))
         yield f"{named(('negative_prompts',))} have no part at {scale} 1"

@@ -9,6 +9,8 @@ from restyle.conversion.models import (
     SUB_KINDS,
     MainModel,
     SubModel,
+    is_released,
+    lost,
     misfit,
     missing_libraries,
     not_installed,
@@ -30,7 +32,7 @@ such a model."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Models:
+class Models:
     """All models at one state of the catalogue."""
 
     catalogue: Catalogue
@@ -79,6 +81,12 @@ class Registry:
         return self._current().subs
 
     @property
+    def families(self) -> tuple[Family, ...]:
+        """All engines that models may name."""
+        found = {family.name: family for family in (*(model.family for model in self._main), *self._families)}
+        return tuple(found.values())
+
+    @property
     def catalogue(self) -> Catalogue:
         """The registered files as they stand."""
         return self._current().catalogue
@@ -89,8 +97,7 @@ class Registry:
 
     def family(self, name: str) -> Family:
         """The engine of that name. Raises RestyleError 4004 where this release has none."""
-        own = (model.family for model in self._main)
-        for family in (*self._families, *own):
+        for family in self.families:
             if family.name == name:
                 return family
         raise RestyleError(Code.MODEL_NOT_FOUND, f"this installation has no engine called {shown(name)}")
@@ -134,20 +141,20 @@ class Registry:
             raise RestyleError(Code.MODEL_NOT_FOUND, f"{shown(code)} cannot be used: {absence}", field=field)
         return found
 
-    def _current(self) -> _Models:
+    def _current(self) -> Models:
         catalogue = self._catalogue.get()
         if catalogue is not self._models.catalogue:
             self._models = self._put_together(catalogue)
         return self._models
 
-    def _put_together(self, catalogue: Catalogue) -> _Models:
+    def _put_together(self, catalogue: Catalogue) -> Models:
         mains = {model.code: model for model in self._shipped}
         for entry in catalogue.of(Kind.MAIN):
             family = next((one for one in self._families if entry.architecture in one.architectures), None)
             if family is not None:
-                mains[entry.code] = self._checkpoint(entry, family)
+                mains[entry.code] = self._checkpoint(entry, family, catalogue)
         subs = {entry.code: SubModel(entry) for entry in catalogue.entries if entry.kind in SUB_KINDS}
-        return _Models(
+        return Models(
             catalogue,
             mains | {model.code: model for model in self._main},
             subs | {model.code: model for model in self._sub},
@@ -155,7 +162,7 @@ class Registry:
 
     def _official(self) -> Iterable[MainModel]:
         """The models that come with the engines, and the example's code for the first of them."""
-        shipped = [family for family in self._families if family.model]
+        shipped = [family for family in self._families if family.model and is_released(family)]
         for family in shipped:
             yield self._own(family, family.model, family.model)
         if shipped:
@@ -172,11 +179,16 @@ class Registry:
             is_official=True,
             defaults=family.defaults,
             weights=self._settings.data_dir / "models" / family.weights.path if family.weights else None,
-            missing=not_installed(family, lacks_libraries=True) if lacking else "",
+            missing=not_installed(family, lacks_libraries=True) if lacking else lost(family),
         )
 
-    def _checkpoint(self, entry: Entry, family: Family) -> MainModel:
-        lacking = missing_libraries(family)
+    def _checkpoint(self, entry: Entry, family: Family, catalogue: Catalogue) -> MainModel:
+        lacking, base = missing_libraries(family), entry.facts.get("base")
+        missing = ""
+        if lacking:
+            missing = f"the server lacks {', '.join(lacking)}; whoever runs it can install it: {family.install}"
+        elif base and all(each.code != base for each in catalogue.of(Kind.MAIN)):
+            missing = f"{shown(base)}, which completes it, is no longer registered"
         return MainModel(
             entry.code,
             entry.name,
@@ -184,7 +196,5 @@ class Registry:
             self._settings.price(family.name),
             defaults={**CHECKPOINT_DEFAULTS, **family.defaults, **entry.defaults},
             entry=entry,
-            missing=f"the server lacks {', '.join(lacking)}; whoever runs it can install it: {family.install}"
-            if lacking
-            else "",
+            missing=missing,
         )

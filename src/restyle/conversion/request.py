@@ -14,6 +14,7 @@ from restyle.wire.ranges import (
     BATCH_SIZE,
     CFG_SCALE,
     CLIP_SKIP,
+    FEWEST_STEPS,
     RESIZE_MODE,
     SEED,
     SIDE,
@@ -31,7 +32,11 @@ class Parameters(Fields):
 
     model_config = ConfigDict(extra="forbid")
 
-    steps: Annotated[int | None, STEPS.field("Sampling steps."), whole] = None
+    steps: Annotated[
+        int | None,
+        STEPS.field("Sampling steps; a model made for few takes fewer, if its entry says so.", from_=FEWEST_STEPS),
+        whole,
+    ] = None
     sampler: Annotated[str | None, Field(description="Sampler, by its name in the Stable Diffusion WebUI.")] = None
     clip_skip: Annotated[int | None, CLIP_SKIP.field("Layer of CLIP, counted from the end, to read."), whole] = None
     cfg_scale: Annotated[float | None, CFG_SCALE.field("Guidance scale.")] = None

@@ -42,21 +42,21 @@ def trial(code: str, settings: Settings, out: Path) -> Mapping[str, Any]:
     the raw image with more strength.
     """
     drawer = Drawer(settings, own_process=True)
-    side = _native_side(drawer, code)
+    side = native_side(drawer, code)
     out.mkdir(parents=True, exist_ok=True)
     rows, seconds, distances = [], [], []
-    with _memory() as peak:
+    with peak_memory() as peak:
         for name, raw, style in (("still life", still_life(side), strokes(side)), ("hills", hills(side), tiles(side))):
             drawn = []
             for strength in STRENGTHS:
                 started = time.perf_counter()
                 drawing = _drawing(drawer, code, raw, style, strength)
-                drawn.append(_first(drawing))
+                drawn.append(first(drawing))
                 seconds.append(time.perf_counter() - started)
                 Image.fromarray(drawn[-1]).save(out / f"{name.replace(' ', '-')}-{strength:g}.png")
             distances.append([float(np.abs(picture.astype(np.float32) - raw).mean()) for picture in drawn])
             rows.append([raw, style, *drawn])
-        again = _first(drawing)
+        again = first(drawing)
     sheet = out / "sheet.png"
     strips(rows, names=("raw image", "style image", *(f"strength {strength:g}" for strength in STRENGTHS))).save(sheet)
     if not np.array_equal(again, drawn[-1]):
@@ -90,12 +90,14 @@ def _drawing(drawer: Drawer, code: str, raw: Pixels, style: Pixels, strength: fl
     return drawer.drawing(planned, raw, (style,))
 
 
-def _native_side(drawer: Drawer, code: str) -> int:
+def native_side(drawer: Drawer, code: str) -> int:
+    """Side in pixels that the main model ``code`` was trained at."""
     small = still_life(SIDE.minimum)
     return _drawing(drawer, code, small, small, 1.0).description.native or SIDE.default
 
 
-def _first(drawing: Drawing) -> Pixels:
+def first(drawing: Drawing) -> Pixels:
+    """The first image of a drawing."""
     return next(iter(drawing.images(lambda fraction: None)))[0]
 
 
@@ -105,7 +107,7 @@ def _grow(distances: list[float]) -> bool:
 
 
 @contextmanager
-def _memory() -> Iterator[Callable[[], int]]:
+def peak_memory() -> Iterator[Callable[[], int]]:
     """Yields a call that tells the most bytes taken inside the block: on the GPU where torch has one, else by this
     process.
     """

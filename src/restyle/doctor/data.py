@@ -41,7 +41,7 @@ def data_folder(settings: Settings) -> Iterator[Finding]:
 
 def key_file(settings: Settings) -> Iterator[Finding]:
     """Whether it is one, its owner's alone, and the one that sealed the keys in the database."""
-    path = settings.data_dir / "key"
+    path = settings.master_key()
     try:
         if path.exists():
             read_master_key(path)

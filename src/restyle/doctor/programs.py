@@ -11,6 +11,7 @@ import numpy as np
 from restyle.conversion.draw import Drawer
 from restyle.conversion.models import missing_libraries
 from restyle.conversion.plan import Pictures, plan
+from restyle.conversion.rehearsal import rehearsed
 from restyle.conversion.request import Conversion
 from restyle.doctor.finding import Finding, finding
 from restyle.engines.families import FAMILIES
@@ -80,6 +81,10 @@ def _model(catalogue: Catalogue, entry: Entry) -> Finding:
         return finding(check, False, str(error), mend)
     if size != entry.size:
         return finding(check, False, f"{entry.path} has {size:,} bytes; {entry.size:,} were registered", mend)
+    try:
+        rehearsed(entry, catalogue)
+    except RestyleError as error:
+        return finding(check, False, error.message, mend)
     if entry.kind is Kind.IP_ADAPTER and catalogue.image_encoder(entry) is None:
         width = entry.facts["clip_dim"]
         return finding(

@@ -46,7 +46,9 @@ class File:
 
     ``path`` is a file or a folder whose hash is ``sha256``; ``format`` is ``safetensors``, ``folder`` or ``pt``.
     ``architecture`` is ``sd15`` or ``sdxl``, empty where none is meant; ``facts`` are what its tensors tell. ``name``
-    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2.
+    is what messages and a picture's metadata call it; ``weight`` is a sub-model's, -1..2. ``base`` is the
+    main model whose text encoders and VAE complete one that is a UNet alone; ``recipe`` is what a main model says of
+    its own against the family's table.
     """
 
     role: Role
@@ -58,6 +60,8 @@ class File:
     facts: Mapping[str, Any] = field(default_factory=dict)
     trigger_words: tuple[str, ...] = ()
     weight: float = 1.0
+    base: "File | None" = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ class Style:
 class Inference:
     """How a model is run; an engine uses what it honours.
 
-    ``steps`` is 6..100, ``clip_skip`` 1..12 in the Stable Diffusion WebUI's numbering, ``cfg_scale`` 1..30;
-    ``sampler`` is a name of that program.
+    ``steps`` is 6..100 (from 1 where the model's entry says so), ``clip_skip`` 1..12 in the Stable Diffusion WebUI's
+    numbering, ``cfg_scale`` 1..30; ``sampler`` is a name of that program.
     """
 
     steps: int = 10
@@ -165,6 +169,23 @@ class Engine(Protocol):
         ...
 
 
+class Eye(Protocol):
+    """Says how far pictures are from others, both uint8 (H, W, 3): 0 is equal, about 1 is nothing in common."""
+
+    @property
+    def name(self) -> str:
+        """What it looks at, for people."""
+        ...
+
+    def content(self, picture: Pixels, raw: Pixels) -> float:
+        """From the things that a picture of the same size shows."""
+        ...
+
+    def style(self, picture: Pixels, style: Pixels) -> float:
+        """From how a picture of any size is painted."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What an engine may use of the machine it is loaded on.
@@ -198,6 +219,22 @@ class WeightFile:
     size: int
 
 
+def sampler_key(name: str) -> str:
+    """A sampler's name by its letters and digits alone: ``DPM++ 2M Karras`` and ``dpmpp_2m_karras`` are the same."""
+    return "".join(each for each in name.casefold().replace("++", "pp") if each.isalnum())
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedFile:
+    """A file that a release brings inside its package, and without which an engine cannot draw.
+
+    ``path`` lies under the package ``restyle``; ``sha256`` is empty as long as no release brings it.
+    """
+
+    path: str
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """What an engine says of itself, without being loaded.
@@ -208,7 +245,12 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``.
+    ``weights`` are fetched by ``restyle models install <name>``; ``shipped`` comes with the release, and while it does
+    not, the engine's model is none. ``aliases`` are further names of samplers, each as :func:`sampler_key` makes it.
+    ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models that it may be for; it
+    returns the names of what drawing leaves out; RestyleError says what drawing would refuse. ``recipe`` is
+    ``module:function``, which takes what a model's entry says of its own recipe and returns it as it is kept; it raises
+    RestyleError (230). ``eye`` is ``module:function``, which takes the path of the weights and returns an :class:`Eye`.
     """
 
     name: str
@@ -222,3 +264,16 @@ class Family:
     libraries: tuple[str, ...] = ()
     install: str = ""
     weights: WeightFile | None = None
+    shipped: ShippedFile | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    rehearse: str = ""
+    recipe: str = ""
+    eye: str = ""
+
+    def sampler(self, name: str) -> str | None:
+        """The sampler that ``name`` means, in whatever case and with whatever between its words; None for none."""
+        if name in self.samplers:
+            return name
+        wanted = sampler_key(name)
+        by_key = {sampler_key(each): each for each in self.samplers}
+        return by_key.get(wanted) or self.aliases.get(wanted)

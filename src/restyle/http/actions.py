@@ -1,5 +1,6 @@
 """What each action does, one function each. They run in threads: the database and the storage are waited for here."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from restyle.accounts.keys import Key
 from restyle.conversion.models import MainModel, SubModel
 from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.stored import to_json
+from restyle.conversion.style import wire_fields
 from restyle.engines.base import Feature
-from restyle.http.conversion import asked, wire_name
-from restyle.http.pictures import read_pictures
+from restyle.http import styles
+from restyle.http.conversion import asked, to_keep, wire_name
+from restyle.http.links import lasting
+from restyle.http.pictures import from_base64, read_pictures
 from restyle.http.service import Service
 from restyle.queue.store import Status, Submission, TaskRecord
 from restyle.queue.uid import created, new_uid
@@ -41,14 +45,19 @@ def apply_reference_style(
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
     uid = new_uid()
+    kept = None if request.StyleCode is None else styles.find(service, account_id, request.StyleCode)
+    # A kept style's picture is stored with the task's own, which goes on whatever becomes of the style.
+    style_index = len(request.ImageList) if request.StyleImageIndex is None else request.StyleImageIndex
     planned = plan(
-        asked(request),
+        asked(request, None if kept is None else kept.settings),
         service.registry,
-        Pictures(input_key(uid, request.RawImageIndex), input_key(uid, request.StyleImageIndex)),
+        Pictures(input_key(uid, request.RawImageIndex), input_key(uid, style_index)),
         named=wire_name,
     )
-    used = {request.RawImageIndex, request.StyleImageIndex}
+    used = {request.RawImageIndex, style_index} & set(range(len(request.ImageList)))
     pictures = read_pictures(request.ImageList, sorted(used), service.checkers, account_id)
+    if kept is not None:
+        pictures[style_index] = kept.picture
     submission = Submission(
         account_id=account_id,
         action=request.Action,
@@ -60,6 +69,7 @@ def apply_reference_style(
         seeds=planned.seeds,
         plan=to_json(planned),
         notices=planned.notices,
+        priority=call.key.priority,
     )
     return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accept(service, uid, submission, pictures))
 
@@ -67,9 +77,10 @@ def apply_reference_style(
 def accept(service: Service, uid: str, submission: Submission, pictures: Mapping[int, bytes]) -> str:
     """Store ``pictures`` under the input keys of their indexes, then accept the task in one transaction.
 
-    Returns its uid, or that of the submission which this one repeats. Raises what ``TaskStore.submit`` raises, and
-    StorageError.
+    Returns its uid, or that of the submission which this one repeats. Raises what ``TaskStore.submit`` and
+    ``Service.check_drawable`` raise, and StorageError.
     """
+    service.check_drawable(submission.needs)
     accepted = ""
     try:
         for index, data in pictures.items():
@@ -79,7 +90,7 @@ def accept(service: Service, uid: str, submission: Submission, pictures: Mapping
         if accepted != uid:  # refused, or another thread was first with the same request
             with suppress(StorageError):  # the sweep deletes what stays; what went wrong before is what is told
                 service.storage.delete_prefix(input_prefix(uid))
-    service.dispatcher.notify()
+    service.workforce.notify()
     return accepted
 
 
@@ -119,7 +130,7 @@ def terminate_task(service: Service, call: Call, request: schema.TerminateTask) 
     """End the task in the records, then stop the work on it."""
     _check_uid(request.TaskUID, "TaskUID")
     service.tasks.terminate(call.key.account_id, request.TaskUID)
-    service.dispatcher.cancel(request.TaskUID)
+    service.workforce.cancel(request.TaskUID)
     return schema.TerminateTaskAnswer(Action=request.Action)
 
 
@@ -129,9 +140,39 @@ def get_credit_balance(service: Service, call: Call, request: schema.GetCreditBa
     return schema.GetCreditBalanceAnswer(Action=request.Action, TotalCredits=balance.total, UsedCredits=balance.used)
 
 
+def list_styles(service: Service, call: Call, request: schema.ListStyles) -> schema.ListStylesAnswer:
+    """The account's own styles, and the official ones."""
+    found = [
+        schema.StyleEntry(
+            StyleCode=style.code,
+            Name=style.name,
+            IsOfficial=style.is_official,
+            Thumbnail=b64encode(style.thumbnail).decode() if request.Thumbnails else None,
+            CreateTime=None if style.created is None else int(style.created),
+            **wire_fields(style.settings),
+        )
+        for style in styles.shelf(service, call.key.account_id)
+    ]
+    return schema.ListStylesAnswer(Action=request.Action, StyleList=found)
+
+
+def save_style(service: Service, call: Call, request: schema.SaveStyle) -> schema.SaveStyleAnswer:
+    """Keep the picture and what the request gives beside it."""
+    picture = from_base64(request.StyleImage, "StyleImage")
+    styles.save(service, call.key.account_id, request.StyleCode, picture, to_keep(request))
+    return schema.SaveStyleAnswer(Action=request.Action)
+
+
+def delete_style(service: Service, call: Call, request: schema.DeleteStyle) -> schema.DeleteStyleAnswer:
+    """Forget the style."""
+    styles.delete(service, call.key.account_id, request.StyleCode)
+    return schema.DeleteStyleAnswer(Action=request.Action)
+
+
 def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDetail:
     expires = None if record.expires is None else int(record.expires)
-    urls = [service.links.url(call.base_url, record.uid, index, expires or 0) for index in range(len(record.images))]
+    until = lasting(service.settings.result_seconds) if expires is None else expires
+    urls = [service.links.url(call.base_url, record.uid, index, until) for index in range(len(record.images))]
     return schema.TaskDetail(
         TaskUID=record.uid,
         Action=record.action,

@@ -113,7 +113,7 @@ async def _ready(service: Service) -> Response:
         with service.needed(), reading(service.db) as connection:
             return bool(connection.execute(sa.select(1)).scalar_one() == 1)
 
-    reason = service.dispatcher.trouble()
+    reason = service.workforce.trouble()
     if service.draining:
         reason = "the service is stopping"
     elif reason is None and not await service.lanes.run(database_answers, heavy=False):

@@ -2,20 +2,38 @@
 
 from typing import Any
 
+from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.request import CHECKED, Conversion
+from restyle.conversion.style import StyleSettings
 from restyle.wire import schema
 from restyle.wire.fields import FieldPath, path
 from restyle.wire.names import FIELDS, MODEL, PARAMETERS
 
 NAMES = {**FIELDS, **MODEL, **PARAMETERS}
+ALWAYS = frozenset({"Width", "Height"})
+"""Fields whose default on the wire is not that of a conversion."""
 
 
-def asked(request: schema.ApplyReferenceStyle) -> Conversion:
-    """The conversion that the request asks for."""
-    values: dict[str, Any] = {own: getattr(request, wire) for own, wire in FIELDS.items()}
-    values["model"] = _choice(request.MainModel)
-    values["sub_models"] = [_choice(model) for model in request.SubModelList]
+def asked(request: schema.ApplyReferenceStyle, style: StyleSettings | None = None) -> Conversion:
+    """The conversion that the request asks for; what it leaves open is as the kept ``style`` has it."""
+    values = {"model": {"code": DEFAULT_MODEL}, **(style or StyleSettings()).beneath(_given(request, ALWAYS))}
     return Conversion.read(values, CHECKED, wire_name)
+
+
+def to_keep(request: schema.SaveStyle) -> StyleSettings:
+    """What a style keeps of the request."""
+    return StyleSettings.read(_given(request), CHECKED, wire_name)
+
+
+def _given(request: schema.Request, always: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The fields of a conversion that the request gives, and those that count ``always``."""
+    there = request.model_fields_set | always
+    values: dict[str, Any] = {own: getattr(request, wire) for own, wire in FIELDS.items() if wire in there}
+    if "model" in values:
+        values["model"] = _choice(values["model"])
+    if "sub_models" in values:
+        values["sub_models"] = [_choice(model) for model in values["sub_models"]]
+    return values
 
 
 def wire_name(parts: FieldPath) -> str:

@@ -92,7 +92,7 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
         exchange.body = await service.lanes.run(read, heavy=True) if large else read()
         action = action_of(exchange.body)
         exchange.action = action.name
-        submits = action.request is schema.ApplyReferenceStyle
+        submits = action.brings_pictures
         if submits and service.draining:
             raise stopping()
         if submits:

@@ -14,6 +14,8 @@ from restyle.wire.signature import same_text
 
 HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
+HOUR = 3600
+
 
 def base_of(request: Request, public_url: str) -> str:
     """The base of URLs for whoever sent ``request``, without a slash at its end: ``public_url``, or the Host asked for.
@@ -27,6 +29,13 @@ def base_of(request: Request, public_url: str) -> str:
     if hosts and (len(hosts) > 1 or HOST.fullmatch(hosts[0]) is None):
         raise Refused(400, Code.BODY_NOT_OBJECT, "Host is not one host name or address; send it as HTTP/1.1 asks")
     return str(request.base_url).rstrip("/")
+
+
+def lasting(seconds: int) -> int:
+    """When the URL of a picture that stays shall end: in ``seconds`` or a little later, alike for an hour, so that a
+    browser that asks again knows it.
+    """
+    return (int(time.time()) // HOUR + 1) * HOUR + seconds
 
 
 @dataclass(frozen=True, slots=True)

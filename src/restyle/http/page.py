@@ -58,7 +58,7 @@ POLICY = (
 """Nothing but the style above may load or run."""
 
 TYPES = ("Model", "InferenceParams")
-ANSWER_TYPES = ("TaskDetail", "ModelEntry")
+ANSWER_TYPES = ("TaskDetail", "ModelEntry", "StyleEntry")
 
 
 def page(limits: Limits, address: str) -> bytes:

@@ -1,13 +1,15 @@
 """Pictures as they come in a request: Base64 text to the bytes of a file that is worth a worker's time."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pybase64
 
 from restyle.http.envelope import later, stopping
 from restyle.images.checking.pool import Checkers, Overdue
 from restyle.images.checking.turns import Closed
+from restyle.images.thumbnail import SIDE
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -25,16 +27,28 @@ def read_pictures(texts: Sequence[str], used: Sequence[int], checkers: Checkers,
     for index, text in enumerate(texts):
         field = f"ImageList[{index}]"
         data = from_base64(text, field)
-        try:
+        with _in_time(field):
             checkers.look(account, data, field=field, decode=index in used)
-        except Closed:
-            raise stopping() from None
-        except Overdue:
-            message = f"the machine is too busy to look at {field}; try again in a few seconds"
-            raise later(503, Code.QUEUE_FULL, message, RETRY_SECONDS) from None
         if index in used:
             kept[index] = data
     return kept
+
+
+def looked_at(data: bytes, checkers: Checkers, account: int, *, field: str) -> bytes:
+    """A thumbnail, a small JPEG, of the file ``data``. Raises as :func:`read_pictures`."""
+    with _in_time(field):
+        return checkers.view(account, data, (SIDE,), field=field).files[0]
+
+
+@contextmanager
+def _in_time(field: str) -> Iterator[None]:
+    try:
+        yield
+    except Closed:
+        raise stopping() from None
+    except Overdue:
+        message = f"the machine is too busy to look at {field}; try again in a few seconds"
+        raise later(503, Code.QUEUE_FULL, message, RETRY_SECONDS) from None
 
 
 def from_base64(text: str, field: str) -> bytes:

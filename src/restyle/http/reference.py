@@ -85,7 +85,7 @@ def markdown(table: str) -> str:
             return _answer_fields(rows(schema.Answer, answer=True))
         case "Model" | "InferenceParams":
             return _fields(rows(getattr(schema, table)))
-        case "TaskDetail" | "ModelEntry":
+        case "TaskDetail" | "ModelEntry" | "StyleEntry":
             return _answer_fields(rows(getattr(schema, table), answer=True))
     if table in ACTIONS:
         return _fields(own_rows(ACTIONS[table].request, schema.Request))

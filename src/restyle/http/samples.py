@@ -59,6 +59,8 @@ _FIELDS: dict[str, dict[str, Json]] = {
     },
     "ListTasksDetails": {"TaskUIDList": [TASK]},
     "TerminateTask": {"TaskUID": TASK},
+    "SaveStyle": {"StyleCode": "House watercolour", "StyleImage": STYLE, "StyleReferStrength": 0.7},
+    "DeleteStyle": {"StyleCode": "House watercolour"},
 }
 """What an action is asked besides its name; nothing where it is not here."""
 
@@ -66,6 +68,7 @@ _SHELL_BEFORE = {
     "ApplyReferenceStyle": "PHOTO=$(base64 < photo.jpg | tr -d '\\n')\nSTYLE=$(base64 < painting.jpg | tr -d '\\n')\n",
     "ListTasksDetails": "TASK=...    # the TaskUID that ApplyReferenceStyle answered\n",
     "TerminateTask": "TASK=...    # the TaskUID that ApplyReferenceStyle answered\n",
+    "SaveStyle": "STYLE=$(base64 < painting.jpg | tr -d '\\n')\n",
 }
 
 

@@ -18,6 +18,7 @@ from restyle.http.crowd import Crowd
 from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
+from restyle.http.workshop import Workshop, create_workshop
 from restyle.settings import Settings, unknown_variables
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -54,10 +55,15 @@ def serve(
     handles = _raise_handles()
     crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:
-        service = Service.open(settings)
-        app = create_app(settings, service, home=home)
-        if extend is not None:
-            extend(app, service)
+        service: Service | Workshop
+        if settings.role == "worker":
+            service = Workshop.open(settings)
+            app = create_workshop(service)
+        else:
+            service = Service.open(settings)
+            app = create_app(settings, service, home=home)
+            if extend is not None:
+                extend(app, service)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -78,7 +84,7 @@ class _Server(uvicorn.Server):
     """Uvicorn, with our own idea of how a service ends."""
 
     def __init__(
-        self, config: uvicorn.Config, service: Service, address: str, bound: Callable[[str], None] | None
+        self, config: uvicorn.Config, service: Service | Workshop, address: str, bound: Callable[[str], None] | None
     ) -> None:
         super().__init__(config)
         self._service = service

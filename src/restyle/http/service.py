@@ -21,8 +21,11 @@ from restyle.http.metrics import Metrics
 from restyle.http.submissions import Submissions
 from restyle.images.checking.pool import Checkers
 from restyle.private import make_data_folder
+from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.dispatch import Dispatcher
+from restyle.queue.favourites import Favourites
 from restyle.queue.store import TaskStore
+from restyle.queue.workforce import Workforce
 from restyle.settings import Settings
 from restyle.storage import Storage, StorageError, open_storage
 from restyle.wire.codes import Code
@@ -42,14 +45,19 @@ def field_limits(settings: Settings) -> Limits:
 
 @dataclass(slots=True)
 class Service:
-    """One running service. ``draining`` turns true when it is about to stop and takes no new tasks."""
+    """One running service. ``draining`` turns true when it is about to stop and takes no new tasks.
+
+    ``fleet`` is None for a service that does everything alone.
+    """
 
     settings: Settings
     db: sa.Engine
     storage: Storage
     keys: KeyStore
     tasks: TaskStore
-    dispatcher: Dispatcher
+    favourites: Favourites
+    workforce: Workforce
+    fleet: Fleet | None
     registry: Registry
     links: Links
     metrics: Metrics
@@ -75,11 +83,17 @@ class Service:
         db = open_database(settings.database())
         try:
             storage = open_storage(settings)
-            keys = KeyStore(db, settings.data_dir / "key")
-            tasks = TaskStore(db, settings)
+            alone = settings.role == "alone"
+            keys = KeyStore(db, settings.master_key(), make=alone)
             registry = open_registry(settings)
-            dispatcher = Dispatcher(settings, db, storage)
-            dispatcher.start()
+            fleet = None if alone else Fleet.open(settings, db, storage, registry)
+            tasks = TaskStore(db, settings, None if fleet is None else fleet.calls.call)
+            workforce: Workforce = Dispatcher(settings, db, storage) if fleet is None else fleet.workforce
+            if fleet is None:
+                workforce.start()
+            else:
+                registry = fleet.registry
+                fleet.start()
         except BaseException:
             db.dispose()
             raise
@@ -89,10 +103,12 @@ class Service:
             storage=storage,
             keys=keys,
             tasks=tasks,
-            dispatcher=dispatcher,
+            favourites=Favourites(db, settings),
+            workforce=workforce,
+            fleet=fleet,
             registry=registry,
             links=Links(keys.derive(b"result links")),
-            metrics=Metrics(db, tasks),
+            metrics=Metrics(db, tasks, fleet),
             rate=Rate(settings.requests_per_minute),
             bodies=Budget(settings.max_bodies_bytes, settings.max_bodies_per_address),
             downloads=Turns(settings.max_results_per_address, settings.write_seconds),
@@ -104,9 +120,18 @@ class Service:
 
     def check_storage(self) -> None:
         """Raises Refused (503) while storage is known not to work: a task's images could not be stored."""
-        trouble = self.dispatcher.storage_trouble()
+        trouble = self.workforce.storage_trouble()
         if trouble is not None:
             raise _away(trouble)
+
+    def check_drawable(self, needs: str) -> None:
+        """Raises RestyleError (4004) where no machine can draw a task with these needs now, Refused (503) where none
+        is there at all. A service that draws alone has refused such a task before."""
+        if self.fleet is None:
+            return
+        if not any(each.slots for each in self.fleet.membership.others()):
+            raise _away("no machine that draws is connected")
+        self.fleet.check(needs)
 
     @contextmanager
     def needed(self) -> Iterator[None]:
@@ -115,7 +140,7 @@ class Service:
             yield
         except StorageError as error:
             log.error("storage failed", error=error.message)
-            self.dispatcher.storage_failed(error)
+            self.workforce.storage_failed(error)
             raise _away(error.trouble) from error
         except SQLAlchemyError as error:
             if not unavailable(error):
@@ -134,7 +159,9 @@ class Service:
         while self.at_drain:
             self.at_drain.pop()()
         self.checkers.close()
-        self.dispatcher.stop(seconds)
+        if self.fleet is not None:
+            self.fleet.hush()
+        self.workforce.stop(seconds)
 
     def close(self) -> None:
         """Drain, then close the database. Waits ``CLOSE_SECONDS`` at most for requests that are being answered."""

@@ -19,7 +19,8 @@ EXAMPLE_UID = "cktlm6lrh4miq8ng9nf0"
 class Action:
     """``asked`` and ``answered`` are the fields of an example, without those that every request and answer carries.
 
-    ``writes`` says that it changes a record.
+    ``writes`` says that it changes a record; ``brings_pictures`` that strangers' pictures come with it, to
+    be looked at and stored.
     """
 
     request: type[schema.Request]
@@ -28,6 +29,7 @@ class Action:
     asked: Mapping[str, Any]
     answered: Mapping[str, Any]
     writes: bool = False
+    brings_pictures: bool = False
 
     @property
     def name(self) -> str:
@@ -85,6 +87,15 @@ _MODELS = {
     "EmbeddingModels": {},
     "HypernetworkModels": {},
 }
+_WATERCOLOUR: Mapping[str, Any] = {
+    "StyleCode": "House watercolour",
+    "MainModel": {"ModelCode": "Restyle Painter"},
+    "StyleReferStrength": 0.7,
+}
+_STYLES = [
+    {"Name": "House watercolour", "IsOfficial": False, "CreateTime": 1699913600, **_WATERCOLOUR},
+    {"StyleCode": "woodcut", "Name": "Woodcut", "IsOfficial": True},
+]
 
 ACTIONS: Mapping[str, Action] = {
     action.name: action
@@ -96,6 +107,7 @@ ACTIONS: Mapping[str, Action] = {
             _SUBMISSION,
             {"TaskUID": EXAMPLE_UID},
             writes=True,
+            brings_pictures=True,
         ),
         Action(
             schema.ListTasksDetails,
@@ -126,6 +138,24 @@ ACTIONS: Mapping[str, Action] = {
             actions.get_credit_balance,
             {},
             {"TotalCredits": 300, "UsedCredits": 2},
+        ),
+        Action(schema.ListStyles, schema.ListStylesAnswer, actions.list_styles, {}, {"StyleList": _STYLES}),
+        Action(
+            schema.SaveStyle,
+            schema.SaveStyleAnswer,
+            actions.save_style,
+            {**_WATERCOLOUR, "StyleImage": "data:image/jpeg;base64,..."},
+            {},
+            writes=True,
+            brings_pictures=True,
+        ),
+        Action(
+            schema.DeleteStyle,
+            schema.DeleteStyleAnswer,
+            actions.delete_style,
+            {"StyleCode": _WATERCOLOUR["StyleCode"]},
+            {},
+            writes=True,
         ),
     )
 }

@@ -106,17 +106,15 @@ def check_header(data: bytes, limits: Limits, *, field: str) -> ImageInfo:
         return _info(image)
 
 
-def check_pixels(data: bytes, frame: Frame, *, field: str) -> ImageInfo:
+def check_pixels(data: bytes, frame: Frame, *, field: str) -> None:
     """Decode an encoded image of that frame for real, in the least memory, and keep nothing.
 
     What passes here, :func:`decode` can decode. Raises RestyleError as it.
     """
     with quiet(), _open(data, frame, field) as image:
-        info = _info(image)
         image.draft(None, (max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)))
         _load(image, field)
         _upright(image.crop((0, 0, min(SAMPLE, image.width), min(SAMPLE, image.height))), field, frame.cicp)
-        return info
 
 
 def views(data: bytes, frame: Frame, sides: Sequence[int], *, field: str) -> tuple[ImageInfo, list[Pixels]]:

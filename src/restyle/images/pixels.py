@@ -8,3 +8,8 @@ Pixels = npt.NDArray[np.uint8]
 
 Floats = npt.NDArray[np.float32]
 """float32 (H, W, C) or a plane (H, W); colours are sRGB, 0..1 where nothing else is said."""
+
+
+def unit(pixels: Pixels) -> Floats:
+    """uint8 0..255, of any shape, as float32 0..1."""
+    return pixels.astype(np.float32) / np.float32(255)

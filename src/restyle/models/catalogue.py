@@ -30,12 +30,17 @@ class Entry:
     ``architecture`` is None for image encoders, which belong to no base model. ``path`` is absolute; ``format`` is
     ``safetensors``, ``folder`` or ``pt`` (any file of ``torch.save``). ``sha256`` is of the file's bytes, or of the
     list of a folder's files (:mod:`restyle.models.scan`); ``size`` is in bytes. ``defaults`` are InferenceParams by
-    their names on the wire. ``facts`` are what the tensors tell (:mod:`restyle.models.detect`), by kind:
+    their names on the wire; ``negative_prompt`` is a main model's, where a request gives none;
+    ``recipe`` is what it says against its engine's table. ``facts`` are what the tensors tell
+    (:mod:`restyle.models.detect`), by kind:
 
-    - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``has_vae``, ``context``
+    - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``zero_snr`` (whether its
+      schedule ends in noise alone; a folder's configuration says it), ``alone`` (whether it is a UNet and nothing
+      else) and ``base`` (the code of the main model that completes it), ``has_vae``, ``context``
       (width of the cross-attention's input), ``widths`` (of all inputs of attention, the context's too); of a folder
       also ``variant`` (``fp16``, or empty)
-    - lora: ``layout`` (``kohya``, ``diffusers``), ``text_encoder`` (whether it has a part for text encoders)
+    - lora: ``layout`` (``kohya``, ``diffusers``), ``text_encoder`` (whether it has a part for text encoders),
+      ``embeddings`` (words of those it brings), ``left_out`` (parts of it that no main model has a place for)
     - embedding: ``layout`` (``a1111``, ``diffusers``, ``sdxl``), ``vectors`` (tokens it stands for)
     - hypernetwork: ``widths`` (of the inputs it has networks for), ``activation``
     - vae: ``layout`` (``ldm``, ``diffusers``), ``scaling_factor`` where a folder's configuration gives it, ``variant``
@@ -59,6 +64,8 @@ class Entry:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_default: bool = False
+    negative_prompt: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -156,6 +163,12 @@ class Catalogue:
                 ]
             entries.append(entry)
 
+    def change(self, entry: Entry) -> None:
+        """Put ``entry`` in place of the one of its code. Raises RestyleError (4004)."""
+        with self._changing() as entries:
+            self.entries = tuple(entries)
+            entries[entries.index(self.get(entry.code))] = entry
+
     def remove(self, code: str) -> Entry:
         """Take the entry of that code out, and return it. Its file stays. Raises RestyleError (4004)."""
         with self._changing() as entries:
@@ -208,6 +221,8 @@ class Catalogue:
             defaults=table.get("defaults", {}),
             facts=table.get("facts", {}),
             is_default=table.get("default", False),
+            negative_prompt=table.get("negative_prompt", ""),
+            recipe=table.get("recipe", {}),
         )
 
     def _table(self, entry: Entry) -> dict[str, Any]:
@@ -224,8 +239,10 @@ class Catalogue:
             "size": entry.size,
             "trigger_words": list(entry.trigger_words),
             "default": entry.is_default,
+            "negative_prompt": entry.negative_prompt,
             "defaults": dict(entry.defaults),
             "facts": dict(entry.facts),
+            "recipe": dict(entry.recipe),
         }
         return {name: value for name, value in table.items() if value or name == "size"}
 

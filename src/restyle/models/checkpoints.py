@@ -40,8 +40,11 @@ FOREIGN = {
     "adapter.body.": "a T2I-Adapter",
 }
 """A piece of a tensor's name -> what has such a tensor, and is not drawn with here."""
+EDM_REFUSED = "Restyle draws with that of Stable Diffusion, so take a model trained on it"
+INPAINTING = 9
+"""Channels that the UNet of an inpainting model reads: latents, a mask, and latents of the picture around it."""
 INPUTS = {
-    9: "an inpainting model (9 input channels)",
+    INPAINTING: "an inpainting model (9 input channels)",
     8: "an editing model (8 input channels)",
     5: "a depth model (5 input channels)",
 }
@@ -62,9 +65,9 @@ def main(path: Path, tensors: Tensors) -> Detected | None:
     unet = tensors.under(UNET)
     if not unet.shapes:
         if tensors.has("input_blocks.0.", "down_blocks.0.") and not tensors.has("controlnet_cond_embedding."):
-            raise refusal(path, "a UNet alone; a main model also has its text encoders, so take the whole checkpoint")
+            return _alone(path, tensors, tensors)
         return None
-    check_inputs(path, unet.width("input_blocks.0.0.weight", 1))
+    check_inputs(path, unet.width("input_blocks.0.0.weight", 1), INPAINTING)
     context = max(unet.widths(CONTEXT_ENDS), default=0)
     if tensors.has("cond_stage_model.model."):
         raise refusal(path, "a Stable Diffusion 2 model; Restyle draws with SD 1.5 and SDXL")
@@ -75,29 +78,47 @@ def main(path: Path, tensors: Tensors) -> Detected | None:
         raise refusal(path, "an SDXL refiner; Restyle draws with SDXL base models")
     elif tensors.has("cond_stage_model.transformer."):
         structure = Architecture.SD15
+    if structure is None:
+        return _alone(path, unet, tensors)
     architecture = agreed(path, "a checkpoint", structure, context)
-    if structure is None or architecture is None:
-        raise refusal(path, "a UNet without its text encoders; take the whole checkpoint")
+    assert architecture is not None
     if structure is Architecture.SDXL and not unet.has("label_emb."):
         raise refusal(path, "a checkpoint that contradicts itself: SDXL's text encoders, but not SDXL's UNet")
     check_blocks(path, unet, architecture, context)
+    facts = {"has_vae": tensors.has("first_stage_model.decoder."), **_facts(path, unet, tensors)}
+    return Detected(Kind.MAIN, architecture, "safetensors", facts)
+
+
+def _facts(path: Path, unet: Tensors, tensors: Tensors) -> dict[str, Any]:
+    """What the UNet and the marks beside it tell. Raises RestyleError (230) for another noise schedule."""
+    if tensors.has("edm_"):
+        raise refusal(path, f"a model of another noise schedule (EDM, as CosXL and Playground 2.5); {EDM_REFUSED}")
     prediction = "v_prediction" if "v_pred" in tensors.shapes else "epsilon"
     told = str(tensors.values.get("modelspec.prediction_type", tensors.values.get("modelspec.predict_key", "")))
     if told.startswith("v"):
         prediction = "v_prediction"
-    facts = {
+    return {
         "layout": "ldm",
         "prediction_type": prediction,
-        "has_vae": tensors.has("first_stage_model.decoder."),
-        "context": context,
+        **({"zero_snr": True} if "ztsnr" in tensors.shapes else {}),
+        "context": max(unet.widths(CONTEXT_ENDS), default=0),
         "widths": sorted(unet.widths(ATTENTION_ENDS)),
     }
-    return Detected(Kind.MAIN, architecture, "safetensors", facts)
 
 
-def check_inputs(path: Path, channels: int) -> None:
-    """Raises RestyleError (230) for a UNet that wants more than a latent."""
-    if channels != LATENT_CHANNELS:
+def _alone(path: Path, unet: Tensors, tensors: Tensors) -> Detected:
+    """A UNet without text encoders, under LDM's names or diffusers'; ``base``, a main model, completes it."""
+    for first in ("input_blocks.0.0.weight", "conv_in.weight"):
+        if first in unet.shapes:
+            check_inputs(path, unet.width(first, 1), INPAINTING)
+    facts = {"has_vae": False, **_facts(path, unet, tensors), "alone": True}
+    structure = Architecture.SDXL if unet.has("label_emb.", "add_embedding.") else Architecture.SD15
+    return Detected(Kind.MAIN, agreed(path, "a UNet", structure, facts["context"]), "safetensors", facts)
+
+
+def check_inputs(path: Path, channels: int, *more: int) -> None:
+    """Raises RestyleError (230) for a UNet that wants something else than a latent, or as many channels as ``more``."""
+    if channels not in (LATENT_CHANNELS, *more):
         what = INPUTS.get(channels, f"a UNet with {channels} input channels")
         raise refusal(path, f"{what}; Restyle draws with models of {LATENT_CHANNELS}")
 

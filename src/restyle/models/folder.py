@@ -1,7 +1,8 @@
 """Folders that diffusers and transformers save: which files of them are read, and whether these may be.
 
 A folder names the classes to build, so it could name any; here they must be on a list. Weights are read from
-safetensors files only. Files that nothing reads, such as the README or a second copy of the weights, are left alone.
+safetensors files, or where there are none from ``.bin`` files, under the rules for pickles. Files that nothing reads,
+such as the README or a second copy of the weights, are left alone.
 """
 
 import json
@@ -15,16 +16,19 @@ from restyle.models.detected import Detected, agreed
 from restyle.models.header import Header, read_header
 from restyle.models.kinds import Architecture, Kind
 from restyle.models.tensors import Shape, Tensors, refusal
+from restyle.models.torchfile import read_tensors
 
 MAX_FILES = 2000
 MAX_JSON_BYTES = 8 * 1024 * 1024
 PROGRAMS = frozenset({".py", ".pyc", ".so", ".pyd", ".dll", ".dylib"})
-PICKLES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
+WEIGHTS = (".safetensors", ".bin")
 VARIANT = "fp16"
 PIPELINES = {
     "StableDiffusionPipeline": Architecture.SD15,
     "StableDiffusionImg2ImgPipeline": Architecture.SD15,
+    "StableDiffusionInpaintPipeline": Architecture.SD15,
     "StableDiffusionXLPipeline": Architecture.SDXL,
+    "StableDiffusionXLInpaintPipeline": Architecture.SDXL,
     "StableDiffusionXLImg2ImgPipeline": Architecture.SDXL,
 }
 SCHEDULERS = frozenset(
@@ -46,7 +50,6 @@ SCHEDULERS = frozenset(
         "DEISMultistep",
         "LCM",
         "TCD",
-        "EDMEuler",
     )
 )
 TOKENIZERS = frozenset({"CLIPTokenizer", "CLIPTokenizerFast"})
@@ -67,6 +70,8 @@ LIBRARIES = frozenset({"diffusers", "transformers", "stable_diffusion"})
 UNREAD = frozenset({"tokenizer", "tokenizer_2", "safety_checker", "feature_extractor", "image_encoder"})
 """Parts that are never loaded: CLIP's vocabulary comes with Restyle, and nothing asks for the others."""
 STEMS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+PICKLED = {"diffusion_pytorch_model": "diffusion_pytorch_model", "model": "pytorch_model"}
+"""How the weights are called beside those names where they are pickles: ``.bin``."""
 NEEDED = {
     Architecture.SD15: ("unet", "text_encoder", "scheduler"),
     Architecture.SDXL: ("unet", "text_encoder", "text_encoder_2", "scheduler"),
@@ -123,15 +128,15 @@ def _pipeline(path: Path) -> Folder:
         _check_classes(path, part, parts[part])
     variant = _variant(path, [(part, STEMS[part.removesuffix("_2")]) for part in weighted])
     files = [PurePosixPath("model_index.json")]
-    tensors = {}
+    tensors, weights = {}, {}
     for part in loaded:
         files += _texts(path, part)
         if part in weighted:
-            weights = _weights(path, part, STEMS[part.removesuffix("_2")], variant)
-            files += weights
-            tensors[part] = _tensors(path, weights)
+            weights[part] = _weights(path, part, STEMS[part.removesuffix("_2")], variant)
+            files += weights[part]
+            tensors[part] = _tensors(path, weights[part])
     unet = tensors["unet"]
-    checkpoints.check_inputs(path, unet.width("conv_in.weight", 1))
+    checkpoints.check_inputs(path, unet.width("conv_in.weight", 1), checkpoints.INPAINTING)
     if unet.has("add_embedding.") is not (architecture is Architecture.SDXL):
         raise refusal(path, f"a folder that contradicts itself: {name} with the UNet of another family")
     if unet.has("time_embedding.cond_proj."):
@@ -239,34 +244,39 @@ def _encoder_facts(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _variant(path: Path, parts: list[tuple[str, str]]) -> str:
     """Empty where every part has weights without a variant's name, else ``fp16``."""
-    plain = all(_choices(path, part, stem, "") for part, stem in parts)
-    return "" if plain else VARIANT
+    for form in WEIGHTS:
+        if all(_choice(path, part, stem, "", form) for part, stem in parts):
+            return ""
+        if any(_choice(path, part, stem, VARIANT, form) for part, stem in parts):
+            return VARIANT
+    return ""
 
 
-def _choices(path: Path, part: str, stem: str, variant: str) -> str | None:
-    """The name of the weights of that variant: a file, or the index of several."""
+def _choice(path: Path, part: str, stem: str, variant: str, form: str) -> str | None:
+    """The name of the weights of that variant and form: a file, or the index of several."""
+    stem = PICKLED[stem] if form == ".bin" else stem
     ending = f".{variant}" if variant else ""
-    names = (f"{stem}{ending}.safetensors", f"{stem}.safetensors.index{ending}.json")
+    names = (f"{stem}{ending}{form}", f"{stem}{form}.index{ending}.json")
     return next((name for name in names if (path / part / name).is_file()), None)
 
 
 def _weights(path: Path, part: str, stem: str, variant: str) -> list[PurePosixPath]:
-    """The safetensors files with the weights of ``part``; a part without the variant has its plain ones read."""
-    name = _choices(path, part, stem, variant) or _choices(path, part, stem, "")
+    """The files with the weights of ``part``; a part without the variant has its plain ones read."""
+    tried = ((form, each) for form in WEIGHTS for each in (variant, ""))
+    name = next(filter(None, (_choice(path, part, stem, each, form) for form, each in tried)), None)
     where = part or "the folder"
     if name is None:
-        pickles = sorted(found.name for found in (path / part).glob("*") if found.suffix in PICKLES)
-        hint = f"; {pickles[0]} is a pickle, so take the model with safetensors files" if pickles else ""
-        raise refusal(path, f"{where} has no {stem}.safetensors{hint}")
-    if name.endswith(".safetensors"):
+        raise refusal(path, f"{where} has no {stem}.safetensors")
+    if name.endswith(WEIGHTS):
         return [PurePosixPath(part, name)]
     shards = _json(path, str(PurePosixPath(part, name))).get("weight_map")
     names = set(shards.values()) if isinstance(shards, dict) else set()
     if not names or not all(isinstance(one, str) and PurePosixPath(one).name == one for one in names):
         raise refusal(path, f"{name} of {where} is no index of files beside it")
     for one in names:
-        if not one.endswith(".safetensors") or not (path / part / one).is_file():
-            raise refusal(path, f"{name} of {where} names {one[:80]!r}, which is no safetensors file of the folder")
+        form = ".bin" if ".bin." in name else ".safetensors"
+        if not one.endswith(form) or not (path / part / one).is_file():
+            raise refusal(path, f"{name} of {where} names {one[:80]!r}, which is no {form} file of the folder")
     return [PurePosixPath(part, name), *(PurePosixPath(part, one) for one in sorted(names))]
 
 
@@ -285,6 +295,8 @@ def _tensors(path: Path, weights: list[PurePosixPath]) -> Tensors:
         if name.suffix == ".safetensors":
             header: Header = read_header(path / name)
             shapes.update(header.tensors().shapes)
+        elif name.suffix == ".bin":
+            shapes.update(read_tensors(path / name)[0].shapes)
     return Tensors(shapes)
 
 

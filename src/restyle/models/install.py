@@ -35,8 +35,14 @@ CONTROLS = ("canny", "tile")
 """What a ControlNet can be shown without a further network: the raw image's edges, or the raw image itself."""
 WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
-CheckDefaults = Callable[[Kind, Mapping[str, Any]], dict[str, Any]]
-"""Takes the defaults wished for a model of that kind and returns them as they are kept; raises RestyleError (230)."""
+CheckDefaults = Callable[[Kind, Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""Takes the defaults and the recipe wished for a model of that kind, and returns the defaults as they are kept; raises
+RestyleError (230).
+"""
+CheckRecipe = Callable[[Kind, str, Mapping[str, Any]], dict[str, Any]]
+"""The same for the recipe of a model of that kind and architecture."""
+Rehearse = Callable[[Entry, Catalogue], dict[str, Any]]
+"""Takes a model about to be registered, returns further facts of it, raises RestyleError (230) if it could not draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,13 @@ class Wish:
     copied: bool = False
     prediction_type: str = ""
     control: str = ""
+    base: str = ""
+    negative_prompt: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _no_recipe(kind: Kind, architecture: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    raise _unfit("recipe", "nobody here can tell what it means")
 
 
 def install(
@@ -63,6 +76,8 @@ def install(
     wish: Wish,
     *,
     check_defaults: CheckDefaults,
+    check_recipe: CheckRecipe = _no_recipe,
+    rehearse: Rehearse = lambda entry, catalogue: {},
     begin: Callable[[int], Advance] = lambda total: lambda count: None,
 ) -> Entry:
     """Check ``path`` in every way and register it. ``begin`` is told how many bytes are read and returns their counter.
@@ -71,11 +86,14 @@ def install(
     """
     path = path.absolute()
     _check_code(catalogue, wish.code)
-    found = settled(path, detect(path), wish)
+    found = _completed(catalogue, path, settled(path, detect(path), wish), wish)
     _check_size(path, found.kind)
-    defaults = check_defaults(found.kind, wish.defaults)
+    recipe = check_recipe(found.kind, str(found.architecture or ""), wish.recipe) if wish.recipe else {}
+    defaults = check_defaults(found.kind, wish.defaults, recipe)
     if wish.trigger_words and found.kind not in WORDED:
         raise _unfit("trigger", f"a model of kind {found.kind} has no trigger words")
+    if wish.negative_prompt and found.kind is not Kind.MAIN:
+        raise _unfit("negative-prompt", f"a model of kind {found.kind} has no negative prompt")
     entry = Entry(
         code=wish.code,
         name=wish.name or wish.code,
@@ -90,7 +108,10 @@ def install(
         defaults=defaults,
         facts=found.facts,
         is_default=wish.is_default,
+        negative_prompt=wish.negative_prompt,
+        recipe=recipe,
     )
+    entry = replace(entry, facts={**entry.facts, **rehearse(entry, catalogue)})
     if not wish.copied:
         scanned = scan(path, begin(_bytes(path)))
         entry = replace(entry, sha256=scanned.sha256, size=scanned.size)
@@ -128,6 +149,24 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     return replace(found, architecture=architecture, facts=facts)
 
 
+def _completed(catalogue: Catalogue, path: Path, found: Detected, wish: Wish) -> Detected:
+    """A UNet alone, with the main model that completes it. Raises RestyleError (230, and 4004 for no such model)."""
+    if not found.facts.get("alone"):
+        if wish.base:
+            raise _unfit("base", "only a main model that is a UNet alone has one")
+        return found
+    if not wish.base:
+        raise refusal(
+            path,
+            "a UNet alone, without text encoders; say with --base which registered main model completes it, or take "
+            "the whole checkpoint",
+        )
+    base = catalogue.main(wish.base)
+    if base.architecture is not found.architecture or base.facts.get("alone"):
+        raise _unfit("base", f'"{base.code}" is no whole main model of the same architecture')
+    return replace(found, facts={**found.facts, "base": base.code, "has_vae": base.facts.get("has_vae", True)})
+
+
 def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
     """Take a model out, its file too where Restyle made the copy. Returns it, and what changes for other models.
 
@@ -136,7 +175,8 @@ def remove(catalogue: Catalogue, code: str) -> tuple[Entry, list[str]]:
     entry = catalogue.get(code)
     before = {kind: catalogue.default(kind, entry.architecture) for kind in _CHOSEN}
     catalogue.remove(code)
-    if entry.path.is_relative_to(catalogue.folder):
+    shared = any(each.path == entry.path for each in catalogue.entries)
+    if entry.path.is_relative_to(catalogue.folder) and not shared:
         shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink(missing_ok=True)
     return entry, list(_changes(catalogue, entry, before.get(entry.kind)))
 
@@ -177,6 +217,11 @@ def _changes(catalogue: Catalogue, gone: Entry, was: Entry | None) -> list[str]:
             for adapter in catalogue.of(Kind.IP_ADAPTER)
             if catalogue.image_encoder(adapter) is None
         ]
+    changes += [
+        f'"{entry.code}" cannot draw now: it was completed by "{gone.code}"'
+        for entry in catalogue.of(Kind.MAIN)
+        if entry.facts.get("base") == gone.code
+    ]
     if gone.kind is Kind.MAIN and not catalogue.of(Kind.MAIN, gone.architecture):
         orphans = [entry.code for entry in catalogue.entries if entry.architecture is gone.architecture]
         if orphans:
@@ -232,7 +277,7 @@ def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
         adopt(source, target)
         return
-    check_space(target, _bytes(source))
+    check_space({target: _bytes(source)})
     for file in files_of(source):
         adopt(file, target / file.relative_to(source))
 

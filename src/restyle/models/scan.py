@@ -1,6 +1,7 @@
 """Reads a model whole, once: its SHA-256, and whether every number in it is one."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,13 @@ class Scanned:
 
     sha256: str
     size: int
+
+
+SCHEDULE = re.compile(
+    r"(betas|logvar|lvlb_weights|alphas_cumprod(_prev)?|sqrt_\w+|log_one_minus_alphas_cumprod|posterior_\w+"
+    r"|denoiser\.sigmas|model_sampling\.\w+)"
+)
+"""Names of what training scripts keep of a noise schedule. Nothing reads it, and infinities belong there."""
 
 
 def files_of(path: Path) -> list[Path]:
@@ -77,7 +85,7 @@ def _scan_safetensors(path: Path, header: Header, advance: Advance) -> str:
             for chunk in _chunks(path, file.read, placed):
                 hashed.update(chunk)
                 advance(len(chunk))
-                if not finite(chunk, placed.dtype):
+                if not finite(chunk, placed.dtype) and not SCHEDULE.fullmatch(name):
                     raise refusal(path, f"{name[:80]!r} holds a number that is infinite or none (NaN)")
     return hashed.hexdigest()
 
@@ -105,5 +113,5 @@ def _check_torch(path: Path) -> None:
     import torch
 
     for name, tensor in read_tensors(path)[1].items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()) and not SCHEDULE.fullmatch(name):
             raise refusal(path, f"{name[:80]!r} holds a number that is infinite or none (NaN)")

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,25 @@ from restyle.models.detected import Detected, agreed, by_width
 from restyle.models.kinds import Architecture, Kind
 from restyle.models.tensors import Shape, Tensors, refusal
 
-DOWN = re.compile(r"[._](?:lora_down|lora_A|lora\.down|lora_linear_layer\.down)(?:\.default)?\.weight$")
-UP = re.compile(r"[._](?:lora_up|lora_B|lora\.up|lora_linear_layer\.up)(?:\.default)?\.weight$")
-KOHYA = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_")
-DIFFUSERS = ("unet.", "text_encoder.", "text_encoder_2.")
+DOWN = re.compile(r"[._](?:lora_down|lora_A|lora\.down|lora_linear_layer\.down)(?:\.[\w-]+)?\.weight$")
+UP = re.compile(r"[._](?:lora_up|lora_B|lora\.up|lora_linear_layer\.up)(?:\.[\w-]+)?\.weight$")
+RELATIVES = re.compile(r"\.(?:hada_[wt]\d(?:_[ab])?|lokr_[wt]\d(?:_[ab])?|diff|diff_b|w_norm|b_norm)$")
+"""LoHa, LoKr, and whole differences, of norms too (LyCORIS)."""
+BUNDLED = "bundle_emb."
+"""Before embeddings that a LoRA of OneTrainer brings, each by its word."""
+KOHYA = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_", "lycoris_")
+TEXT = ("lora_te", "text_encoder")
+PLACES = re.compile(
+    r"(?:^|_)(?:down_blocks_|up_blocks_|mid_block_|input_blocks_|output_blocks_|middle_block_|conv_in|conv_out"
+    r"|time_embed|add_embedding_|label_emb_|out_\d|conv_norm_out|text_model_|text_projection|encoder_layers_)"
+)
+"""How parts of the UNet and of CLIP's text encoders are called, dots read as underscores."""
 STRANGERS = {
-    re.compile(r"\.hada_"): "a LoHa (LyCORIS, Hadamard products)",
-    re.compile(r"\.lokr_"): "a LoKr (LyCORIS, Kronecker products)",
     re.compile(r"\.oft_"): "an OFT adapter (LyCORIS)",
-    re.compile(r"\.lora_mid\."): "a LoCon with core tensors (LyCORIS, Tucker decomposition)",
-    re.compile(r"\.(diff|diff_b|w_norm|b_norm)$"): "an adapter of whole differences (LyCORIS)",
     re.compile(r"\.(on_input|ia3_l)"): "an IA3 adapter",
     re.compile(r"\.[ab][12]\.weight$"): "a GLoRA (LyCORIS)",
 }
-"""What a tensor's name holds -> the relative of LoRA that has it."""
+"""What a tensor's name holds -> the relative of LoRA that has it, and that is not applied."""
 FOREIGN = (
     ("lora_unet_double_blocks_", "Flux"),
     ("lora_unet_single_blocks_", "Flux"),
@@ -30,10 +36,10 @@ FOREIGN = (
     ("lora_te3_", "Flux or Stable Diffusion 3"),
     ("lora_transformer_", "a diffusion transformer"),
     ("transformer.", "a diffusion transformer"),
-    ("diffusion_model.", "another program's layout, or another family"),
 )
 SDXL_NAMES = re.compile(
     r"^(lora_te[12]_|text_encoder_2_)|transformer_blocks_[1-9]|label_emb|add_embedding|up_blocks_0_attentions"
+    r"|output_blocks_[012]_1_(transformer|proj|norm)"
 )
 """Parts that SDXL has and SD 1.5 has not: a second text encoder, deeper blocks, attention at the lowest resolution."""
 SD15_NAMES = re.compile(
@@ -75,59 +81,73 @@ ACTIVATIONS = frozenset(
 
 
 def lora(path: Path, tensors: Tensors) -> Detected | None:
-    """A LoRA in the names of kohya's scripts or of diffusers and PEFT.
+    """A LoRA or a near relative, in whatever names trainers give the parts of a network.
 
-    Raises RestyleError (230) for its relatives (LoHa, LoKr and others), for other families, and for halves.
+    Raises RestyleError (230) for its far relatives (OFT, GLoRA, IA3), for other families, and for halves.
     """
-    for name in tensors.shapes:
-        for mark, what in STRANGERS.items():
-            if mark.search(name):
-                raise refusal(path, f"{what}; only plain LoRAs are applied, so merge or convert it")
-    downs = {name[: match.start()]: shape for name, shape in tensors.shapes.items() if (match := DOWN.search(name))}
-    ups = {name[: match.start()]: shape for name, shape in tensors.shapes.items() if (match := UP.search(name))}
-    if not downs and not ups:
+    shapes = {name: shape for name, shape in tensors.shapes.items() if not name.startswith(BUNDLED)}
+    downs, ups = _ends(DOWN, shapes), _ends(UP, shapes)
+    others = _ends(RELATIVES, shapes)
+    for mark, what in STRANGERS.items():
+        if any(mark.search(name) for name in shapes):
+            raise refusal(path, f"{what}, which is not applied; merge or convert it")
+    stems = downs.keys() | ups.keys() | others.keys()
+    if not stems:
         return None
     for beginning, family in FOREIGN:
         if tensors.has(beginning):
             raise refusal(path, f"a LoRA for {family}; Restyle draws with SD 1.5 and SDXL")
-    for module in downs.keys() | ups.keys():
-        if not _pairs(downs.get(module, ()), ups.get(module, ())):
-            raise refusal(path, f"a LoRA whose halves for {module[:80]!r} do not match")
-    modules = downs.keys()
-    odd = next((module for module in modules if not module.startswith(KOHYA + DIFFUSERS)), None)
-    layouts = sorted({"kohya" if module.startswith(KOHYA) else "diffusers" for module in modules})
-    if odd or len(layouts) != 1:
-        example = f"a part named {odd[:80]!r}" if odd else "both at once"
-        raise refusal(path, f"a LoRA in an unknown layout ({example}); known are kohya's and that of diffusers")
-    architecture = _lora_architecture(path, downs)
-    facts = {
-        "layout": layouts[0],
-        "text_encoder": any(not name.startswith(("lora_unet_", "unet.")) for name in modules),
+    for stem in downs.keys() | ups.keys():
+        if not _pairs(downs.get(stem, ()), ups.get(stem, ())):
+            raise refusal(path, f"a LoRA whose halves for {stem[:80]!r} do not match")
+    if not any(PLACES.search(stem.replace(".", "_")) for stem in stems):
+        raise refusal(path, f"a LoRA whose parts, {min(stems)[:80]!r} among them, are none of SD 1.5's and SDXL's")
+    facts: dict[str, Any] = {
+        "layout": "kohya" if any(stem.startswith(KOHYA) for stem in stems) else "diffusers",
+        "text_encoder": any(stem.startswith(TEXT) for stem in stems),
     }
+    words = {name.removeprefix(BUNDLED).split(".")[0] for name in tensors.shapes if name.startswith(BUNDLED)}
+    if words:
+        facts["embeddings"] = sorted(words)
+    two = any(name.startswith(BUNDLED) and name.endswith((".clip_l", ".clip_g")) for name in tensors.shapes)
+    inputs = {**downs, **_ends(re.compile(r"\.(?:hada_w1_b|diff)$"), shapes)}
+    architecture = _lora_architecture(path, stems, inputs, two)
     undecided = "" if architecture else "its parts and widths occur in both"
     return Detected(Kind.LORA, architecture, "safetensors", facts, undecided)
 
 
+def _ends(end: re.Pattern[str], shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """What stands before ``end`` in the names that end so, with the shapes."""
+    return {name[: match.start()]: shape for name, shape in shapes.items() if (match := end.search(name))}
+
+
 def _pairs(down: Shape, up: Shape) -> bool:
-    return len(down) in (2, 4) and len(up) == len(down) and 0 < down[0] == up[1]
+    return len(down) in (2, 4) and len(up) in (2, 4) and 0 < down[0] == up[1]
 
 
-def _lora_architecture(path: Path, downs: dict[str, Shape]) -> Architecture | None:
-    names = [module.replace(".", "_") for module in downs]
+def _lora_architecture(path: Path, stems: Iterable[str], inputs: Mapping[str, Shape], two: bool) -> Architecture | None:
+    """``inputs`` are shapes whose second number is the width that a part reads; ``two`` says that two text encoders are
+    spoken of.
+    """
+    names = [stem.replace(".", "_") for stem in stems]
     marks = {
-        Architecture.SDXL: any(SDXL_NAMES.search(name) for name in names),
+        Architecture.SDXL: two or any(SDXL_NAMES.search(name) for name in names),
         Architecture.SD15: any(SD15_NAMES.search(name) for name in names),
     }
     if all(marks.values()):
         raise refusal(path, "a LoRA that contradicts itself: it has parts of SD 1.5 and parts of SDXL")
     structure = next((architecture for architecture, found in marks.items() if found), None)
-    contexts = {down[1] for module, down in downs.items() if re.search(r"attn2[._](?:processor[._])?to_[kv]$", module)}
+    contexts = {
+        shape[1]
+        for stem, shape in inputs.items()
+        if len(shape) > 1 and re.search(r"attn2[._](?:processor[._])?to_[kv]$", stem)
+    }
     if len(contexts) > 1:
         raise refusal(path, f"a LoRA that contradicts itself: contexts of {' and '.join(map(str, sorted(contexts)))}")
     if contexts:
         return agreed(path, "a LoRA", structure, contexts.pop())
     # only SD 2 has one text encoder of this width
-    text = {down[1] for module, down in downs.items() if module.startswith("lora_te_") and module.endswith("q_proj")}
+    text = {shape[1] for stem, shape in inputs.items() if stem.startswith("lora_te_") and stem.endswith("q_proj")}
     by_width(path, "a LoRA", max(text, default=0))
     return structure
 
@@ -136,15 +156,17 @@ def embedding(path: Path, tensors: Tensors) -> Detected | None:
     """A textual inversion: vectors to stand for a word, one set per text encoder."""
     shapes = tensors.shapes
     if "clip_l" in shapes or "clip_g" in shapes:
-        if shapes.keys() != {"clip_l", "clip_g"}:
+        if not shapes.keys() <= {"clip_l", "clip_g"}:
             raise refusal(
                 path,
-                f"an embedding for {', '.join(sorted(shapes))[:80]}; one for SDXL has clip_l and clip_g, only and both",
+                f"an embedding for {', '.join(sorted(shapes))[:80]}; one for SDXL has clip_l, clip_g or both, no other",
             )
-        left, right = (_vectors(path, shapes[name]) for name in ("clip_l", "clip_g"))
-        if left[0] != right[0]:
-            raise refusal(path, f"an embedding of {left[0]} vectors for one text encoder and {right[0]} for the other")
-        return Detected(Kind.EMBEDDING, Architecture.SDXL, "safetensors", {"layout": "sdxl", "vectors": left[0]})
+        counts = [_vectors(path, shape)[0] for _, shape in sorted(shapes.items(), reverse=True)]
+        if len(set(counts)) != 1:
+            raise refusal(
+                path, f"an embedding of {counts[0]} vectors for one text encoder and {counts[1]} for the other"
+            )
+        return Detected(Kind.EMBEDDING, Architecture.SDXL, "safetensors", {"layout": "sdxl", "vectors": counts[0]})
     params = [name for name in shapes if name == "emb_params" or name.startswith("string_to_param.")]
     if params:
         layout = "a1111"

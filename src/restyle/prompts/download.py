@@ -6,12 +6,11 @@ from pathlib import Path
 
 import httpx
 
-from restyle.models.files.fetch import fetch
-from restyle.models.files.line import Patience, failed, read
-from restyle.models.files.part import Local, Progress
+from restyle.models.files.fetch import Wanted
+from restyle.models.files.line import Patience, Source, failed, read
 from restyle.prompts.codes import ENGLISH
 
-INDEX = "https://raw.githubusercontent.com/argosopentech/argospm-index/main/index.json"
+INDEX = Source("https://raw.githubusercontent.com/argosopentech/argospm-index/main/index.json")
 MIB = 1024 * 1024
 MOST_INDEX_BYTES = 8 * MIB
 MOST_PACKAGE_BYTES = 1024 * MIB
@@ -26,11 +25,9 @@ class Offer:
     url: str
 
 
-def offers(
-    http: httpx.Client, index: str = INDEX, *, loopback: bool = False, patience: Patience | None = None
-) -> dict[str, Offer]:
+def offers(http: httpx.Client, index: Source = INDEX, *, patience: Patience | None = None) -> dict[str, Offer]:
     """The newest package into English of each language. Raises RestyleError (5000) where the index cannot be read."""
-    data = read(http, index, most=MOST_INDEX_BYTES, loopback=loopback, patience=patience)
+    data = read(http, index, most=MOST_INDEX_BYTES, patience=patience)
     try:
         found: dict[str, Offer] = {}
         for entry in json.loads(data):
@@ -39,24 +36,13 @@ def offers(
             if entry["to_code"] == ENGLISH and (known is None or _order(known.version) < _order(offer.version)):
                 found[offer.code] = offer
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise failed(f"the index {index} is not as expected: {error!r}") from error
+        raise failed(f"the index {index.url} is not as expected: {error!r}") from error
     return found
 
 
-def download(
-    http: httpx.Client,
-    offer: Offer,
-    target: Path,
-    *,
-    loopback: bool = False,
-    report: Progress = lambda there, total: None,
-    patience: Patience | None = None,
-) -> Local:
-    """Fetch the package to ``target``, going on where an earlier try was cut off, and return what came.
-
-    Raises RestyleError (5000) where it cannot be had, or is over the limit.
-    """
-    return fetch(http, offer.url, target, most=MOST_PACKAGE_BYTES, loopback=loopback, report=report, patience=patience)
+def wanted(offer: Offer, target: Path, *, loopback: bool = False) -> Wanted:
+    """The package as a file to be fetched to ``target``; what was cut off is gone on with if it is the same."""
+    return Wanted(Source(offer.url, loopback=loopback), target, MOST_PACKAGE_BYTES)
 
 
 def _order(version: str) -> tuple[int, ...]:

@@ -1,11 +1,17 @@
 """What of a prompt is not language: weights, brackets, escapes, tags, and words that models listen for."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _SYNTAX = r"\\.|<[^<>]*>|__\w+__|\bBREAK\b|\bAND\b|:[ \t]*[+-]?(?:\d+\.?\d*|\.\d+)[ \t]*(?=[)\]])|[()\[\]{}|]"
 """The prompt syntax of the Stable Diffusion WebUI. The words inside a weight are language; the rest of it is not."""
+
+
+_WIDE = re.compile(r"[（）［］｛｝｜]|：(?=[ \t　]*[+-]?[0-9０-９.．]+[ \t　]*[)）\]］])")
+_WIDE_NUMBER = re.compile(r"(?<=:)[ \t　]*[+-]?[0-9０-９.．]+(?=[ \t　]*[)\]])")
+"""The same signs as keyboards of East Asia write them, and the numbers behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +20,12 @@ class Piece:
 
     text: str
     protected: bool
+
+
+def narrowed(prompt: str) -> str:
+    """``prompt`` with full-width brackets, bars, and colons before a weight as the syntax has them."""
+    plain = _WIDE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), prompt)
+    return _WIDE_NUMBER.sub(lambda match: unicodedata.normalize("NFKC", match[0]), plain)
 
 
 def pieces(prompt: str, protected: Sequence[str]) -> list[Piece]:

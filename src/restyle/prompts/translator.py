@@ -11,7 +11,7 @@ from restyle.prompts.glossary import Glossary
 from restyle.prompts.language import detect
 from restyle.prompts.neural import BackendError, Neural
 from restyle.prompts.packages import installed_folder
-from restyle.prompts.spans import Piece, joined, language_of, pieces
+from restyle.prompts.spans import Piece, joined, language_of, narrowed, pieces
 
 MOST_MODELS = 2
 """Neural models kept in memory, the last used ones. One takes 50 to 300 MB."""
@@ -49,13 +49,14 @@ class Translator:
         """English prompts, one for each of ``prompts`` (any of the fifteen languages, told for each by itself).
 
         Weights, brackets, escapes, tags, BREAK and the words of ``protected`` (trigger words, names of embeddings) stay
-        byte for byte, as do prompts that are English already. Never raises for a missing or broken language package:
+        byte for byte, as do prompts that are English already; full-width brackets and colons of a weight become those
+        of the syntax. Never raises for a missing or broken language package:
         the glossary takes over and the notice says so.
         """
         translated: list[str] = []
         notices: list[str] = []
         for prompt in prompts:
-            parts = pieces(prompt, protected)
+            parts = pieces(narrowed(prompt), protected)
             language = detect(language_of(parts))
             if language == ENGLISH:
                 translated.append(prompt)

@@ -12,16 +12,18 @@ MAX_SEEDS = 1024
 class Claim:
     """``claim`` names the run: what an earlier run of the same task still says is not listened to.
 
-    ``plan`` is the task's stored text, which nobody reads before the worker that draws it; ``seeds`` one per image.
+    ``plan`` is the task's stored text, which nobody reads before the worker that draws it; ``seeds`` one per image;
+    ``needs`` is what it takes to draw it (:mod:`restyle.queue.needs`), empty for a task of an earlier release.
     """
 
     uid: str
     claim: str
     seeds: tuple[int, ...]
     plan: str
+    needs: str = ""
 
     @classmethod
-    def of(cls, uid: str, claim: str, seeds: str, plan: str) -> "Claim":
+    def of(cls, uid: str, claim: str, seeds: str, plan: str, needs: str = "") -> "Claim":
         """From the texts of a row. Raises ValueError, with a sentence, for a row that no release can have written."""
         if len(plan) > MAX_PLAN:
             raise ValueError(f"its plan is of {len(plan)} characters, over {MAX_PLAN}")
@@ -29,7 +31,7 @@ class Claim:
             plan.encode()
         except UnicodeEncodeError:
             raise ValueError("its plan is no text") from None
-        return cls(uid, claim, _seeds(seeds), plan)
+        return cls(uid, claim, _seeds(seeds), plan, needs)
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ import structlog
 
 from restyle.database import Raw, accounts, may_pass, reading, tasks, writing
 from restyle.queue.claim import Claim, stored_list
+from restyle.queue.lock import SupervisorLock
+from restyle.queue.reach import Reach
 from restyle.queue.store import Status, end_in_error
 from restyle.settings import Settings
 from restyle.wire.codes import Code
@@ -18,24 +20,31 @@ log = structlog.get_logger(__name__)
 
 
 class Claims:
-    """The workers' side of the task table; :class:`restyle.queue.store.TaskStore` is the clients'."""
+    """The workers' side of the task table; :class:`restyle.queue.store.TaskStore` is the clients'.
 
-    def __init__(self, db: sa.Engine, settings: Settings) -> None:
+    ``reach`` says which tasks may be claimed; all, unless given.
+    """
+
+    def __init__(self, db: sa.Engine, settings: Settings, reach: Reach | None = None) -> None:
         self._db = db
         self._settings = settings
+        self._reach: Reach = SupervisorLock(db) if reach is None else reach
         # Rows that could be neither claimed nor ended, by their id: without them the queue goes on.
         self._spoilt: set[int] = set()
 
     def waiting(self) -> bool:
         """Whether there is a task to claim; asks without holding up a writer."""
         with reading(self._db) as connection:
-            return connection.execute(sa.select(sa.exists().where(self._interrupted() | self._queued()))).scalar_one()
+            mine = self._reach.eligible(connection)
+            waits = sa.exists().where(mine, self._interrupted() | self._queued())
+            return connection.execute(sa.select(waits)).scalar_one()
 
     def next(self) -> Claim | None:
         """Claim the task whose turn it is, None if there is none.
 
-        First come tasks whose run was interrupted, so that to their owner they go on running; then the oldest task of
-        the account that was served longest ago. A task whose row cannot be read ends as Error 5000 on the way.
+        First come tasks whose run was interrupted, so that to their owner they go on running; then, of those with the
+        highest priority, the oldest task of the account that was served longest ago. A task whose row cannot be read
+        ends as Error 5000 on the way.
         """
         while True:
             id: int | None = None
@@ -56,13 +65,15 @@ class Claims:
 
     def _turn(self, connection: sa.Connection) -> tuple[int, int] | None:
         """The id and account of the task whose turn it is."""
-        again = sa.select(tasks.c.id, tasks.c.account_id).where(self._interrupted()).order_by(tasks.c.id).limit(1)
-        row = connection.execute(again).one_or_none()
+        mine = self._reach.eligible(connection)
+        again = sa.select(tasks.c.id, tasks.c.account_id).where(mine, self._interrupted())
+        row = connection.execute(again.order_by(tasks.c.id).limit(1)).one_or_none()
         if row is not None:
             return row.id, row.account_id
+        highest = sa.select(sa.func.max(tasks.c.priority)).where(mine, self._queued()).scalar_subquery()
         heads = (
             sa.select(tasks.c.account_id, sa.func.min(tasks.c.id).label("id"))
-            .where(self._queued())
+            .where(mine, self._queued(), tasks.c.priority == highest)
             .group_by(tasks.c.account_id)
             .subquery()
         )
@@ -76,9 +87,17 @@ class Claims:
         take = (
             sa.update(tasks)
             .where(tasks.c.id == id, self._interrupted() | self._queued())
-            .values(status=Status.RUNNING, claim=claim, started=sa.func.coalesce(tasks.c.started, time.time()))
+            .values(
+                status=Status.RUNNING,
+                claim=claim,
+                machine=self._reach.machine,
+                started=sa.func.coalesce(tasks.c.started, time.time()),
+            )
             .returning(
-                tasks.c.uid, sa.cast(tasks.c.seeds, Raw).label("seeds"), sa.cast(tasks.c.spec, Raw).label("plan")
+                tasks.c.uid,
+                tasks.c.needs,
+                sa.cast(tasks.c.seeds, Raw).label("seeds"),
+                sa.cast(tasks.c.spec, Raw).label("plan"),
             )
         )
         taken = connection.execute(take).one_or_none()
@@ -87,7 +106,7 @@ class Claims:
         last = sa.select(sa.func.max(accounts.c.served)).scalar_subquery()
         connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(served=last + 1))
         try:
-            return Claim.of(taken.uid, claim, taken.seeds, taken.plan)
+            return Claim.of(taken.uid, claim, taken.seeds, taken.plan, taken.needs)
         except ValueError as error:
             message = f"the stored task cannot be read by this release: {error}"
             end_in_error(connection, tasks.c.id == id, Code.INTERNAL_ERROR, message)
@@ -150,6 +169,7 @@ class Claims:
             if deaths is None:
                 return False
             if deaths < self._settings.task_attempts:
+                self._reach.again(connection, [claim.uid])
                 return True
             end_in_error(
                 connection,
@@ -162,14 +182,26 @@ class Claims:
     def interrupt(self, claim: Claim) -> None:
         """The run was broken off for no fault of the task: it runs again, and no attempt is counted."""
         with writing(self._db) as connection:
-            connection.execute(sa.update(tasks).where(_under(claim)).values(claim=None))
+            if connection.execute(sa.update(tasks).where(_under(claim)).values(claim=None)).rowcount:
+                self._reach.again(connection, [claim.uid])
+
+    def lost(self, held: Collection[str]) -> set[str]:
+        """Those of the claims that are ``held`` which stand no more: the task was ended, or runs elsewhere."""
+        return self._reach.lost(held) if held else set()
 
     def interrupt_all(self, held: Collection[str]) -> list[str]:
-        """What runs in the records, but under none of the claims that are ``held``, runs again. Returns the uids."""
+        """What runs in the records in this service's name, but under none of the claims that are ``held``, runs again.
+
+        Returns the uids. What runs in the name of another machine is not touched.
+        """
         left = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None) & tasks.c.claim.not_in(held)
+        ours = tasks.c.machine.is_not_distinct_from(self._reach.machine)
         with writing(self._db) as connection:
-            again = sa.update(tasks).where(left).values(claim=None).returning(tasks.c.uid)
-            return list(connection.scalars(again))
+            again = sa.update(tasks).where(left, ours).values(claim=None).returning(tasks.c.uid)
+            uids = list(connection.scalars(again))
+            if uids:
+                self._reach.again(connection, uids)
+            return uids
 
 
 def _under(claim: Claim) -> sa.ColumnElement[bool]:

@@ -23,6 +23,7 @@ from restyle.queue.messages import (
     Stopped,
     from_worker,
 )
+from restyle.queue.needs import checkpoint_of
 from restyle.queue.process import Phase, WorkerProcess
 
 LOAD_SECONDS = 600.0
@@ -45,7 +46,7 @@ class Worker:
     """A place for one worker process.
 
     ``deadline`` is of the phase it is in, in monotonic seconds; ``began`` is when it was heard to begin
-    its run, None before that and once its end was told.
+    its run, None before that and once its end was told; ``checkpoint`` is the SHA-256 of what it drew with last.
     """
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class Worker:
         self.claim: Claim | None = None
         self.deadline: float | None = None
         self.began: float | None = None
+        self.checkpoint = ""
         self.failures = 0
         self.start_at = 0.0
 
@@ -72,6 +74,7 @@ class Worker:
         """Hand the task to the process. False if it is dead."""
         assert self.process is not None
         self.become(Phase.RUNNING, claim, TAKE_SECONDS)
+        self.checkpoint = checkpoint_of(claim.needs) or self.checkpoint
         return self.process.send(Run.of(claim))
 
     def stop(self) -> None:
@@ -162,7 +165,7 @@ class Crew:
         assert worker.process is not None
         process, phase = worker.process, worker.phase
         process.kill()
-        worker.process = None
+        worker.process, worker.checkpoint = None, ""
         how = process.ended(DEATH_SECONDS)
         if how is None:
             self._dying.append(process)

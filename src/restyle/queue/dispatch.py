@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -22,9 +21,12 @@ from restyle.queue.crew import STOP_SECONDS, Crew, Said, Worker
 from restyle.queue.ledger import Ledger
 from restyle.queue.lock import SupervisorLock
 from restyle.queue.messages import Begun, Broken, Done, Failed, Hello, Hindered, Progress, Ready, Stopped
+from restyle.queue.needs import checkpoint_of
 from restyle.queue.probe import Probe
 from restyle.queue.process import Phase
+from restyle.queue.reach import Reach
 from restyle.queue.retention import Retention
+from restyle.queue.workforce import WorkerState
 from restyle.settings import Settings
 from restyle.storage import Storage, StorageError, result_key
 from restyle.wire.codes import Code
@@ -39,25 +41,18 @@ MAX_RETRY_SECONDS = 8.0
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerState:
-    """What a worker is at: ``phase`` is loading, idle, running or stopping; ``uid`` its task, empty where it has none;
-    ``failures`` how often in a row it failed to load its engine.
+class Dispatcher:
+    """Runs tasks of a database in ``settings.workers`` processes, and its retention. Call from any thread.
+
+    ``reach`` says which tasks; all, as the one service that runs them, unless given.
     """
 
-    phase: str
-    uid: str
-    failures: int
-
-
-class Dispatcher:
-    """Runs the tasks of a database in ``settings.workers`` processes, and its retention. Call from any thread."""
-
-    def __init__(self, settings: Settings, db: sa.Engine, storage: Storage) -> None:
+    def __init__(self, settings: Settings, db: sa.Engine, storage: Storage, reach: Reach | None = None) -> None:
         self._settings = settings
         self._retention = Retention(db, storage, settings)
         self._probe = Probe(storage, self._ring)
-        self._ledger = Ledger(Claims(db, settings), SupervisorLock(db), ring=self._ring, ended=self._retention.ended)
+        reach = SupervisorLock(db) if reach is None else reach
+        self._ledger = Ledger(Claims(db, settings, reach), reach, ring=self._ring, ended=self._retention.ended)
         self._crew = Crew(settings.workers, Hello.of(settings))
         # Runs that storage broke off, with the key that could not be read: they wait until it works again.
         self._hindered: list[tuple[Claim, str | None]] = []
@@ -141,6 +136,14 @@ class Dispatcher:
         """The task was ended (by :meth:`restyle.queue.store.TaskStore.terminate`): stop working at it."""
         self._cancelled.append(uid)
         self._ring()
+
+    def spare(self) -> bool:
+        """Whether a worker is free and there is nothing for it."""
+        return self._ledger.spare()
+
+    def loaded(self) -> frozenset[str]:
+        """The SHA-256 of the checkpoints that workers drew with last, and have loaded."""
+        return frozenset(worker.checkpoint for worker in self._crew.workers if worker.checkpoint)
 
     def pids(self) -> list[int]:
         """The process ids of the workers there are now."""
@@ -309,7 +312,10 @@ class Dispatcher:
             self._ledger.give_back()
             return
         idle = self._crew.idle()
-        for worker, claim in zip(idle, self._ledger.take(len(idle)), strict=False):
+        for claim in self._ledger.take(len(idle)):
+            checkpoint = checkpoint_of(claim.needs)
+            worker = next((each for each in idle if checkpoint and each.checkpoint == checkpoint), idle[0])
+            idle.remove(worker)
             if not worker.run(claim):
                 self._lose(worker)
 

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -17,7 +17,7 @@ import structlog
 from restyle.database import may_pass
 from restyle.queue.claim import Claim
 from restyle.queue.claims import Claims
-from restyle.queue.lock import SupervisorLock
+from restyle.queue.reach import Reach
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -50,11 +50,9 @@ class Ledger:
     a task that may have ended.
     """
 
-    def __init__(
-        self, claims: Claims, lock: SupervisorLock, *, ring: Callable[[], None], ended: Callable[[str], None]
-    ) -> None:
+    def __init__(self, claims: Claims, reach: Reach, *, ring: Callable[[], None], ended: Callable[[str], None]) -> None:
         self._claims = claims
-        self._lock = lock
+        self._reach = reach
         self._ring = ring
         self._ended = ended
         self.unwanted: deque[Claim] = deque()
@@ -62,7 +60,8 @@ class Ledger:
         self._changed = threading.Condition()
         self._todo: dict[str, deque[Write]] = {}
         self._new = False
-        self._held: set[str] = set()
+        self._held: dict[str, Claim] = {}
+        self._lost: set[str] = set()
         self._taken: deque[Claim] = deque()
         self._wanted = 0
         self._looking = True
@@ -79,11 +78,11 @@ class Ledger:
 
         Raises :class:`RestyleError` (5000) where another service runs the tasks of this database.
         """
-        self._lock.acquire()
+        self._reach.acquire()
         try:
             left = self._claims.interrupt_all(set())
         except BaseException:
-            self._lock.release()
+            self._reach.release()
             raise
         if left:
             log.info("tasks run again that an earlier service left running", tasks=left)
@@ -98,7 +97,7 @@ class Ledger:
             self._thread.join(seconds)
         if not self.written():
             log.error("the database does not answer; the next start finds what still ran")
-        self._lock.release()
+        self._reach.release()
 
     @property
     def trouble(self) -> str | None:
@@ -118,6 +117,12 @@ class Ledger:
         with self._changed:
             self._looking = True
             self._changed.notify()
+
+    def spare(self) -> bool:
+        """Whether a worker is free and, as of the last look, there was nothing for it."""
+        with self._changed:
+            looked = not self._looking and self._at_work_since is None
+            return looked and self._wanted > len(self._taken)
 
     def take(self, free: int) -> list[Claim]:
         """Claimed tasks for ``free`` workers, as far as there are. Further ones are claimed meanwhile."""
@@ -221,13 +226,22 @@ class Ledger:
         self._unsure = True
 
     def _make_sure(self) -> None:
-        """That the lock is ours still, and after a failure, that no task is claimed whose name never reached us."""
+        """That the tasks are ours to run still; that others left us those at hand; and after a failure, that no task is
+        claimed whose name never reached us."""
         if self._unsure or time.monotonic() >= self._renew_at:
-            self._lock.renew()
+            self._reach.renew()
             self._renew_at = time.monotonic() + LOOK_SECONDS
+            self._give_up(self._claims.lost(self._held))
         if self._unsure:
             self._claims.interrupt_all(self._held)
             self._unsure = False
+
+    def _give_up(self, lost: Collection[str]) -> None:
+        """Stop the runs of these claims, for which others have decided."""
+        if lost:
+            self.unwanted.extend(self._held[name] for name in lost if name not in self._lost)
+            self._lost |= set(lost)
+            self._ring()
 
     def _write(self) -> Exception | None:
         """Write what is to be written of each run, until something fails that may go well later: returns that."""
@@ -261,7 +275,8 @@ class Ledger:
                 # where not even that is taken, the run stays held: nobody runs the task before the next start
             else:
                 if write.kind != "progress":
-                    self._held.discard(name)
+                    self._held.pop(name, None)
+                    self._lost.discard(name)
         return None
 
     def _next(self, name: str) -> Write | None:
@@ -282,7 +297,7 @@ class Ledger:
             claim = self._claims.next() if self._claims.waiting() else None
             if claim is None:
                 return
-            self._held.add(claim.claim)
+            self._held[claim.claim] = claim
             with self._changed:
                 self._taken.append(claim)
             self._ring()

@@ -1,26 +1,36 @@
 """One service at a time supervises the tasks of a database."""
 
 import fcntl
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from restyle.private import make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 ADVISORY_LOCK = 0x7265_7375
-"""Number of the PostgreSQL advisory lock that a supervising service holds ("resu")."""
+"""Number of the PostgreSQL advisory lock that a supervising service holds ("resu"), or a fleet's machines share."""
+SWEEP_LOCK = 0x7265_7377
+"""Number of the one that a sweep holds ("resw")."""
 
 
 class SupervisorLock:
-    """Held from :meth:`acquire` to :meth:`release`, or until the process ends, however it ends."""
+    """Held from :meth:`acquire` to :meth:`release`, or until the process ends, however it ends.
 
-    def __init__(self, db: sa.Engine) -> None:
+    A :class:`restyle.queue.reach.Reach` over all tasks. With ``shared``, which PostgreSQL alone knows, others that say
+    so may hold it at the same time.
+    """
+
+    machine: int | None = None
+
+    def __init__(self, db: sa.Engine, *, shared: bool = False) -> None:
         self._db = db
+        self._shared = shared
         self._file: IO[str] | None = None
         self._connection: sa.Connection | None = None
 
@@ -31,7 +41,8 @@ class SupervisorLock:
             where = self._db.url.render_as_string(hide_password=True)
             raise RestyleError(
                 Code.INTERNAL_ERROR,
-                f"another service already runs the tasks of {where}; stop it, or give this one its own",
+                f"another service already runs the tasks of {where}; stop it, or give this one its own"
+                + ("" if self._db.dialect.name == "sqlite" else ", or run all of them with --role"),
             )
 
     def renew(self) -> None:
@@ -56,10 +67,22 @@ class SupervisorLock:
             # The session may be gone, and the lock with it. Where it is not, closing it is seen by the server a moment
             # later, which whoever comes next need not wait for.
             with suppress(SQLAlchemyError):
-                self._connection.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK)))
+                unlock = sa.func.pg_advisory_unlock_shared if self._shared else sa.func.pg_advisory_unlock
+                self._connection.execute(sa.select(unlock(ADVISORY_LOCK)))
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+        """All tasks."""
+        return sa.true()
+
+    def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:
+        """Nobody else has to hear of it."""
+
+    def lost(self, held: Collection[str]) -> set[str]:
+        """Nobody else touches claims."""
+        return set()
 
     def _acquire_file(self) -> bool:
         assert self._db.url.database is not None
@@ -74,10 +97,32 @@ class SupervisorLock:
         return True
 
     def _acquire_advisory(self) -> bool:
+        try:
+            return self._try_advisory()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._try_advisory()  # the session was cut in the pool; the pool has begun anew
+
+    def _try_advisory(self) -> bool:
+        lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock
         connection = self._db.connect().execution_options(isolation_level="AUTOCOMMIT")
-        taken: bool = connection.execute(sa.select(sa.func.pg_try_advisory_lock(ADVISORY_LOCK))).scalar_one()
-        if not taken:
-            connection.close()
-            return False
-        self._connection = connection
-        return True
+        taken = False
+        try:
+            taken = bool(connection.execute(sa.select(lock(ADVISORY_LOCK))).scalar_one())
+        finally:
+            if not taken:
+                connection.close()
+        if taken:
+            self._connection = connection
+        return taken
+
+
+@contextmanager
+def sweeping(db: sa.Engine) -> Iterator[bool]:
+    """Whether this process may sweep now: on PostgreSQL one does at a time, however many share the tasks."""
+    if db.dialect.name == "sqlite":
+        yield True
+        return
+    with db.connect() as connection:
+        yield bool(connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(SWEEP_LOCK))).scalar_one())

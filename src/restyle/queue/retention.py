@@ -9,13 +9,26 @@ from queue import Empty, SimpleQueue
 import sqlalchemy as sa
 import structlog
 
-from restyle.database import reading, requests, tasks, writing
+from restyle.database import reading, requests, styles, tasks, writing
+from restyle.queue.lock import sweeping
 from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
 from restyle.queue.uid import created
 from restyle.settings import Settings
-from restyle.storage import INPUTS, PROBES, RESULTS, Storage, StorageError, input_prefix, result_prefix
+from restyle.storage import (
+    INPUTS,
+    PROBES,
+    RESULTS,
+    STYLES,
+    Storage,
+    StorageError,
+    input_prefix,
+    result_prefix,
+    style_prefix,
+)
 
 BATCH = 500
+SLICE = 2000
+"""Folders of one place that a sweep looks at: with a sweep a minute, all of a day's of two million tasks in a day."""
 SUBMISSION_SECONDS = 900
 """Images are stored before their task is: after this long without a task there will be none."""
 
@@ -30,6 +43,7 @@ class Retention:
         self._storage = storage
         self._settings = settings
         self._todo: SimpleQueue[str | None] = SimpleQueue()
+        self._swept: dict[str, str] = {}
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
 
     def start(self) -> None:
@@ -46,7 +60,12 @@ class Retention:
         self._todo.put(uid)
 
     def sweep(self) -> None:
-        """Delete all that is due."""
+        """Delete all that is due, unless another process that shares the tasks is at it."""
+        with sweeping(self._db) as ours:
+            if ours:
+                self._sweep()
+
+    def _sweep(self) -> None:
         now = time.time()
         with writing(self._db) as connection:
             connection.execute(sa.delete(requests).where(requests.c.created <= now - REPEAT_SECONDS))
@@ -80,7 +99,8 @@ class Retention:
                 connection.execute(done.values(swept=True, images=[]))
 
     def _delete_records(self, now: float) -> None:
-        due = sa.select(tasks.c.uid).where(tasks.c.finished <= now - self._settings.record_seconds)
+        old = tasks.c.finished <= now - self._settings.record_seconds
+        due = sa.select(tasks.c.uid).where(old, tasks.c.favourite.is_(None))
         for uids in self._deleted(due, input_prefix, result_prefix):
             with writing(self._db) as connection:
                 connection.execute(sa.delete(tasks).where(tasks.c.uid.in_(uids)))
@@ -105,15 +125,31 @@ class Retention:
         return True
 
     def _delete_orphans(self, now: float) -> None:
-        """What a crash left behind between two steps: every folder in the storage is asked whose it is."""
+        """What a crash left behind between two steps. Whose each folder is, the table tells.
+
+        A sweep asks about the next ``SLICE`` folders of a place, so that none lists a whole bucket.
+        """
         for place, needed in ((INPUTS, UNFINISHED), (RESULTS, (*UNFINISHED, Status.FINISHED)), (PROBES, ())):
-            names = _xids(self._storage.names(place))
-            while uids := list(islice(names, BATCH)):
+            for uids in self._next_slice(place):
                 status = self._status(uids)
                 for uid in uids:
                     young = created(uid) > now - SUBMISSION_SECONDS
                     if status[uid] not in needed if uid in status else not young:
                         self._delete(f"{place}{uid}/")
+
+        for uids in self._next_slice(STYLES):
+            kept = set(self._uids(sa.select(styles.c.uid).where(styles.c.uid.in_(uids))))
+            for uid in uids:
+                if uid not in kept and created(uid) <= now - SUBMISSION_SECONDS:
+                    self._delete(style_prefix(uid))
+
+    def _next_slice(self, place: str) -> Iterator[list[str]]:
+        """The uids that the next ``SLICE`` folders of ``place`` are called after, a batch at a time."""
+        names = self._storage.names_after(place, self._swept.get(place, ""), SLICE)
+        self._swept[place] = names[-1] if len(names) == SLICE else ""
+        xids = _xids(names)
+        while uids := list(islice(xids, BATCH)):
+            yield uids
 
     def _clean(self, uid: str) -> None:
         match self._status([uid]).get(uid):

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from restyle.accounts import credits
 from restyle.database import Raw, accounts, reading, requests, tasks, writing
 from restyle.queue.claim import stored_list
+from restyle.queue.needs import needs_of
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -21,6 +22,7 @@ REPEAT_SECONDS = 24 * 3600
 
 
 T = TypeVar("T")
+Call = Callable[[sa.Connection, Iterable[tuple[str, str]]], None]
 
 
 class Status(StrEnum):
@@ -41,7 +43,7 @@ class Submission:
 
     ``signature`` is the request's, proven to be its account's; ``body_digest`` a digest of the request body that two
     bodies never share (SHA-256), needed with a ``request_uuid`` only; ``seed`` the seed drawn or sent, ``seeds`` one
-    per image; ``plan`` is :func:`restyle.conversion.stored.to_json`.
+    per image; ``plan`` is :func:`restyle.conversion.stored.to_json`; ``priority`` is the key's.
     """
 
     account_id: int
@@ -54,6 +56,12 @@ class Submission:
     seeds: tuple[int, ...]
     plan: Mapping[str, Any]
     notices: tuple[str, ...] = ()
+    priority: int = 0
+
+    @property
+    def needs(self) -> str:
+        """What a machine must have to draw it."""
+        return needs_of(self.plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class TaskRecord:
     """A task as its owner sees it. Times are Unix seconds; ``images`` storage keys, empty once expired.
 
     ``queue_position`` counts from 1 and is None unless the task is Queuing; ``progress`` is 0..1.
+    ``favourite`` is when its owner marked it; ``expires`` is None then, and before it has ended.
     """
 
     uid: str
@@ -79,6 +88,7 @@ class TaskRecord:
     started: float | None
     finished: float | None
     expires: float | None
+    favourite: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,7 @@ class Standing:
 
 
 _LISTS = ("seeds", "images", "notices")
-_RECORD = (
+RECORD = (
     *(column for column in tasks.c if column.name not in (*_LISTS, "spec")),
     *(sa.cast(tasks.c[name], Raw).label(name) for name in _LISTS),
 )
@@ -98,11 +108,15 @@ _RECORD = (
 
 
 class TaskStore:
-    """The clients' side of the task table; :class:`restyle.queue.claims.Claims` is the workers'."""
+    """The clients' side of the task table; :class:`restyle.queue.claims.Claims` is the workers'.
 
-    def __init__(self, db: sa.Engine, settings: Settings) -> None:
+    ``call`` is told of every accepted task (uid, needs) in the transaction that accepts it.
+    """
+
+    def __init__(self, db: sa.Engine, settings: Settings, call: Call | None = None) -> None:
         self._db = db
         self._settings = settings
+        self._call = call
 
     def find_repeat(self, account_id: int, request_uuid: str | None, signature: str, body_digest: bytes) -> str | None:
         """The uid that an earlier submission with this ``request_uuid`` got; None if there is none in the last 24 h.
@@ -138,12 +152,16 @@ class TaskStore:
                 "seed": submission.seed,
                 "seeds": list(submission.seeds),
                 "cost": submission.cost,
+                "priority": submission.priority,
+                "needs": submission.needs,
                 "spec": dict(submission.plan),
                 "notices": list(submission.notices),
                 "images": [],
                 "created": now,
             }
             connection.execute(sa.insert(tasks).values(row))
+            if self._call is not None:
+                self._call(connection, [(uid, submission.needs)])
             if mark:
                 same = (requests.c.account_id == account_id) & (requests.c.request_uuid == mark)
                 connection.execute(sa.delete(requests).where(same))  # one of more than 24 h ago
@@ -160,7 +178,7 @@ class TaskStore:
 
     def details(self, account_id: int, uids: Sequence[str]) -> list[TaskRecord]:
         """The tasks in the order asked. Raises :class:`RestyleError` (4006) naming one that is not the account's."""
-        query = sa.select(*_RECORD).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
+        query = sa.select(*RECORD).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
         with reading(self._db) as connection:
             rows = {row.uid: row for row in connection.execute(query)}
             positions: dict[str, int] = {}
@@ -170,7 +188,7 @@ class TaskStore:
             if uid not in rows:
                 raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} not found", field="TaskUIDList")
         now = time.time()
-        return [_record(rows[uid], positions.get(uid), now) for uid in uids]
+        return [record_of(rows[uid], positions.get(uid), now) for uid in uids]
 
     def unfinished(self, account_id: int) -> list[str]:
         """The uids of the account's Queuing and Running tasks, oldest first."""
@@ -196,12 +214,12 @@ class TaskStore:
 
         Raises :class:`RestyleError` (4006) for a task or an index that does not exist.
         """
-        query = sa.select(*_RECORD).where(tasks.c.uid == uid)
+        query = sa.select(*RECORD).where(tasks.c.uid == uid)
         with reading(self._db) as connection:
             row = connection.execute(query).one_or_none()
         if row is None or row.status != Status.FINISHED:
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
-        record = _record(row, None, time.time())
+        record = record_of(row, None, time.time())
         if not 0 <= index < len(record.seeds):
             raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} has no image {index}")
         return record.images[index] if index < len(record.images) else None
@@ -276,26 +294,49 @@ def _repeat(
 
 
 def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
-    """Place in the round robin of each queued task of the account: exact, if nothing else is submitted.
+    """Place in the queue of each queued task of the account: exact, if nothing else is submitted.
+
+    Tasks of a higher priority go first; of one priority accounts take turns.
+    """
+    queued = tasks.c.status == Status.QUEUING
+    own = sa.select(tasks.c.uid, tasks.c.priority).where(queued, tasks.c.account_id == account_id)
+    uids: dict[int, list[str]] = {}
+    for uid, priority in connection.execute(own.order_by(tasks.c.id)):
+        uids.setdefault(priority, []).append(uid)
+    query = (
+        sa.select(tasks.c.priority, tasks.c.account_id, sa.func.count(), accounts.c.served)
+        .join_from(tasks, accounts)
+        .where(queued)
+        .group_by(tasks.c.priority, tasks.c.account_id, accounts.c.served)
+    )
+    lengths: dict[int, Lengths] = {}
+    for priority, account, count, served in connection.execute(query):
+        lengths.setdefault(priority, {})[account] = (count, (served, account))
+    positions: dict[str, int] = {}
+    ahead = 0
+    for priority in sorted(lengths, reverse=True):
+        places = _places(lengths[priority], account_id, uids.get(priority, []))
+        positions |= {uid: ahead + place for uid, place in places.items()}
+        ahead += sum(count for count, _ in lengths[priority].values())
+    return positions
+
+
+Lengths = dict[int, tuple[int, tuple[int, int]]]
+"""By account: how many tasks it has queued, and its turn."""
+
+
+def _places(lengths: Lengths, account_id: int, uids: list[str]) -> dict[str, int]:
+    """Place in the round robin of each of ``uids``, which are the account's own.
 
     The n-th task of an account starts after the first n of every account whose turn comes before, and the first n - 1
     of every account whose turn comes after.
     """
-    queued = tasks.c.status == Status.QUEUING
-    own = sa.select(tasks.c.uid).where(queued, tasks.c.account_id == account_id).order_by(tasks.c.id)
-    uids = list(connection.scalars(own))
-    query = (
-        sa.select(tasks.c.account_id, sa.func.count(), accounts.c.served)
-        .join_from(tasks, accounts)
-        .where(queued)
-        .group_by(tasks.c.account_id, accounts.c.served)
-    )
-    lengths = {account: (count, (served, account)) for account, count, served in connection.execute(query)}
     if account_id not in lengths:
         return {}
-    turn = lengths.pop(account_id)[1]
-    before = Counter(count for count, other in lengths.values() if other < turn)
-    after = Counter(count for count, other in lengths.values() if other > turn)
+    turn = lengths[account_id][1]
+    others = [(count, other) for account, (count, other) in lengths.items() if account != account_id]
+    before = Counter(count for count, other in others if other < turn)
+    after = Counter(count for count, other in others if other > turn)
     return {
         uid: n
         + sum(min(count, n) * times for count, times in before.items())
@@ -304,7 +345,8 @@ def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
     }
 
 
-def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
+def record_of(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
+    """The record in a row of ``RECORD`` as it is ``now``, in Unix seconds."""
     if not _is_whole(row):
         return TaskRecord(
             uid=row.uid,
@@ -342,13 +384,14 @@ def _record(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
         started=row.started,
         finished=row.finished,
         expires=row.expires,
+        favourite=row.favourite,
     )
 
 
 def _is_whole(row: sa.Row[Any]) -> bool:
     """Whether a row holds what its columns are for: SQLite keeps whatever it is given."""
     numbers = (row.seed, row.cost, row.progress, row.error_code, row.created)
-    moments = (row.started, row.finished, row.expires)
+    moments = (row.started, row.finished, row.expires, row.favourite)
     return (
         row.status in set(Status)
         and all(isinstance(number, int | float) for number in numbers)

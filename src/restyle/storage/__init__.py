@@ -4,19 +4,20 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from restyle.settings import Settings
-from restyle.storage.base import FAVOURITES as FAVOURITES
 from restyle.storage.base import INPUTS as INPUTS
 from restyle.storage.base import PLACES as PLACES
 from restyle.storage.base import PROBES as PROBES
 from restyle.storage.base import RESULTS as RESULTS
+from restyle.storage.base import STYLES as STYLES
 from restyle.storage.base import UPLOADS as UPLOADS
 from restyle.storage.base import Storage as Storage
 from restyle.storage.base import StorageError as StorageError
-from restyle.storage.base import favourite_prefix as favourite_prefix
 from restyle.storage.base import input_key as input_key
 from restyle.storage.base import input_prefix as input_prefix
 from restyle.storage.base import result_key as result_key
 from restyle.storage.base import result_prefix as result_prefix
+from restyle.storage.base import style_key as style_key
+from restyle.storage.base import style_prefix as style_prefix
 from restyle.storage.base import thumbnail_key as thumbnail_key
 from restyle.storage.base import upload_prefix as upload_prefix
 from restyle.storage.bucket import Bucket as Bucket

@@ -10,9 +10,9 @@ from restyle.wire.errors import RestyleError
 INPUTS = "inputs/"
 RESULTS = "results/"
 PROBES = "probes/"
+STYLES = "styles/"
 UPLOADS = "uploads/"
-FAVOURITES = "favourites/"
-PLACES = (INPUTS, RESULTS, PROBES, UPLOADS, FAVOURITES)
+PLACES = (INPUTS, RESULTS, PROBES, STYLES, UPLOADS)
 
 Data = bytes | bytearray | memoryview
 
@@ -61,6 +61,14 @@ class Storage(Protocol):
         Raises :class:`StorageError`.
         """
 
+    def names_after(self, prefix: str, name: str, most: int) -> list[str]:
+        """The next names directly under ``prefix`` after ``name`` in their order, ``most`` at most: a part of what
+        :meth:`names` gives, for whoever would not list a whole bucket at once. An empty ``name`` is the beginning.
+
+        Raises :class:`StorageError`.
+        """
+        ...
+
 
 PIECE_BYTES = 64 * 1024
 """Of an object that is streamed."""
@@ -81,11 +89,6 @@ def upload_prefix(upload: str) -> str:
     return f"{UPLOADS}{upload}/"
 
 
-def favourite_prefix(favourite: str) -> str:
-    """Where a result is kept that somebody does not want to expire."""
-    return f"{FAVOURITES}{favourite}/"
-
-
 def thumbnail_key(uid: str, index: int) -> str:
     """Key of the small picture of a result, which goes where the result goes."""
     return f"{result_prefix(uid)}thumbnails/{index}.jpg"
@@ -99,3 +102,13 @@ def result_prefix(uid: str) -> str:
 def result_key(uid: str, claim: str, index: int) -> str:
     """Key of result ``index`` of one run of a task: a run that broke off never mixes with the next."""
     return f"{result_prefix(uid)}{claim}/{index}.png"
+
+
+def style_prefix(uid: str) -> str:
+    """Where the picture of a kept style is."""
+    return f"{STYLES}{uid}/"
+
+
+def style_key(uid: str) -> str:
+    """Its key. Every save has a uid of its own, so that a style that is replaced never mixes with the next."""
+    return f"{style_prefix(uid)}picture"

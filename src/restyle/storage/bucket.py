@@ -70,6 +70,19 @@ class Bucket:
         for folder in listing["common_prefixes"]:
             yield folder.rstrip("/").rpartition("/")[2]
 
+    def names_after(self, prefix: str, name: str, most: int) -> list[str]:
+        import obstore
+
+        found: dict[str, None] = {}
+        # "0" is what follows the slash: all that lies under the name comes before.
+        offset = f"{prefix}{name}0" if name else None
+        with self._failing("list", prefix):
+            for chunk in obstore.list(self._store, prefix=prefix, offset=offset, chunk_size=most):
+                found |= dict.fromkeys(item["path"].removeprefix(prefix).partition("/")[0] for item in chunk)
+                if len(found) >= most:
+                    break
+        return list(found)[:most]
+
     @contextmanager
     def _failing(self, doing: str, key: str, size: int | None = None) -> Iterator[None]:
         try:

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from heapq import nsmallest
 from pathlib import Path
 
 from restyle.storage.base import PIECE_BYTES, PLACES, Data, StorageError
@@ -88,6 +89,9 @@ class Folder:
             self._check_place("list", prefix)
             return
         yield from found
+
+    def names_after(self, prefix: str, name: str, most: int) -> list[str]:
+        return nsmallest(most, (each for each in self.names(prefix) if each > name))
 
     def _place(self, key: str) -> Path:
         return self._root / key.partition("/")[0]

@@ -68,7 +68,6 @@ class Studio:
     feeder: Feeder
     events: Events
     installs: Installs
-    favourites: favourites.Favourites
     sign_ins: Rate
 
     @property
@@ -94,7 +93,6 @@ def mount(app: FastAPI, service: Service) -> Studio:
         feeder=Feeder(service, runs, uploads),
         events=Events(service),
         installs=Installs(service),
-        favourites=favourites.Favourites(service, runs, uploads),
         sign_ins=Rate(SIGN_INS_PER_MINUTE),
     )
     service.at_drain.append(studio.feeder.stop)

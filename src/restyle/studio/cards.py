@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from restyle.http.links import lasting
 from restyle.queue.store import TaskRecord
 from restyle.studio import shelf
 from restyle.studio.ask import Ask
@@ -44,7 +46,6 @@ def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> l
     """One card for each item or task."""
     uploads = [name for item, _ in items if item is not None for name in (item.raw, item.style)]
     known = ask.studio.uploads.find(ask.account, uploads)
-    liked = ask.studio.favourites.of_tasks(ask.account, [record.uid for _, record in items if record is not None])
     base = ask.studio.base
     made = []
     for item, record in items:
@@ -53,7 +54,7 @@ def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> l
             Card(
                 item,
                 record,
-                tuple(_pictures(ask, item, record, liked)) if record is not None else (),
+                tuple(_pictures(ask, item, record)) if record is not None else (),
                 f"{raw}/view" if raw else "",
                 f"{raw}/thumbnail" if raw else "",
                 _style(base, item, known),
@@ -62,15 +63,17 @@ def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> l
     return made
 
 
-def _pictures(ask: Ask, item: Item | None, record: TaskRecord, liked: set[tuple[str, int]]) -> Sequence[Picture]:
+def _pictures(ask: Ask, item: Item | None, record: TaskRecord) -> Sequence[Picture]:
     front = ask.studio.base.removesuffix("/studio")
     found = []
     label = item.label if item is not None else record.uid
+    liked = record.favourite is not None
+    until = lasting(ask.studio.service.settings.result_seconds) if record.expires is None else int(record.expires)
     for index in range(len(record.images)):
-        url = ask.studio.service.links.url(front, record.uid, index, int(record.expires or 0))
+        url = ask.studio.service.links.url(front, record.uid, index, until)
         base = f"{ask.studio.base}/results/{record.uid}/{index}"
         small, file = f"{base}/thumbnail", f"{base}/file"
-        found.append(Picture(index, record.seeds[index], url, small, file, label, (record.uid, index) in liked))
+        found.append(Picture(index, record.seeds[index], url, small, file, label, liked))
     return found
 
 
@@ -78,5 +81,5 @@ def _style(base: str, item: Item | None, known: Mapping[str, Any]) -> str:
     if item is None:
         return ""
     if item.style.startswith(shelf.PREFIX):
-        return f"{base}/styles/{item.style.removeprefix(shelf.PREFIX)}/thumbnail"
+        return f"{base}/styles/{quote(item.style.removeprefix(shelf.PREFIX))}/thumbnail"
     return f"{base}/uploads/{item.style}/thumbnail" if item.style in known else ""

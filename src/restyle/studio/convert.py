@@ -122,7 +122,7 @@ def convert(ask: Ask) -> Response:
     except RestyleError as error:
         show(form, error, ask.say)
         return _again(ask, form)
-    run_id = ask.studio.runs.add(ask.account, kind, wanted)
+    run_id = ask.studio.runs.add(ask.account, kind, wanted, priority=ask.who.priority)
     ask.studio.uploads.keep(list(known))
     ask.studio.feeder.ring()
     run = ask.studio.runs.find(ask.account, run_id)
@@ -145,7 +145,7 @@ def cancel(ask: Ask) -> Response:
             except RestyleError as error:
                 if error.code is not Code.TASK_ENDED:  # meanwhile it ended by itself
                     raise
-            ask.studio.service.dispatcher.cancel(each.uid)
+            ask.studio.service.workforce.cancel(each.uid)
     return page(ask, "parts/stage.html", **_stage(ask, _run(ask)))
 
 
@@ -257,7 +257,7 @@ def _form(ask: Ask, form: Form) -> dict[str, Any]:
     model = service.registry.mains.get(form.model)
     known = ask.studio.uploads.find(ask.account, [*form.raws, form.style])
     form.raws = [raw for raw in form.raws if raw in known]
-    shelved = shelf.styles(service, ask.account)
+    shelved = shelf.shelf(service, ask.account)
     if form.style not in known and form.style not in {each.value for each in shelved}:
         form.style = ""
     return {

@@ -90,13 +90,13 @@ class Feeder:
         """Submit what there is room for; returns whether something still waits."""
         waiting = self._runs.waiting(AT_ONCE)
         full: set[int] = set()
-        for account_id, item in waiting:
-            if self._stopping or self._service.draining or self._service.dispatcher.storage_trouble():
+        for account_id, priority, item in waiting:
+            if self._stopping or self._service.draining or self._service.workforce.storage_trouble():
                 return True
             if account_id in full:
                 continue
             try:
-                self._runs.submitted(item, self._submit(account_id, item))
+                self._runs.submitted(item, self._submit(account_id, priority, item))
             except RestyleError as error:
                 if error.code is Code.QUEUE_FULL or isinstance(error, Refused):
                     full.add(account_id)  # there will be room
@@ -104,7 +104,7 @@ class Feeder:
                 self._runs.refused(item, int(error.code), error.message)
         return bool(full) or len(waiting) == AT_ONCE
 
-    def _submit(self, account_id: int, item: Item) -> str:
+    def _submit(self, account_id: int, priority: int, item: Item) -> str:
         uid = new_uid()
         conversion = Conversion.read(item.asked, CHECKED)
         planned = self.planned(account_id, item.style, item.raw, conversion, uid)
@@ -121,6 +121,7 @@ class Feeder:
             seeds=planned.seeds,
             plan=to_json(planned),
             notices=planned.notices,
+            priority=priority,
         )
         with self._service.needed():
             return accept(self._service, uid, submission, self._pictures(account_id, item))

@@ -27,7 +27,9 @@ LIMITS = (
     "result_seconds",
     "record_seconds",
     "upload_bytes",
-    "favourite_bytes",
+    "max_favourites",
+    "max_styles",
+    "max_styles_bytes",
 )
 
 
@@ -121,8 +123,9 @@ def _live(ask: Ask) -> dict[str, Any]:
     service = ask.studio.service
     return {
         "counts": service.tasks.counts(),
-        "workers": service.dispatcher.workers(),
-        "trouble": service.dispatcher.trouble(),
+        "workers": service.workforce.workers(),
+        "machines": [] if service.fleet is None else service.fleet.membership.others(),
+        "trouble": service.workforce.trouble(),
         "ended": _ended(ask),
     }
 

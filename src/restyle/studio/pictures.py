@@ -7,22 +7,20 @@ from fastapi import Response
 from starlette.exceptions import HTTPException
 
 from restyle.http.results import POLICY
-from restyle.images.decode import check_pixels, read_frame, views
-from restyle.images.encode import encode
-from restyle.images.limits import Limits
+from restyle.http.styles import thumbnail as thumbnail_of
+from restyle.images.thumbnail import thumbnail as small
 from restyle.queue.store import TaskRecord
 from restyle.storage import thumbnail_key
-from restyle.studio import shelf
 from restyle.studio.ask import Ask
 from restyle.studio.page import HEADERS
 from restyle.studio.route import Route
 from restyle.studio.uploads import Upload, view_key
+from restyle.styles.official import is_official
 from restyle.wire.errors import RestyleError
 
 SIDE = 480
 PICTURES = frozenset({"jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif", "bmp", "tif", "tiff"})
 """Endings of names that a result's name does without."""
-QUALITY = 85
 KEPT_SECONDS = 24 * 3600
 """How long a browser may keep a picture, which never changes under its address."""
 
@@ -47,11 +45,13 @@ def upload(ask: Ask) -> Response:
 
 
 def style(ask: Ask) -> Response:
-    """A style of the shelf, small."""
+    """A style of the shelf, small. An account's own may be replaced under its name, so that is asked for again."""
+    code = ask.path("code")
     try:
-        return _picture(shelf.thumbnail(ask.studio.service, ask.account, ask.path("code")))
+        data = thumbnail_of(ask.studio.service, ask.account, code)
     except RestyleError:
         raise HTTPException(404) from None
+    return _picture(data, lasting=is_official(code))
 
 
 def thumbnail(ask: Ask) -> Response:
@@ -62,7 +62,7 @@ def thumbnail(ask: Ask) -> Response:
     try:
         return _picture(ask.studio.service.storage.get(key))
     except FileNotFoundError:
-        data = smaller(result_bytes(ask, uid, index)[0])
+        data = small(result_bytes(ask, uid, index)[0], SIDE)
     ask.studio.service.storage.put(key, data)
     return _picture(data)
 
@@ -84,14 +84,6 @@ def result_name(label: str, otherwise: str) -> str:
     stem, dot, suffix = kept.rpartition(".")
     named = stem if dot and suffix.lower() in PICTURES else kept
     return f"{named or otherwise}.restyled.png"
-
-
-def smaller(data: bytes) -> bytes:
-    """A JPEG of a picture of our own making, no side longer than ``SIDE``."""
-    frame = read_frame(data, Limits(len(data), 64_000_000), field="result")
-    check_pixels(data, frame, field="result")
-    _, made = views(data, frame, [SIDE], field="result")
-    return encode(made[0], None, "JPEG", QUALITY)
 
 
 def own_result(ask: Ask, uid: str, index: int) -> TaskRecord:
@@ -131,8 +123,8 @@ def _described(ask: Ask, upload: Upload) -> Response:
     return Response(json.dumps(told), 201, HEADERS, "application/json")
 
 
-def _picture(data: bytes) -> Response:
-    kept = f"private, max-age={KEPT_SECONDS}, immutable"
+def _picture(data: bytes, *, lasting: bool = True) -> Response:
+    kept = f"private, max-age={KEPT_SECONDS}, immutable" if lasting else "private, no-cache"
     headers = {**HEADERS, "Cache-Control": kept, "Content-Security-Policy": POLICY}
     return Response(data, headers=headers, media_type="image/jpeg")
 

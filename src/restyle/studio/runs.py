@@ -128,8 +128,8 @@ class Runs:
         self._db = db
         self._store = store
 
-    def add(self, account_id: int, kind: str, wanted: Sequence[Wanted]) -> str:
-        """Accept a run; its items wait to become tasks. Returns its id."""
+    def add(self, account_id: int, kind: str, wanted: Sequence[Wanted], *, priority: int) -> str:
+        """Accept a run; its items wait to become tasks of that priority. Returns its id."""
         run = new_uid()
         rows = [
             {
@@ -144,7 +144,8 @@ class Runs:
             for position, each in enumerate(wanted)
         ]
         with writing(self._db) as connection:
-            connection.execute(sa.insert(runs).values(id=run, account_id=account_id, kind=kind, created=time.time()))
+            values = {"id": run, "account_id": account_id, "kind": kind, "priority": priority, "created": time.time()}
+            connection.execute(sa.insert(runs).values(values))
             connection.execute(sa.insert(run_items), rows)
         return run
 
@@ -172,17 +173,17 @@ class Runs:
         with reading(self._db) as connection:
             return {row.uid: _item(row) for row in connection.execute(query)}
 
-    def waiting(self, most: int) -> list[tuple[int, Item]]:
-        """Items that are no tasks yet, each with its account, the oldest first."""
+    def waiting(self, most: int) -> list[tuple[int, int, Item]]:
+        """Items that are no tasks yet, each with its account and priority, the oldest first."""
         query = (
-            sa.select(runs.c.account_id, *_ITEM)
+            sa.select(runs.c.account_id, runs.c.priority, *_ITEM)
             .join_from(run_items, runs)
             .where(run_items.c.waiting)
             .order_by(runs.c.created, run_items.c.position)
             .limit(most)
         )
         with reading(self._db) as connection:
-            return [(row[0], _item(row[1:])) for row in connection.execute(query)]
+            return [(row[0], row[1], _item(row[2:])) for row in connection.execute(query)]
 
     def submitted(self, item: Item, uid: str) -> None:
         """The item is the task ``uid`` from now on."""
@@ -209,9 +210,12 @@ class Runs:
             connection.execute(change.values(values))
 
     def sweep(self, seconds: int) -> None:
-        """Forget runs that are older than ``seconds`` and wait for nothing."""
+        """Forget runs that are older than ``seconds``, wait for nothing, and made no favourite."""
         at_work = sa.select(run_items.c.run_id).where(run_items.c.waiting)
-        old = sa.select(runs.c.id).where(runs.c.created < time.time() - seconds, runs.c.id.not_in(at_work))
+        kept = sa.select(run_items.c.run_id).where(of_favourites(runs.c.account_id), run_items.c.run_id == runs.c.id)
+        old = sa.select(runs.c.id).where(
+            runs.c.created < time.time() - seconds, runs.c.id.not_in(at_work), ~kept.exists()
+        )
         with writing(self._db) as connection:
             due = list(connection.scalars(old.limit(500)))
             connection.execute(sa.delete(run_items).where(run_items.c.run_id.in_(due)))
@@ -235,6 +239,13 @@ class Runs:
         same = which & (run_items.c.attempt == item.attempt)
         with writing(self._db) as connection:
             connection.execute(sa.update(run_items).where(same).values(values))
+
+
+def of_favourites(account_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Whether an item became a task that its account keeps as a favourite."""
+    return run_items.c.uid.in_(
+        sa.select(tasks.c.uid).where(tasks.c.account_id == account_id, tasks.c.favourite.is_not(None))
+    )
 
 
 def _item(row: Sequence[Any]) -> Item:

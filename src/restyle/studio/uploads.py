@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from restyle.database import reading, uploads, writing
+from restyle.database import reading, run_items, uploads, writing
 from restyle.http.envelope import later, stopping
 from restyle.http.pictures import RETRY_SECONDS
 from restyle.http.service import Service
@@ -15,6 +15,7 @@ from restyle.images.checking.pool import Overdue
 from restyle.images.checking.turns import Closed
 from restyle.queue.uid import created, new_uid
 from restyle.storage import UPLOADS, StorageError, upload_prefix
+from restyle.studio.runs import of_favourites
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -50,11 +51,12 @@ def view_key(upload: str, small: bool) -> str:
 
 class Uploads:
     """The uploads of one service. Its pictures are kept ``result_seconds`` after they came or were last used, and as
-    long again, since a task may wait before its results have their time.
+    long again, since a task may wait before its results have their time; and as long as a favourite was made of them.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._swept = ""
 
     def add(self, account_id: int, name: str, data: bytes) -> Upload:
         """Look at a picture and keep it.
@@ -112,11 +114,15 @@ class Uploads:
             connection.execute(change)
 
     def sweep(self) -> None:
-        """Delete what has had its time, and what a crash left without a row."""
+        """Delete what has had its time, but what favourites were made of, and what a crash left without a row."""
         now = time.time()
         service = self._service
+        used = sa.select(run_items.c.run_id).where(
+            of_favourites(uploads.c.account_id),
+            sa.or_(run_items.c.raw == uploads.c.id, run_items.c.style == uploads.c.id),
+        )
         with reading(service.db) as connection:
-            query = sa.select(uploads.c.id).where(uploads.c.expires <= now).limit(BATCH)
+            query = sa.select(uploads.c.id).where(uploads.c.expires <= now, ~used.exists()).limit(BATCH)
             due = list(connection.scalars(query))
         for upload in due:
             with suppress(StorageError):  # its row is gone then, and the orphans' turn comes
@@ -124,13 +130,13 @@ class Uploads:
         if due:
             with writing(service.db) as connection:
                 connection.execute(sa.delete(uploads).where(uploads.c.id.in_(due)))
-        names = [name for name in service.storage.names(UPLOADS) if _is_old(name, now)]
-        for start in range(0, len(names), BATCH):
-            batch = names[start : start + BATCH]
-            with reading(service.db) as connection:
-                known = set(connection.scalars(sa.select(uploads.c.id).where(uploads.c.id.in_(batch))))
-            for name in set(batch) - known:
-                service.storage.delete_prefix(upload_prefix(name))
+        names = service.storage.names_after(UPLOADS, self._swept, BATCH)
+        self._swept = names[-1] if len(names) == BATCH else ""
+        old = {name for name in names if _is_old(name, now)}
+        with reading(service.db) as connection:
+            known = set(connection.scalars(sa.select(uploads.c.id).where(uploads.c.id.in_(old))))
+        for name in old - known:
+            service.storage.delete_prefix(upload_prefix(name))
 
     def _expires(self) -> float:
         return time.time() + 2 * self._service.settings.result_seconds

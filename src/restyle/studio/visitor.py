@@ -25,10 +25,11 @@ PURPOSE = b"studio sessions"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody signed in. ``operator`` may see and change what belongs to the service."""
+    """Somebody signed in. ``priority`` is their key's; ``operator`` may see and change what belongs to the service."""
 
     public_key: str
     account_id: int
+    priority: int
     operator: bool
 
 
@@ -58,7 +59,7 @@ class Sessions:
         key = self._keys.find(public_key)
         if key is None or key.disabled or not same_text(self._seal(key, issued), seal):
             return None
-        return Visitor(key.public_key, key.account_id, self._keys.is_operator(key.account_id))
+        return Visitor(key.public_key, key.account_id, key.priority, self._keys.is_operator(key.account_id))
 
     def check(self, public_key: str, private_key: str) -> Key | None:
         """The key of that pair; None where it is unknown, disabled, or the halves do not belong together."""

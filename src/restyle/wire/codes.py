@@ -43,6 +43,8 @@ class Code(IntEnum):
     QUEUE_FULL = 4009, "queue full"
     REQUEST_REUSED = 4010, "request_uuid reused with another body, or stale timestamp"
     TASK_ENDED = 4011, "task already ended"
+    STYLE_NOT_FOUND = 4012, "style not found"
+    QUOTA_USED = 4013, "quota used up"
     INTERNAL_ERROR = 5000, "internal error"
     ENGINE_FAILED = 5101, "engine failed"
     OUT_OF_MEMORY = 5102, "out of memory"

@@ -202,6 +202,8 @@ def expected(declaration: Mapping[str, Any]) -> str:
 
 def _fault(model: type[BaseModel], fault: ErrorDetails, named: Named) -> RestyleError:
     context = fault.get("ctx", {})
+    if fault["type"] == "extra_forbidden":
+        return unavailable(path(fault["loc"]), "it is no field of it; leave it out")
     field = named((*fault["loc"], *context.get("field", ())))
     declaration = _declaration(
         model.model_json_schema(schema_generator=Plain), (*fault["loc"], *context.get("field", ()))

@@ -14,9 +14,13 @@ class Range:
     maximum: float
     default: float
 
-    def field(self, description: str) -> Any:
-        """The declaration of a field that keeps this range."""
-        return Field(ge=self.minimum, le=self.maximum, description=description)
+    def field(self, description: str, *, from_: float | None = None) -> Any:
+        """The declaration of a field that keeps this range. ``from_``: what is below the minimum down to there is read,
+        and left to whoever knows the model.
+        """
+        if from_ is None:
+            return Field(ge=self.minimum, le=self.maximum, description=description)
+        return Field(ge=from_, le=self.maximum, description=description, json_schema_extra={"minimum": self.minimum})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ SEED = WholeRange(-1, 2_147_483_647, -1)
 """-1 draws a seed."""
 STRENGTH = Range(0, 1, 0.5)
 STEPS = WholeRange(6, 100, 10)
+FEWEST_STEPS = 1
+"""Of models whose entry says that they draw in so few; all others keep to ``STEPS``."""
 CLIP_SKIP = WholeRange(1, 12, 1)
 CFG_SCALE = Range(1, 30, 7.5)
 WEIGHT = Range(-1, 2, 1)

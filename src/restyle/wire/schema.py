@@ -4,9 +4,10 @@ Validation, the OpenAPI document and the tables of ``docs/wire.md`` are made fro
 ranges and defaults are those of PICPIK's *Style Conversion* page where it gives them.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from restyle.wire.codes import Code
@@ -15,6 +16,7 @@ from restyle.wire.ranges import (
     BATCH_SIZE,
     CFG_SCALE,
     CLIP_SKIP,
+    FEWEST_STEPS,
     RESIZE_MODE,
     SAMPLER,
     SEED,
@@ -34,10 +36,28 @@ def _printable(text: str) -> str:
     return text
 
 
+_ABSENT = object()
+"""Stands for a field that is missing, where another would make up for it and is missing, too."""
+
+
+def _there(value: Any) -> Any:
+    if value is _ABSENT:
+        raise PydanticCustomError("empty", "is missing")
+    return value
+
+
+unless_kept = BeforeValidator(_there)
+"""Marks a field that is required unless ``StyleCode`` is given."""
+
+
 class InferenceParams(Fields):
     """How a model is run. What is not given is the model's own default, as `ListModels` shows it."""
 
-    Steps: Annotated[int, STEPS.field("Sampling steps."), whole] = STEPS.default
+    Steps: Annotated[
+        int,
+        STEPS.field("Sampling steps; a model made for few takes fewer, if its entry says so.", from_=FEWEST_STEPS),
+        whole,
+    ] = STEPS.default
     Sampler: Annotated[str, Field(description="Sampler, by its name in the Stable Diffusion WebUI.")] = SAMPLER
     ClipSkip: Annotated[int, CLIP_SKIP.field("Layer of CLIP, counted from the end, to read."), whole] = (
         CLIP_SKIP.default
@@ -84,7 +104,9 @@ class ApplyReferenceStyle(Request):
     """Redraw the raw image in the style of another. Answers at once; the pictures come with `ListTasksDetails`."""
 
     Action: Literal["ApplyReferenceStyle"]
-    MainModel: Annotated[Model, Field(description="The model that redraws.")]
+    MainModel: Annotated[
+        Model | None, Field(description="The model that redraws. Required unless `StyleCode` is given."), unless_kept
+    ] = None
     SubModelList: Annotated[
         list[Model], Field(default=[], description="LoRA, Embedding and HyperNetwork models to add.")
     ]
@@ -102,8 +124,15 @@ class ApplyReferenceStyle(Request):
         int, Field(ge=0, description="The image to redraw: its index in ImageList, from 0."), whole
     ]
     StyleImageIndex: Annotated[
-        int, Field(ge=0, description="The image whose style is taken: its index in ImageList, from 0."), whole
-    ]
+        int | None,
+        Field(
+            ge=0,
+            description="The image whose style is taken: its index in ImageList, from 0. Required unless `StyleCode` "
+            "is given.",
+        ),
+        whole,
+        unless_kept,
+    ] = None
     StyleReferStrength: Annotated[
         float, STRENGTH.field("0 keeps the raw image as it is; 1 is the style at its fullest.")
     ] = STRENGTH.default
@@ -125,12 +154,33 @@ class ApplyReferenceStyle(Request):
             "white."
         ),
     ] = False
+    StyleCode: Annotated[
+        str | None, Field(description="A kept style of `ListStyles`, in place of `StyleImageIndex` and `MainModel`.")
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_style_makes_up_for_others(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("StyleCode") is None:
+            return {
+                "MainModel": _ABSENT,
+                "StyleImageIndex": _ABSENT,
+                **{name: each for name, each in value.items() if each is not None},
+            }
+        return value
+
+    @model_validator(mode="after")
+    def _there_is_one_style(self) -> Self:
+        if self.StyleCode is not None and self.StyleImageIndex is not None:
+            reason = "is given beside StyleCode; give one of the two"
+            raise PydanticCustomError("limit", reason, {"field": ("StyleImageIndex",)})
+        return self
 
     @model_validator(mode="after")
     def _indexes_are_in_the_list(self) -> Self:
         count = len(self.ImageList)
         for name, index in (("RawImageIndex", self.RawImageIndex), ("StyleImageIndex", self.StyleImageIndex)):
-            if index >= count:
+            if index is not None and index >= count:
                 reason = "is {index}, but ImageList holds {count} images; give an Int from 0 to {last}"
                 given = {"field": (name,), "index": index, "count": count, "last": count - 1}
                 raise PydanticCustomError("limit", reason, given)
@@ -169,6 +219,44 @@ class GetCreditBalance(Request):
     """How many credits the account has had and has used."""
 
     Action: Literal["GetCreditBalance"]
+
+
+class ListStyles(Request):
+    """Which kept styles there are: the account's own, and the official ones, which are everybody's."""
+
+    Action: Literal["ListStyles"]
+    Thumbnails: Annotated[bool, Field(description="Answer with a small picture of each.")] = False
+
+
+class SaveStyle(Request):
+    """Keep a picture and settings under a name, in place of a style of the account's that has it."""
+
+    Action: Literal["SaveStyle"]
+    StyleCode: Annotated[Filled, Field(description="What it is called from now on: at most 64 characters.")]
+    StyleImage: Annotated[
+        Filled, Field(description="The picture whose style is taken, in Base64, as those of an `ImageList`.")
+    ]
+    MainModel: Annotated[Model | None, Field(description="The model that redraws.")] = None
+    SubModelList: Annotated[
+        list[Model] | None, Field(description="LoRA, Embedding and HyperNetwork models to add.")
+    ] = None
+    PositivePrompts: Annotated[Prompts | None, Field(description="What should appear.")] = None
+    NegativePrompts: Annotated[Prompts | None, Field(description="What should not appear.")] = None
+    TranslatePrompts: Annotated[bool | None, Field(description="Translate prompts into English.")] = None
+    UseMainModelVAE: Annotated[bool | None, Field(description="Use the VAE that came with the main model.")] = None
+    StyleReferStrength: Annotated[
+        float | None, STRENGTH.field("0 keeps the raw image as it is; 1 is the style at its fullest.")
+    ] = None
+    PreserveColor: Annotated[
+        bool | None, Field(description="Keep the raw image's colours; take only texture and stroke of the style.")
+    ] = None
+
+
+class DeleteStyle(Request):
+    """Forget a kept style of the account, and its picture. Tasks that were submitted with it go on."""
+
+    Action: Literal["DeleteStyle"]
+    StyleCode: Annotated[Filled, Field(description="The style.")]
 
 
 class Answer(BaseModel):
@@ -219,7 +307,7 @@ class TaskDetail(BaseModel):
     CreateTime: Annotated[int, Field(description="When it was submitted.")]
     StartTime: Annotated[int | None, Field(description="When work on it began.")] = None
     FinishTime: Annotated[int | None, Field(description="When it ended.")] = None
-    ExpireTime: Annotated[int | None, Field(description="When its pictures are deleted.")] = None
+    ExpireTime: Annotated[int | None, Field(description="When its pictures are deleted; absent where none are.")] = None
 
 
 class ApplyReferenceStyleAnswer(Answer):
@@ -271,3 +359,39 @@ class GetCreditBalanceAnswer(Answer):
     ExpireTimestamp: Annotated[int | None, Field(description="When the credits expire; absent where they do not.")] = (
         None
     )
+
+
+class StyleEntry(BaseModel):
+    """A kept style in `ListStyles`, with the fields of `ApplyReferenceStyle` that it keeps."""
+
+    StyleCode: Annotated[str, Field(description="What the field of that name takes.")]
+    Name: Annotated[str, Field(description="Name to show.")]
+    IsOfficial: Annotated[bool, Field(description="True for a style that came with the service.")]
+    Thumbnail: Annotated[
+        str | None, Field(description="A JPEG in Base64, 256 pixels at most a side; where it was asked for.")
+    ] = None
+    CreateTime: Annotated[int | None, Field(description="When it was saved; absent for official ones.")] = None
+    MainModel: Annotated[dict[str, Any] | None, Field(description="As it was saved: ModelCode, InferenceParams.")] = (
+        None
+    )
+    SubModelList: list[dict[str, Any]] | None = None
+    PositivePrompts: list[str] | None = None
+    NegativePrompts: list[str] | None = None
+    TranslatePrompts: bool | None = None
+    UseMainModelVAE: bool | None = None
+    StyleReferStrength: float | None = None
+    PreserveColor: bool | None = None
+
+
+class ListStylesAnswer(Answer):
+    """The account's own by name, then the official ones."""
+
+    StyleList: Annotated[list[StyleEntry], Field(description="Styles for StyleCode.")]
+
+
+class SaveStyleAnswer(Answer):
+    """The style is kept."""
+
+
+class DeleteStyleAnswer(Answer):
+    """The style is forgotten."""

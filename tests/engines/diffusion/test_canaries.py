@@ -132,7 +132,7 @@ def test_a_unet_with_an_ip_adapter_cannot_do_without_a_picture(studio: Studio, c
 
 
 def test_the_style_block_of_sdxl_silences_an_adapter_of_sd15(studio: Studio, checkpoint: Checkpoint) -> None:
-    """A block that is not there is passed over without a word; ``ipadapter.STYLE_BLOCKS`` has one for each."""
+    """A block that is not there is passed over without a word; the recipes have one for each."""
     holder = pipeline(checkpoint)
     holder.load_ip_adapter(
         str(studio.files), subfolder="", weight_name="sd15-ip.safetensors", image_encoder_folder=None

@@ -1,11 +1,14 @@
 """Checkpoints as they load: every tensor in its place, or an error that says which is not."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 import torch
+from diffusers import EulerDiscreteScheduler
 from safetensors.torch import load_file, save_file
 
 from restyle.engines.base import File, Machine, Role
@@ -13,6 +16,7 @@ from restyle.engines.diffusion import components, controlnet, vae
 from restyle.engines.diffusion.blueprint import NATIVE_SIDE
 from restyle.engines.diffusion.device import Device
 from restyle.models.kinds import Architecture
+from restyle.models.scan import scan
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import checkpoints, ldm
@@ -52,6 +56,82 @@ def test_a_checkpoint_of_torch_save_loads(studio: Studio, device: Device, tmp_pa
     torch.save({"state_dict": load_file(studio.files / "sd15.safetensors"), "global_step": 1}, path)
     found = components.load(file(path, SD15), device)
     assert same(found.unet, checkpoints.unet(SD15))
+
+
+def test_what_means_nothing_here_is_left_alone(studio: Studio, device: Device, base: str, tmp_path: Path) -> None:
+    """The projection of OpenAI's encoder, as some programs save it, and what training keeps of a schedule."""
+    state = load_file(studio.files / f"{base}.safetensors")
+    first = "cond_stage_model." if base == "sd15" else "conditioner.embedders.0."
+    state |= {f"{first}transformer.text_projection.weight": torch.eye(checkpoints.HIDDEN)}
+    state |= {f"{first}logit_scale": torch.tensor(4.6), f"{first}transformer.logit_scale": torch.tensor(4.6)}
+    state |= {f"{first}transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
+    state["sqrt_recip_alphas_cumprod"] = torch.tensor([torch.inf])
+    path = tmp_path / "more.safetensors"
+    save_file(state, path)
+    scan(path)
+    plain = components.load(file(studio.files / f"{base}.safetensors", base), device)
+    more = components.load(file(path, base), device)
+    assert all(same(*pair) for pair in zip(plain.networks(), more.networks(), strict=True))
+
+
+def test_weights_of_eight_bits_are_scaled(studio: Studio, device: Device, tmp_path: Path) -> None:
+    state = load_file(studio.files / "sd15.safetensors")
+    name = next(name for name in state if name.endswith("attn1.to_q.weight"))
+    whole = state[name]
+    scale = whole.abs().max() / 448
+    state[name] = (whole / scale).to(torch.float8_e4m3fn)
+    state |= {name.replace(".weight", ".scale_weight"): scale, name.replace(".weight", ".scale_input"): torch.ones(())}
+    state["model.diffusion_model.scaled_fp8"] = torch.zeros(2).to(torch.float8_e4m3fn)
+    path = tmp_path / "eight.safetensors"
+    save_file(state, path)
+    plain, found = (
+        components.load(file(each, SD15), device).unet.state_dict()
+        for each in (studio.files / "sd15.safetensors", path)
+    )
+    other = [key for key in plain if not torch.equal(plain[key], found[key])]
+    assert len(other) == 1
+    assert torch.equal(found[other[0]], state[name].float() * scale)
+    assert torch.allclose(found[other[0]], whole, atol=float(whole.abs().max()) / 16)
+
+
+def test_a_folder_of_pickles_is_the_folder(studio: Studio, device: Device, base: str, tmp_path: Path) -> None:
+    folder = tmp_path / base
+    copytree(studio.files / base, folder)
+    for weights in sorted(folder.rglob("*.safetensors")):
+        stem = {"model": "pytorch_model"}.get(weights.stem, weights.stem)
+        torch.save(load_file(weights), weights.with_name(f"{stem}.bin"))
+        weights.unlink()
+    plain, found = (components.load(file(each, base), device) for each in (studio.files / base, folder))
+    assert all(same(*pair) for pair in zip(plain.networks(), found.networks(), strict=True))
+
+
+def test_a_file_that_leaves_no_signal_at_its_noisiest_says_so(studio: Studio, device: Device) -> None:
+    path = studio.files / "sdxl.safetensors"
+    found = components.load(file(path, "sdxl", prediction_type="v_prediction", zero_snr=True), device)
+    wanted = {**checkpoints.SCHEDULER, "prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
+    noise = [EulerDiscreteScheduler.from_config(dict(config)).alphas_cumprod for config in (found.scheduler, wanted)]
+    assert torch.equal(*noise)
+    assert float(noise[0][-1]) < 1e-6
+
+
+@pytest.mark.parametrize("form", ["ldm", "bare", "diffusers"])
+def test_a_unet_alone_is_completed_by_its_base(
+    studio: Studio, device: Device, base: str, tmp_path: Path, form: str
+) -> None:
+    architecture = Architecture(base)
+    unet = checkpoints.unet(architecture, 99)
+    state = unet.state_dict() if form == "diffusers" else ldm.unet(unet.state_dict())
+    if form == "bare":
+        state = {name.removeprefix("model.diffusion_model."): value for name, value in state.items()}
+    path = tmp_path / "unet.safetensors"
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
+    for completing in (studio.files / base, studio.files / f"{base}.safetensors"):
+        whole = components.load(file(completing, architecture), device)
+        alone = replace(file(path, architecture, prediction_type="v_prediction"), base=file(completing, architecture))
+        found = components.load(alone, device)
+        assert same(found.unet, unet)
+        assert all(same(*pair) for pair in zip(found.networks()[1:], whole.networks()[1:], strict=True))
+        assert found.scheduler["prediction_type"] == "v_prediction"
 
 
 def test_half_precision_files_are_brought_to_the_devices(studio: Studio, device: Device, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ import copy
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from restyle.engines.diffusion import components, prompt
-from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.guidance import Guided, sample
 from restyle.engines.diffusion.ipadapter import IPAdapter
@@ -68,9 +69,23 @@ def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> No
     with torch.inference_mode():
         found, against = prompt.encode(checkpoint, device, "a fox", "")
         plain = Guided(checkpoint.unet, found, against, 5.0)(seen, timestep)
-        with adapter.attached(checkpoint.unet, Architecture.SD15, 0.7):
+        with adapter.attached(checkpoint.unet, ("up_blocks.1.",), 0.7):
             own = Guided(checkpoint.unet, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         expected = Guided(library, found, against, 5.0, None, embeds)(seen, timestep)  # type: ignore[arg-type]
         assert torch.equal(Guided(checkpoint.unet, found, against, 5.0)(seen, timestep), plain)
     assert torch.allclose(own, expected, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(own, plain, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("heard", [0.0, 0.3])
+def test_an_inpainting_model_sees_a_mask_over_all(studio: Studio, heard: float) -> None:
+    """One that does not listen to it draws what the model draws that it was made of, up to roundings."""
+    state = load_file(studio.files / "sd15.safetensors")
+    name = "model.diffusion_model.input_blocks.0.0.weight"
+    more = heard * torch.randn(len(state[name]), 5, 3, 3, generator=torch.Generator().manual_seed(1))
+    state[name] = torch.cat([state[name], more], dim=1)
+    path = studio.files / f"inpainting {heard}.safetensors"
+    save_file(state, path)
+    with studio.registered(path.name) as file:
+        drawn, plain = (studio.draw(name, own_vae=True).astype(int) for name in (file.name, "sd15 file"))
+    assert bool(np.abs(drawn - plain).max() <= 1) is (heard == 0)

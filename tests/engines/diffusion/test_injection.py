@@ -14,6 +14,7 @@ from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.injection import Injection, Inverted, Noise
 from restyle.engines.diffusion.prompt import Conditioning
+from restyle.engines.diffusion.strength import INJECTION, at
 from tests.support.checkpoints import SCHEDULER
 from tests.support.studio import Studio, Sub
 
@@ -31,12 +32,19 @@ def empty(checkpoint: Checkpoint, studio: Studio) -> Conditioning:
     return prompt.encode(checkpoint, Device.of(studio.machine), "", "")[1]
 
 
+def blocks(checkpoint: Checkpoint) -> tuple[str, ...]:
+    return at(0.5, checkpoint.architecture.value, INJECTION).blocks
+
+
 @torch.inference_mode()
 def invert(
     checkpoint: Checkpoint, studio: Studio, latents: torch.Tensor, parts: str = "kv", steps: int = 6
 ) -> Inverted:
     sigma = Noise(checkpoint.scheduler).sigma(600)
-    return injection.invert(checkpoint, latents, empty(checkpoint, studio), sigma, steps, parts, lambda fraction: None)
+    nothing = empty(checkpoint, studio)
+    return injection.invert(
+        checkpoint, latents, nothing, sigma, steps, parts, blocks(checkpoint), lambda fraction: None
+    )
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -49,7 +57,9 @@ def test_a_step_up_is_ddims(checkpoint: Checkpoint, studio: Studio, prediction: 
     scheduler = DDIMInverseScheduler.from_config(config)
     scheduler.set_timesteps(2)
     with torch.inference_mode():
-        own = injection.invert(predicting, latents, nothing, noise.sigma(500), 1, "q", lambda fraction: None)
+        own = injection.invert(
+            predicting, latents, nothing, noise.sigma(500), 1, "q", blocks(checkpoint), lambda _: None
+        )
         scaled = latents / (1 + noise.sigma(0) ** 2) ** 0.5
         predicted = injection._evaluate(checkpoint, scaled, 0.0, nothing)
         expected = scheduler.step(predicted, 500, scaled).prev_sample * (1 + noise.sigma(500) ** 2) ** 0.5
@@ -67,12 +77,11 @@ def test_an_inversion_keeps_what_each_layer_saw(checkpoint: Checkpoint, studio: 
     assert len(found.kept) == len(found.timesteps) == 7
     assert list(found.timesteps) == sorted(found.timesteps)
     attentions = 6 if checkpoint.architecture == Architecture.SD15 else 3
-    assert len(found.kept[0]) == 2 * len(injection.layers(checkpoint.unet, checkpoint.architecture)) == 2 * attentions
+    assert len(found.kept[0]) == 2 * len(injection.layers(checkpoint.unet, blocks(checkpoint))) == 2 * attentions
     assert found.nearest(found.timesteps[3] + 1) is found.kept[3]
     assert found.size() == sum(value.numel() * 4 for kept in found.kept for value in kept.values())
     both = found.size() + invert(checkpoint, studio, clean(), "q").size()
-    assert injection.kept_bytes(checkpoint.unet, checkpoint.architecture, 4, 6) * 64 * 64 == both
-    assert len(invert(checkpoint, studio, clean(), steps=100).kept) == injection.MOST_STEPS + 1
+    assert injection.kept_bytes(checkpoint.unet, blocks(checkpoint), 4, 6) * 64 * 64 == both
     again = invert(checkpoint, studio, clean())
     assert torch.equal(found.noisy, again.noisy)
 
@@ -92,7 +101,7 @@ def test_its_own_keys_and_values_change_only_by_the_temperature(
             return injection._evaluate(checkpoint, seen, at, empty(checkpoint, studio))
 
     def change(style: Inverted, gamma: float) -> float:
-        put = Injection(checkpoint, style, queries, gamma)
+        put = Injection(checkpoint, style, queries, gamma, blocks(checkpoint))
         put.at(at)
         return float((predict(put) - plain).abs().max())
 
@@ -109,7 +118,7 @@ def test_the_start_takes_over_the_tone_and_hears_the_seed() -> None:
     other = Inverted(style, (0.0, 600.0), ({}, {}))
 
     def start(noise: torch.Tensor, tone: float) -> torch.Tensor:
-        return injection.start(raw, kept, other, noise, 2.0, tone)
+        return injection.start(raw, kept, other, noise, 2.0, tone, 0.3)
 
     full = start(clean(4), 1.0)
     assert np.allclose(full.mean((-2, -1)), style.mean((-2, -1)), atol=1e-4)

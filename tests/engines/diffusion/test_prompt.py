@@ -64,14 +64,14 @@ def test_without_weights_it_is_the_librarys_own_encoding(
     assert all(torch.equal(*pair) for pair in zip(own, library, strict=True))
 
 
-@pytest.mark.parametrize("clip_skip", [2, 3, 11])
-def test_clip_skip_counts_from_the_layer_in_use(
-    checkpoints: dict[str, Checkpoint], studio: Studio, clip_skip: int
+@pytest.mark.parametrize(("clip_skip", "theirs"), [(1, None), (2, None), (3, 1), (11, 9)])
+def test_clip_skip_counts_layers_from_the_end(
+    checkpoints: dict[str, Checkpoint], studio: Studio, clip_skip: int, theirs: int | None
 ) -> None:
-    """For SDXL the library still does it: its clip_skip is one less."""
+    """SDXL reads the last but one, whether 1 or 2 is asked for; the library counts from that one."""
     with torch.inference_mode():
         found = prompt.encode(checkpoints["sdxl"], Device.of(studio.machine), FOX, "blurry", clip_skip)
-    library = reference(checkpoints["sdxl"], FOX, "blurry", clip_skip - 1)
+    library = reference(checkpoints["sdxl"], FOX, "blurry", theirs)
     assert torch.equal(found[0].hidden, library[0])
 
 
@@ -109,6 +109,8 @@ def test_long_prompts_are_read_to_their_end(encode: Any) -> None:
 
 def test_chunks_end_at_commas_and_at_break() -> None:
     assert [len(chunk) for chunk in prompt.chunks("a red fox BREAK a blue bus")] == [3, 3]
+    assert [len(chunk) for chunk in prompt.chunks("a red fox BREAK")] == [3]
+    assert [len(chunk) for chunk in prompt.chunks("BREAK a red fox")] == [0, 3]
     words = "one " * 70 + ", two three four five six seven"
     first, second = prompt.chunks(words)
     assert len(first) == 71
@@ -127,6 +129,28 @@ def test_an_embedding_reads_as_the_library_reads_it(studio: Studio, checkpoints:
     library.load_textual_inversion({"zorp": word.vectors[0]}, token="zorp")
     found = library.encode_prompt("a red zorp, big", "cpu", 1, False)[0]
     assert torch.equal(own, found)
+
+
+@pytest.mark.parametrize(
+    "written", ["a red charm (v2), big", r"a red charm \(v2\), big", "a (red:1.0) Charm (V2), big"]
+)
+def test_brackets_in_the_name_of_an_embedding_are_no_weight(written: str) -> None:
+    word = embeddings.Embedding(("charm (v2)",), (torch.ones(2, 32),))
+    found = prompt.chunks(written, (word,))[0]
+    assert [token.embedding is word for token in found] == [False, False, True, True, False, False]
+    assert {token.weight for token in found} == {1.0}
+
+
+def test_an_embedding_of_one_encoder_is_not_there_for_the_other(
+    studio: Studio, checkpoints: dict[str, Checkpoint]
+) -> None:
+    device = Device.of(studio.machine)
+    word = embeddings.Embedding(("zorp",), (None, torch.ones(2, 32)))
+    with torch.inference_mode():
+        found = prompt.encode(checkpoints["sdxl"], device, "a zorp (big:1.2) fox", "", 1, (word,))[0].hidden
+        without = prompt.encode(checkpoints["sdxl"], device, "a (big:1.2) fox", "", 1)[0].hidden
+    assert torch.equal(found[..., :32], without[..., :32])
+    assert not torch.equal(found[..., 32:], without[..., 32:])
 
 
 @pytest.mark.parametrize("words", [["zorp"], ["big zorp"]])

@@ -5,39 +5,42 @@ import pytest
 import torch
 
 from restyle.engines.diffusion.blueprint import SCHEDULER
+from restyle.engines.diffusion.family import FAMILY
 from restyle.engines.diffusion.guidance import Window, sample
 from restyle.engines.diffusion.samplers import NAMES, SAMPLERS, Schedule, whole_of
-from tests.support.studio import Studio
+from tests.support.studio import RAW, Studio
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_sampler_draws_and_follows_its_seed(studio: Studio, name: str) -> None:
-    first, second = studio.batch("sd15 folder", sampler=name, seeds=(7, 8))
-    assert not np.array_equal(first, second)
+def test_every_sampler_draws(studio: Studio, name: str) -> None:
+    drawn = studio.draw("sd15 folder", sampler=name)
+    assert not np.array_equal(drawn, RAW)
+    assert len(np.unique(drawn)) > 50
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_sampler_repeats(name: str) -> None:
+def test_every_sampler_repeats_and_follows_its_seed(name: str) -> None:
     """Over more steps than some look back, with a network that is quick."""
 
     def shrinking(seen: torch.Tensor, timestep: torch.Tensor, window: Window | None = None) -> torch.Tensor:
         return seen / 3
 
     drawn = []
-    for _ in range(2):
-        made = schedule(name, 6, 0.5)
+    for seed in (1, 1, 2):
+        made = schedule(name, 6, 0.5, seed)
         clean = torch.linspace(-1, 1, 4 * 8 * 8).reshape(1, 4, 8, 8)
         drawn.append(sample(shrinking, made, made.start(clean, made.noise(clean)), lambda fraction: None))
     assert torch.isfinite(drawn[0]).all()
-    assert torch.equal(*drawn)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
 
 
-def schedule(name: str, steps: int, denoise: float) -> Schedule:
-    return Schedule(SAMPLERS[name], SCHEDULER, steps=steps, denoise=denoise, seed=1, device="cpu")
+def schedule(name: str, steps: int, denoise: float, seed: int = 1) -> Schedule:
+    return Schedule(SAMPLERS[name], SCHEDULER, steps=steps, denoise=denoise, seed=seed, device="cpu")
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("steps", "denoise"), [(6, 0.001), (6, 0.3), (20, 0.85), (100, 0.02), (100, 0.5)])
+@pytest.mark.parametrize(("steps", "denoise"), [(6, 0.001), (20, 0.85), (100, 0.5)])
 def test_steps_are_executed_steps(name: str, steps: int, denoise: float) -> None:
     made = schedule(name, steps, denoise)
     order = made.scheduler.order
@@ -68,3 +71,33 @@ def test_the_part_of_the_schedule_is_about_what_is_asked() -> None:
 def test_names_are_those_of_the_web_ui_and_the_default_is_among_them() -> None:
     assert {"Euler", "Euler a", "DPM++ 2M Karras", "DPM++ SDE Karras", "DDIM", "UniPC", "LCM"} <= set(NAMES)
     assert not {"DPM fast", "DPM adaptive", "Restart", "DPM++ 2S a"} & set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("euler a", "Euler a"),
+        ("Euler A", "Euler a"),
+        ("k_euler_a", "Euler a"),
+        ("k_euler_ancestral", "Euler a"),
+        ("sample_euler_ancestral", "Euler a"),
+        ("dpmpp_2m", "DPM++ 2M"),
+        ("DPM++2M Karras", "DPM++ 2M Karras"),
+        ("DPM++ 2M, Karras", "DPM++ 2M Karras"),
+        ("DPM++ 2M (Automatic)", "DPM++ 2M"),
+        ("dpmpp_2m_sde_gpu karras", "DPM++ 2M SDE Karras"),
+        ("k_dpm_2_ancestral", "DPM2 a"),
+        ("uni_pc", "UniPC"),
+        ("ddim", "DDIM"),
+        ("DPM++ 2S a", None),
+        ("Euler Karras", None),
+        ("", None),
+    ],
+)
+def test_names_that_people_send(given: str, meant: str | None) -> None:
+    assert FAMILY.sampler(given) == meant
+
+
+def test_every_name_means_itself() -> None:
+    assert [FAMILY.sampler(name) for name in NAMES] == list(NAMES)
+    assert {FAMILY.sampler(name.upper()) for name in NAMES} == set(NAMES)

@@ -30,8 +30,10 @@ def data(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ran = register(folder, studio, name, code, *options)
         assert ran.code == 0, ran
 
-    add("sd15.safetensors", "sd15", "--cfg-scale", "6")
-    add("sdxl", "sdxl", "--steps", "6")
+    quick = folder / "quick.toml"
+    quick.write_text("[injection]\ninversion_steps = 2\n")
+    add("sd15.safetensors", "sd15", "--cfg-scale", "6", "--recipe", str(quick))
+    add("sdxl", "sdxl", "--steps", "6", "--recipe", str(quick))
     for base in ("sd15", "sdxl"):
         of = ("--architecture", base)
         add(f"{base}-lora.safetensors", f"{base} lora", "--trigger", "glimmer", *of)
@@ -107,7 +109,7 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
     for part in (
         "Steps: 6",
         "Sampler: DPM++ 2M Karras",
-        "CFG scale: 5.5",
+        "CFG scale: 2",
         "Clip skip: 2",
         "VAE: main model",
         "Seed: 5",
@@ -129,8 +131,8 @@ def test_each_part_of_it_acts(service: RunningService) -> None:
     changes: dict[str, dict[str, Any]] = {
         "Steps": inference(Steps=7),
         "Sampler": inference(Sampler="Euler a"),
-        "ClipSkip": inference(ClipSkip=1),
-        "CFGScale": inference(CFGScale=4),
+        "ClipSkip": inference(ClipSkip=3),
+        "CFGScale": inference(CFGScale=1.5),
         "UseMainModelVAE": {"UseMainModelVAE": False},
         "PositivePrompts": {"PositivePrompts": ["a (red:1.3) zorp", "wooden table"]},
         "NegativePrompts": {"NegativePrompts": ["blurry"]},

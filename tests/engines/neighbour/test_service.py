@@ -55,8 +55,7 @@ def test_a_batch_repeats_and_equals_its_single_requests(service: RunningService)
     with Image.open(io.BytesIO(batch[0])) as image:
         assert image.size == (80, 72)
         assert "Steps: 6" in image.info["parameters"]
-    assert service.images(**request(BatchSize=2)) == batch
-    assert pixel_bytes(service.images(**request(Seed=4))[0]) == pixel_bytes(batch[1]) != pixel_bytes(batch[0])
+    assert service.images(**request(Seed=4))[0] == batch[1] != batch[0]
 
 
 def test_each_parameter_acts(service: RunningService) -> None:

@@ -111,3 +111,30 @@ def test_a_flat_photograph_stays_free_of_hatching(convert: Convert) -> None:
     sky[200:] = 40
     drawn = convert(sky, STYLE)[0][40:150, 40:216].astype(float)
     assert np.abs(np.diff(drawn, axis=0)).mean() < 4
+
+
+def grain(drawn: Pixels) -> float:
+    """How far pixels lie from their neighbours' mean, on average."""
+    light = drawn.astype(float).mean(2)
+    return float(np.abs(2 * light[:, 1:-1] - light[:, :-2] - light[:, 2:]).mean())
+
+
+def test_a_small_picture_looks_like_a_larger_one_reduced(convert: Convert) -> None:
+    large = Image.fromarray(convert(picture("chelsea", 384, 384), STYLE)[0])
+    reduced = np.asarray(large.resize((96, 96), Image.Resampling.LANCZOS)).astype(float)
+    small = picture("chelsea", 96, 96)
+    assert np.abs(convert(small, STYLE)[0] - reduced).mean() < 12
+    assert np.abs(small - reduced).mean() > 30
+
+
+def test_a_large_picture_keeps_strokes_and_has_no_grain(convert: Convert) -> None:
+    usual, large = (convert(picture("chelsea", side, side), STYLE)[0] for side in (640, 1280))
+    assert grain(large) < 0.5 * grain(usual)
+    seen = np.asarray(Image.fromarray(large).resize((640, 640), Image.Resampling.LANCZOS)).astype(float)
+    assert np.abs(seen - usual).mean() < 20
+
+
+def test_little_strength_leaves_little_of_a_small_and_of_a_large_picture_changed(convert: Convert) -> None:
+    for width, height in ((64, 80), (1400, 1200)):
+        raw = picture("coffee", width, height)
+        assert np.abs(convert(raw, STYLE, 0.01)[0].astype(float) - raw).mean() < 2

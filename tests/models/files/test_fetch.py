@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from restyle.models.files.fetch import fetch
-from restyle.models.files.line import Patience
-from restyle.models.files.part import Local, part_path
+from restyle.models.files.fetch import Wanted, fetch
+from restyle.models.files.line import Patience, Source
+from restyle.models.files.part import Local, Progress, part_path
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import hub as hubs
@@ -29,19 +29,33 @@ from tests.support.patience import PATIENCE
 MOST = 10_000_000
 CONTENT = random.Random(1).randbytes(1_000_003)
 SHA256 = sha256(CONTENT).hexdigest()
-RIGHT = {"sha256": SHA256, "size": len(CONTENT)}
+RIGHT: dict[str, Any] = {"sha256": SHA256, "size": len(CONTENT)}
 SOON = Patience(pause=0.0)
 ONCE = Patience(tries=1)
+ADVICE = {401: "log in first"}
 CUT = (Answer(cut=400_000), Answer(503))
 """With patience for one failure in a row, this leaves the first 400,000 bytes."""
 
 KILLED = """
 import sys, httpx
 from pathlib import Path
-from restyle.models.files.fetch import fetch
+from restyle.models.files.fetch import Wanted, fetch
+from restyle.models.files.line import Source
 url, target, sha256 = sys.argv[1:]
-fetch(httpx.Client(trust_env=False), url, Path(target), most=10**8, sha256=sha256, loopback=True)
+fetch(httpx.Client(trust_env=False), Wanted(Source(url, loopback=True), Path(target), 10**8, sha256))
 """
+
+
+def wanted(
+    url: str,
+    target: Path,
+    *,
+    most: int = MOST,
+    loopback: bool = True,
+    own_headers: Mapping[str, str] | None = None,
+    **known: Any,
+) -> Wanted:
+    return Wanted(Source(url, own_headers or {}, ADVICE, loopback), target, most, **known)
 
 
 @pytest.fixture
@@ -51,8 +65,10 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def get(http: httpx.Client, target: Path) -> Callable[..., Local]:
-    def get(url: str, **options: Any) -> Local:
-        return fetch(http, url, target, **{"most": MOST, "loopback": True, "patience": SOON, **options})
+    def get(
+        url: str, *, patience: Patience = SOON, report: Progress = lambda there, total: None, **known: Any
+    ) -> Local:
+        return fetch(http, wanted(url, target, **known), report=report, patience=patience)
 
     return get
 
@@ -252,6 +268,32 @@ def test_what_stays_is_asked_once(hub: Hub, get: Get, target: Path, status: int)
     assert nothing(target)
 
 
+def test_the_waiting_grows_and_follows_the_server(hub: Hub, get: Get) -> None:
+    slept: list[float] = []
+    busy, told = Answer(503), Answer(429, headers={"Retry-After": "7"})
+    url = hub.add("/base", CONTENT, busy, busy, told, busy, Answer(cut=9), busy)
+    get(url, **RIGHT, patience=Patience(longest=9.0, sleep=slept.append))
+    assert slept == [1.0, 2.0, 7.0, 8.0, 1.0, 1.0]
+
+
+def test_what_to_do_about_a_status_is_said_of_the_first_host_alone(hub: Hub, get: Get) -> None:
+    with pytest.raises(RestyleError, match="answered 401 Unauthorized; log in first"):
+        get(hub.add("/base", CONTENT, Answer(401)), **RIGHT)
+    with hubs.hub() as store:
+        there = store.add("/blob", CONTENT, Answer(401))
+        with pytest.raises(RestyleError, match=r"answered 401 Unauthorized$"):
+            get(hub.add("/base", b"", Answer(302, {"Location": there})), **RIGHT)
+
+
+def test_an_address_at_a_second_host_that_ran_out_is_asked_for_anew(hub: Hub, get: Get, target: Path) -> None:
+    with hubs.hub() as store:
+        old = Answer(302, {"Location": store.add("/old", CONTENT, Answer(cut=500), Answer(403))})
+        new = Answer(302, {"Location": store.add("/new", CONTENT)})
+        get(hub.add("/base", b"", old, old, new), **RIGHT)
+        assert [one.start for one in store.asked["/new"]] == [500]
+    assert target.read_bytes() == CONTENT
+
+
 def test_nobody_there(get: Get, target: Path) -> None:
     with hubs.hub() as gone:
         url = gone.add("/base", CONTENT)
@@ -264,7 +306,7 @@ def test_a_silent_line_is_lost(hub: Hub, target: Path) -> None:
     silent = Answer(cut=1000, hold=threading.Event())
     url = hub.add("/base", CONTENT, silent)
     with httpx.Client(trust_env=False, timeout=1.0) as http:
-        fetch(http, url, target, most=MOST, loopback=True, patience=SOON, **RIGHT)  # type: ignore[arg-type]
+        fetch(http, wanted(url, target, **RIGHT), patience=SOON)
     assert target.read_bytes() == CONTENT
 
 
@@ -367,9 +409,7 @@ def test_two_runs_at_once_fetch_once(hub: Hub, target: Path) -> None:
 
     def run(report: Callable[[int, int | None], None]) -> None:
         with httpx.Client(trust_env=False) as http:
-            came.append(
-                fetch(http, url, target, most=MOST, loopback=True, report=report, **RIGHT)  # type: ignore[arg-type]
-            )
+            came.append(fetch(http, wanted(url, target, **RIGHT), report=report))
 
     begun = threading.Event()
     first = threading.Thread(target=run, args=(lambda there, total: begun.set() if there == 300_000 else None,))

@@ -36,6 +36,13 @@ SCHEDULER: Mapping[str, Any] = {
 }
 
 
+def native_side(sample_size: object, architecture: Architecture) -> int:
+    """The side in pixels that the ``sample_size`` of a UNet's configuration says: a number, or the longer of a pair."""
+    sides = sample_size if isinstance(sample_size, list | tuple) else [sample_size]
+    whole = [side for side in sides if isinstance(side, int) and side > 0]
+    return max(whole) * 8 if whole else NATIVE_SIDE[architecture]
+
+
 def shapes(tensors: Mapping[str, torch.Tensor]) -> Shapes:
     """The shape of each."""
     return {name: tensor.shape for name, tensor in tensors.items()}
@@ -83,12 +90,13 @@ DIFFUSERS = Names(
 
 
 def unet(found: Shapes, architecture: Architecture) -> dict[str, Any]:
-    """Arguments of ``UNet2DConditionModel`` for tensors named as under ``model.diffusion_model.``."""
-    down = _down_path(found, architecture, LDM)
+    """Arguments of ``UNet2DConditionModel`` for tensors named as under ``model.diffusion_model.`` or by diffusers."""
+    names, last = (LDM, "out.2.weight") if LDM.conv_in in found else (DIFFUSERS, "conv_out.weight")
+    down = _down_path(found, architecture, names)
     kinds = down["down_block_types"]
     return {
         **down,
-        "out_channels": found["out.2.weight"][0],
+        "out_channels": found[last][0],
         "sample_size": NATIVE_SIDE[architecture] // 8,
         "up_block_types": tuple(kind.replace("Down", "Up") for kind in reversed(kinds)),
     }

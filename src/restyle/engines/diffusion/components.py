@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from accelerate import init_empty_weights
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ModelMixin, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -16,13 +16,12 @@ from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
 from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.files import Tensors, architecture_of, broken, tensors, under
+from restyle.engines.diffusion.files import Tensors, architecture_of, broken, tensors, under, unscaled, weights_in
 from restyle.engines.diffusion.tokens import SIZE
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 SD15_TEXT = "cond_stage_model.transformer."
 SDXL_TEXT = ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")
-NOT_WEIGHTS = ("position_ids", "logit_scale")
 ALIGNMENT = 64
 """Bytes at whose multiples PyTorch lets its own tensors begin."""
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -61,7 +60,7 @@ class Checkpoint:
         return (self.unet, *self.encoders, *([self.vae] if self.vae is not None else []))
 
     def size(self) -> int:
-        """Bytes of all weights, those of attached adapters too."""
+        """Bytes of all weights."""
         return sum(size(network) for network in self.networks())
 
 
@@ -72,7 +71,13 @@ def size(network: torch.nn.Module) -> int:
 
 def load(file: File, device: Device) -> Checkpoint:
     """The checkpoint of ``file``, whose role is MAIN. Raises RestyleError (5101) for files that do not fit."""
-    checkpoint = (_from_folder if file.format == "folder" else _from_file)(file, architecture_of(file), device)
+    architecture, rest = architecture_of(file), file.base or file
+    unet = _unet_of(file, architecture, device) if file.base else None
+    read = _from_folder if rest.format == "folder" else _from_file
+    checkpoint = read(rest, architecture, device, unet)
+    if unet is not None:
+        native = blueprint.NATIVE_SIDE[architecture]
+        checkpoint = replace(checkpoint, scheduler=_scheduler_of_file(file), native=native)
     for network in checkpoint.networks():
         prepared(network, file, device)
     for encoder in checkpoint.encoders:
@@ -84,7 +89,7 @@ def load(file: File, device: Device) -> Checkpoint:
 def prepared(network: torch.nn.Module, file: File, device: Device) -> None:
     """Check that a network is whole, and put it where it waits. Raises RestyleError (5101)."""
     missing = [name for name, weight in network.named_parameters() if weight.device.type == "meta"]
-    if missing:
+    if missing and device.name != "meta":
         raise broken(file, f"tensors are missing, {missing[0]} among them")
     network.requires_grad_(False)
     network.eval()
@@ -103,40 +108,57 @@ def align(network: torch.nn.Module) -> None:
             weight.data = torch.empty_like(weight, memory_format=torch.contiguous_format).copy_(weight)
 
 
-def _from_folder(file: File, architecture: Architecture, device: Device) -> Checkpoint:
+def _from_folder(file: File, architecture: Architecture, device: Device, unet: Any | None) -> Checkpoint:
+    """The checkpoint of a folder, with ``unet`` instead of its own if there is one."""
     kinds = [CLIPTextModel, CLIPTextModelWithProjection][: 2 if architecture is Architecture.SDXL else 1]
     names = ["text_encoder", "text_encoder_2"]
-    unet = from_folder(UNet2DConditionModel, file, "unet", dtype=device.unet)
+    source = device.source
+    if unet is None:
+        unet = from_folder(UNet2DConditionModel, file, "unet", dtype=device.unet, source=source)
     return Checkpoint(
         architecture,
         unet,
-        tuple(from_folder(kind, file, name, dtype=device.text) for kind, name in zip(kinds, names, strict=False)),
-        from_folder(AutoencoderKL, file, "vae", dtype=torch.float32) if (file.path / "vae").is_dir() else None,
+        tuple(
+            from_folder(kind, file, name, dtype=device.text, source=source)
+            for kind, name in zip(kinds, names, strict=False)
+        ),
+        from_folder(AutoencoderKL, file, "vae", dtype=torch.float32, source=source)
+        if (file.path / "vae").is_dir()
+        else None,
         {**blueprint.SCHEDULER, **_scheduler_of(file.path)},
-        int(unet.config.sample_size) * 8,
+        blueprint.native_side(unet.config.sample_size, architecture),
     )
 
 
-def from_folder(kind: type[Any], file: File, part: str, *, dtype: torch.dtype) -> Any:
-    """A network out of a folder in diffusers' form. Raises RestyleError (5101) where a tensor is missing."""
-    options = {"variant": file.facts["variant"]} if file.facts.get("variant") else {}
-    options |= {"subfolder": part} if part else {}
+def from_folder(kind: type[Any], file: File, part: str, *, dtype: torch.dtype, source: str) -> Any:
+    """A network out of a folder in diffusers' form. Raises RestyleError (5101) where it is not whole."""
+    folder = file.path / part
     try:
-        network, told = kind.from_pretrained(
-            file.path,
-            torch_dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
+        with init_empty_weights(include_buffers=False):
+            if issubclass(kind, ModelMixin):
+                network = kind.from_config(kind.load_config(folder, local_files_only=True))
+            else:
+                network = kind(kind.config_class.from_pretrained(folder, local_files_only=True))
+        state = {_renamed(name): value for name, value in weights_in(file, part, source).items()}
+        fill(network, state if issubclass(kind, ModelMixin) else _own(network, state), dtype)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise broken(file, f"{part or 'the folder'} does not load: {error}") from error
-    # transformers only prints this, and goes on with random weights
-    missing = [name for name in told["missing_keys"] if not name.endswith(NOT_WEIGHTS)]
-    if missing or told["mismatched_keys"]:
-        raise broken(file, f"{part}: tensors are missing or of another shape: {missing or told['mismatched_keys']}")
     return network
+
+
+def _own(network: torch.nn.Module, state: Tensors) -> Tensors:
+    """A CLIP's tensors by the names that ``network`` has for them; what means nothing to it is left out."""
+    inner = "text_model." if any(name.startswith("text_model.") for name, _ in network.named_parameters()) else ""
+    wanted = {name for name, _ in network.named_parameters()}
+    named = {
+        (
+            name
+            if "projection" in name or name.startswith("vision_model.")
+            else inner + name.removeprefix("text_model.")
+        ): value
+        for name, value in state.items()
+    }
+    return {name: value for name, value in named.items() if name in wanted}
 
 
 def _scheduler_of(folder: Path) -> Mapping[str, Any]:
@@ -146,19 +168,40 @@ def _scheduler_of(folder: Path) -> Mapping[str, Any]:
     return {name: config[name] for name in wanted if name in config}
 
 
-def _from_file(file: File, architecture: Architecture, device: Device) -> Checkpoint:
-    found = tensors(file, lambda name: name.startswith((UNET, VAE, SD15_TEXT, *SDXL_TEXT)))
-    unet = built(
-        UNet2DConditionModel,
-        lambda: blueprint.unet(blueprint.shapes(under(UNET, found)), architecture),
-        lambda config: convert_ldm_unet_checkpoint(_only(UNET, found), config),
-        file,
-        device.unet,
-    )
+def _from_file(file: File, architecture: Architecture, device: Device, unet: Any | None) -> Checkpoint:
+    """The checkpoint of a single file, with ``unet`` instead of its own if there is one."""
+    read = (VAE, SD15_TEXT, *SDXL_TEXT, *((UNET,) if unet is None else ()))
+    found = unscaled(tensors(file, lambda name: name.startswith(read), device.source))
+    if unet is None:
+        unet = _unet(_only(UNET, found), file, architecture, device)
     vae = vae_of(under(VAE, found), file, architecture) if any(name.startswith(VAE) for name in found) else None
     encoders = _encoders(found, file, architecture, device.text)
+    return Checkpoint(architecture, unet, encoders, vae, _scheduler_of_file(file), blueprint.NATIVE_SIDE[architecture])
+
+
+def _scheduler_of_file(file: File) -> Mapping[str, Any]:
     config = {**blueprint.SCHEDULER, "prediction_type": file.facts.get("prediction_type", "epsilon")}
-    return Checkpoint(architecture, unet, encoders, vae, config, blueprint.NATIVE_SIDE[architecture])
+    return {**config, "rescale_betas_zero_snr": True} if file.facts.get("zero_snr") else config
+
+
+def _unet_of(file: File, architecture: Architecture, device: Device) -> Any:
+    """The UNet of a file that holds nothing else of use, under LDM's names, with their beginning or not, or others."""
+    found = unscaled(tensors(file, source=device.source))
+    if not any(name.startswith(UNET) for name in found):
+        found = {UNET + name: value for name, value in found.items()}
+    return _unet(_only(UNET, found), file, architecture, device)
+
+
+def _unet(found: Tensors, file: File, architecture: Architecture, device: Device) -> Any:
+    bare = under(UNET, found)
+
+    def convert(config: Mapping[str, Any]) -> Tensors:
+        if "input_blocks.0.0.weight" not in bare:
+            return bare
+        return cast(Tensors, convert_ldm_unet_checkpoint(found, config))
+
+    shapes = blueprint.shapes(bare)
+    return built(UNet2DConditionModel, lambda: blueprint.unet(shapes, architecture), convert, file, device.unet)
 
 
 def _only(prefix: str, found: Tensors) -> Tensors:
@@ -232,14 +275,20 @@ def _encoder(kind: type[Any], state: Tensors, dtype: torch.dtype) -> Any:
     config = CLIPTextConfig(**blueprint.clip(blueprint.shapes(state)))
     with init_empty_weights(include_buffers=False):
         network = kind(config)
-    inner = "text_model." if kind is CLIPTextModelWithProjection else ""
-    fill(network, {(name if "projection" in name else inner + name): value for name, value in state.items()}, dtype)
+    fill(network, _own(network, state), dtype)
     return network
 
 
 def _named(state: Tensors) -> Tensors:
-    """A text encoder's tensors without ``text_model.``, which files have in their names and transformers 5 has not."""
-    return {name.removeprefix("text_model."): value for name, value in state.items() if not name.endswith(NOT_WEIGHTS)}
+    """The tensors of OpenAI's text encoder, by the names that transformers 5 has for them.
+
+    Some programs save its projection, too, which nothing of Stable Diffusion reads.
+    """
+    return {
+        name.removeprefix("text_model."): value
+        for name, value in state.items()
+        if not name.startswith("text_projection")
+    }
 
 
 def _from_open_clip(state: Tensors) -> Tensors:

@@ -27,9 +27,9 @@ def load(file: File, device: Device) -> Any:
     """The ControlNet of ``file``. Raises RestyleError (5101)."""
     base = architecture_of(file)
     if file.format == "folder":
-        network = from_folder(ControlNetModel, file, "", dtype=device.unet)
+        network = from_folder(ControlNetModel, file, "", dtype=device.unet, source=device.source)
     else:
-        whole = tensors(file)
+        whole = tensors(file, source=device.source)
         found = under("control_model.", whole) or whole
 
         def convert(config: Mapping[str, Any]) -> Tensors:

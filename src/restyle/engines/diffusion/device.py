@@ -41,6 +41,11 @@ class Device:
             unet = PRECISIONS[machine.precision]
         return cls(name, unet, torch.float32 if on_cpu else unet, machine.offload and not on_cpu)
 
+    @property
+    def source(self) -> str:
+        """Where tensors are read to first: into memory, or, of networks without numbers (``meta``), nowhere."""
+        return "meta" if self.name == "meta" else "cpu"
+
     @contextmanager
     def using(self, *networks: torch.nn.Module) -> Iterator[None]:
         """Have ``networks`` on the device inside the block."""

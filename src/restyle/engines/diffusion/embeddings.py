@@ -11,24 +11,26 @@ from typing import Any
 import torch
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.files import broken, tensors, unpickled
+from restyle.engines.diffusion.files import Tensors, broken, tensors, unpickled
 
 SDXL_NAMES = ("clip_l", "clip_g")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Embedding:
-    """``vectors`` holds one tensor (tokens, width) for each text encoder; ``words`` wake it."""
+    """``vectors`` holds one tensor (tokens, width) for each text encoder, None for one that it was not trained for and
+    that does not see its place at all. ``words`` wake it.
+    """
 
     words: tuple[str, ...]
-    vectors: tuple[torch.Tensor, ...]
+    vectors: tuple[torch.Tensor | None, ...]
 
     def __len__(self) -> int:
-        return len(self.vectors[0])
+        return next(len(part) for part in self.vectors if part is not None)
 
     def size(self) -> int:
         """Bytes."""
-        return sum(part.numel() * part.element_size() for part in self.vectors)
+        return sum(part.numel() * part.element_size() for part in self.vectors if part is not None)
 
 
 def load(file: File, widths: tuple[int, ...]) -> Embedding:
@@ -41,17 +43,25 @@ def load(file: File, widths: tuple[int, ...]) -> Embedding:
     if isinstance(content.get("string_to_param"), Mapping):
         content = content["string_to_param"]
     found = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
-    if all(name in found for name in SDXL_NAMES):
-        parts = [found[name] for name in SDXL_NAMES]
+    return of(file, words(file), found, widths)
+
+
+def of(file: File, woken: tuple[str, ...], found: Tensors, widths: tuple[int, ...]) -> Embedding:
+    """The embedding of the tensors ``found`` in ``file``, woken by the words ``woken``. Raises RestyleError (5101)."""
+    parts: list[torch.Tensor | None]
+    if any(name in found for name in SDXL_NAMES):
+        parts = [found.get(name) for name in SDXL_NAMES]
     elif len(found) == 1 or "emb_params" in found:
         parts = [found.get("emb_params", next(iter(found.values())))]
     else:
         raise broken(file, f"it holds {sorted(found)[:4]} instead of one embedding")
-    vectors = tuple(part.detach().float().reshape(-1, part.shape[-1]) for part in parts)
-    if tuple(part.shape[-1] for part in vectors) != widths or len({len(part) for part in vectors}) != 1:
-        shapes = ", ".join(str(tuple(part.shape)) for part in vectors)
+    vectors = tuple(None if part is None else part.detach().float().reshape(-1, part.shape[-1]) for part in parts)
+    there = [(part, width) for part, width in zip(vectors, widths, strict=False) if part is not None]
+    fits = all(part.shape[-1] == width for part, width in there) and len({len(part) for part, _ in there}) == 1
+    if len(vectors) != len(widths) or not fits:
+        shapes = ", ".join(str(tuple(part.shape)) for part in vectors if part is not None)
         raise broken(file, f"its vectors are {shapes}; the text encoders are {widths} wide")
-    return Embedding(words(file), vectors)
+    return Embedding(woken, vectors)
 
 
 def words(file: File) -> tuple[str, ...]:

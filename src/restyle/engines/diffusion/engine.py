@@ -56,6 +56,10 @@ class Diffusion:
         with self._mode():
             return self._stock.checkpoint(main).checkpoint
 
+    def hold(self, main: File, checkpoint: Checkpoint) -> None:
+        """Draw ``main`` with these networks instead of loading its own; for measuring."""
+        self._stock.hold(main, checkpoint)
+
     def describe(self, job: Job) -> Description:
         """Route, VAE, weights and sizes; loads nothing. Nothing at strength 0, where nothing is drawn."""
         return Description() if job.strength == 0 else Recipe.of(job).description()
@@ -99,18 +103,20 @@ class Diffusion:
         if recipe.adapter and recipe.encoder:
             adapter = stock.adapter(recipe.adapter, loaded)
             embeds = stock.embeds(recipe.encoder, job.style, digest(job.style), plus=adapter.plus)
-            heard = adapter.attached(checkpoint.unet, recipe.architecture, recipe.moved.style)
-        tools = Tools(
-            checkpoint=checkpoint,
-            vae=coder,
-            control=stock.control(recipe.control) if recipe.control else None,
-            embeddings=tuple(stock.embedding(file, widths) for file in recipe.embeddings),
-            image_embeds=embeds,
-            inversions=stock.inversions,
-        )
+            heard = adapter.attached(checkpoint.unet, recipe.moved.blocks, recipe.moved.style)
+        control = stock.control(recipe.control) if recipe.control else None
+        words = tuple(stock.embedding(file, widths) for file in recipe.embeddings)
         nets = [(stock.hypernetwork(file), file.weight) for file in recipe.hypernetworks]
         progress.beat()
-        with loaded.loras.attached(recipe.loras), hypernetwork.attached(checkpoint.unet, nets), heard:
+        with loaded.loras.attached(recipe.loras) as brought, hypernetwork.attached(checkpoint.unet, nets), heard:
+            tools = Tools(
+                checkpoint=checkpoint,
+                vae=coder,
+                control=control,
+                embeddings=(*words, *brought),
+                image_embeds=embeds,
+                inversions=stock.inversions,
+            )
             yield Session(recipe, tools, self._device, progress)
         loaded.loras.trim()
 
@@ -123,13 +129,12 @@ class Diffusion:
         return checkpoint.vae
 
     def _needs(self, recipe: Recipe, unet: Any, vae: Any) -> Needs:
-        inference = recipe.job.inference
         number = torch.finfo(self._device.unet).bits // 8
         kept = 0.0
         # Elsewhere it is not the device's memory that holds it.
         if recipe.adapter is None and self._device.name == "cpu":
-            kept = injection.kept_bytes(unet, recipe.architecture, number, inference.steps)
-        return Needs.of(unet, vae, number, 2 if inference.cfg_scale > 1 else 1, recipe.native, kept)
+            kept = injection.kept_bytes(unet, recipe.moved.blocks, number, recipe.moved.inversion_steps)
+        return Needs.of(unet, vae, number, 2 if recipe.cfg_scale > 1 else 1, recipe.native, kept)
 
     @contextmanager
     def _in_memory(self, recipe: Recipe) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from restyle.engines.base import Family, Feature
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.samplers import SAMPLERS
+from restyle.engines.diffusion.samplers import ALIASES, SAMPLERS
 
 FAMILY = Family(
     name="diffusion",
@@ -10,7 +10,10 @@ FAMILY = Family(
     price=0.2,
     honours=frozenset(Feature),
     samplers={name: sampler.note for name, sampler in SAMPLERS.items()},
+    aliases=ALIASES,
+    rehearse="restyle.engines.diffusion.rehearsal:rehearse",
     architectures=frozenset(Architecture),
-    libraries=("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "scipy", "torchsde", "cv2"),
+    recipe="restyle.engines.diffusion.strength:checked",
+    libraries=("torch", "diffusers", "transformers", "accelerate", "safetensors", "scipy", "torchsde", "cv2"),
     install="pip install 'restyle[diffusion]'",
 )

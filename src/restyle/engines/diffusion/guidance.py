@@ -44,18 +44,20 @@ class Denoiser(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Control:
-    """A ControlNet and the picture it reads: float (1, 3, H, W), 0..1."""
+    """A ControlNet and the picture it reads: float (1, 3, H, W), 0..1. It acts down to the timestep ``until``."""
 
     network: Any
     picture: torch.Tensor
     scale: float
+    until: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Guided:
     """The UNet under both prompts. At ``cfg_scale`` 1 the negative prompt has no part, and is not evaluated.
 
-    ``image_embeds`` (negative, positive), of an IP-Adapter, are (1, views, ...) each.
+    ``image_embeds`` (negative, positive), of an IP-Adapter, are (1, views, ...) each. ``beside`` (1, 5, H, W) is what
+    an inpainting model sees beside the latents: the mask, and the latents of the picture without what is masked.
     """
 
     unet: Any
@@ -64,6 +66,7 @@ class Guided:
     cfg_scale: float
     control: Control | None = None
     image_embeds: tuple[torch.Tensor, torch.Tensor] | None = None
+    beside: torch.Tensor | None = None
 
     def __call__(self, seen: torch.Tensor, timestep: torch.Tensor, window: Window | None = None) -> torch.Tensor:
         """The prediction for ``seen`` (1, 4, H, W), which is the part ``window`` of the picture where one is given."""
@@ -73,7 +76,7 @@ class Guided:
         batch = seen.to(dtype).expand(len(sides), -1, -1, -1)
         added = self._added(sides, seen)
         options: dict[str, Any] = {}
-        if self.control is not None and self.control.scale > 0:
+        if self.control is not None and self.control.scale > 0 and float(timestep) >= self.control.until:
             picture = self.control.picture if window is None else window.of_pixels(self.control.picture)
             down, middle = self.control.network(
                 batch,
@@ -87,6 +90,9 @@ class Guided:
             options = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
         if self.image_embeds is not None:
             added = {**added, "image_embeds": [torch.cat(self.image_embeds[-len(sides) :])]}
+        if self.beside is not None:
+            beside = self.beside if window is None else window.of(self.beside)
+            batch = torch.cat([batch, beside.to(dtype).expand(len(sides), -1, -1, -1)], dim=1)
         output: torch.Tensor = self.unet(
             batch, timestep, encoder_hidden_states=hidden, added_cond_kwargs=added, return_dict=False, **options
         )[0]

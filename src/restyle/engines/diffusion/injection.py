@@ -15,19 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.guidance import Tick, time_ids
 from restyle.engines.diffusion.prompt import Conditioning
 from restyle.engines.diffusion.vae import FACTOR
 
-BLOCKS = {Architecture.SD15: ("up_blocks.2.", "up_blocks.3."), Architecture.SDXL: ("up_blocks.1.",)}
-"""Where style is injected: the six self-attention layers of the decoder with the finest maps."""
 TEMPERATURE = 1.5
-SEED_SHARE = 0.3
-"""Standard deviation, in the start's noise, of what comes from the seed; the rest is the raw image's own."""
-MOST_STEPS = 20
-"""Steps of an inversion; the layers' tensors are kept for each."""
 
 Kept = Mapping[str, torch.Tensor]
 
@@ -50,29 +43,25 @@ class Inverted:
         return sum(tensor.numel() * tensor.element_size() for kept in self.kept for tensor in kept.values())
 
 
-def layers(unet: Any, architecture: Architecture) -> dict[str, Any]:
-    """The self-attention layers that are injected into, by name."""
-    found = {
-        name: layer
-        for name, layer in unet.named_modules()
-        if name.endswith(".attn1") and name.startswith(BLOCKS[architecture])
-    }
+def layers(unet: Any, blocks: tuple[str, ...]) -> dict[str, Any]:
+    """The self-attention layers that are injected into, by name: those whose names begin so."""
+    found = {name: layer for name, layer in unet.named_modules() if name.endswith(".attn1") and name.startswith(blocks)}
     if not found:
-        raise ValueError(f"no self-attention in {BLOCKS[architecture]}")
+        raise ValueError(f"no self-attention in {blocks}")
     return found
 
 
-def kept_bytes(unet: Any, architecture: Architecture, number: int, steps: int) -> float:
+def kept_bytes(unet: Any, blocks: tuple[str, ...], number: int, steps: int) -> float:
     """Bytes per pixel of a drawing that both inversions keep: queries of one, keys and values of the other.
 
     ``number`` is the size in bytes of the network's numbers.
     """
-    blocks = len(unet.config.block_out_channels)
+    depth = len(unet.config.block_out_channels)
     per_pixel = 0.0
-    for name, layer in layers(unet, architecture).items():
-        side = FACTOR * 2 ** (blocks - 1 - int(name.split(".")[1]))  # pixels that one token stands for
+    for name, layer in layers(unet, blocks).items():
+        side = FACTOR * 2 ** (depth - 1 - int(name.split(".")[1]))  # pixels that one token stands for
         per_pixel += layer.to_q.out_features / side**2
-    return 3 * number * (min(steps, MOST_STEPS) + 1) * per_pixel
+    return 3 * number * (steps + 1) * per_pixel
 
 
 class Noise:
@@ -101,26 +90,28 @@ def invert(
     sigma: float,
     steps: int,
     parts: str,
+    blocks: tuple[str, ...],
     tick: Tick,
+    beside: torch.Tensor | None = None,
 ) -> Inverted:
-    """Follow clean ``latents`` (1, 4, H, W) up to the noise level ``sigma`` under an empty prompt.
+    """Follow clean ``latents`` (1, 4, H, W) up to the noise level ``sigma`` in ``steps`` under an empty prompt.
 
     DDIM inversion (Song, Meng, Ermon 2021), which on unscaled images is Euler's method for dx/dsigma = noise.
-    ``parts`` are those of "qkv" to keep, on the CPU, in the network's precision.
+    ``parts`` are those of "qkv" to keep of the layers in ``blocks``, on the CPU, in the network's precision. ``beside``
+    is what an inpainting model sees beside the latents.
     """
     noise = Noise(checkpoint.scheduler)
-    count = min(steps, MOST_STEPS)
-    timesteps = tuple(float(t) for t in np.linspace(0, noise.timestep(sigma), count + 1))
+    timesteps = tuple(float(t) for t in np.linspace(0, noise.timestep(sigma), steps + 1))
     sigmas = [*(noise.sigma(t) for t in timesteps[:-1]), sigma]
     kept: list[Kept] = []
     found = latents.float()
-    with _keeping(layers(checkpoint.unet, checkpoint.architecture), parts, kept.append) as collect:
+    with _keeping(layers(checkpoint.unet, blocks), parts, kept.append) as collect:
         for index, timestep in enumerate(timesteps):
-            tick(index / (count + 1))
+            tick(index / (steps + 1))
             seen = found / math.sqrt(1 + sigmas[index] ** 2)
-            predicted = _evaluate(checkpoint, seen, timestep, empty)
+            predicted = _evaluate(checkpoint, seen, timestep, empty, beside)
             collect()
-            if index == count:
+            if index == steps:
                 break
             if noise.predicts_v:
                 predicted = (predicted + sigmas[index] * seen) / math.sqrt(1 + sigmas[index] ** 2)
@@ -129,11 +120,19 @@ def invert(
     return Inverted(found, timesteps, tuple(kept))
 
 
-def _evaluate(checkpoint: Checkpoint, seen: torch.Tensor, timestep: float, empty: Conditioning) -> torch.Tensor:
+def _evaluate(
+    checkpoint: Checkpoint,
+    seen: torch.Tensor,
+    timestep: float,
+    empty: Conditioning,
+    beside: torch.Tensor | None = None,
+) -> torch.Tensor:
     added: dict[str, Any] = {}
     if empty.pooled is not None:
         pooled = empty.pooled.to(empty.hidden.dtype)
         added = {"text_embeds": pooled, "time_ids": time_ids(seen, pooled.dtype)}
+    if beside is not None:
+        seen = torch.cat([seen, beside.to(seen.dtype)], dim=1)
     output: torch.Tensor = checkpoint.unet(
         seen.to(empty.hidden.dtype),
         timestep,
@@ -174,9 +173,13 @@ def _keeping(attentions: Mapping[str, Any], parts: str, keep: Callable[[Kept], N
 class Injection:
     """The style's keys and values, and a share of the raw image's queries, put into the network while it samples."""
 
-    def __init__(self, checkpoint: Checkpoint, style: Inverted, raw: Inverted | None, gamma: float) -> None:
-        """``gamma`` is the share at the first step and falls to half of it; without ``raw`` no queries are blended."""
-        self._layers = layers(checkpoint.unet, checkpoint.architecture)
+    def __init__(
+        self, checkpoint: Checkpoint, style: Inverted, raw: Inverted | None, gamma: float, blocks: tuple[str, ...]
+    ) -> None:
+        """``gamma`` is the share at the first step and falls to half of it; without ``raw`` no queries are blended.
+        ``blocks`` are the layers that either inversion kept.
+        """
+        self._layers = layers(checkpoint.unet, blocks)
         self._style = style
         self._raw = raw
         self._first = gamma
@@ -224,11 +227,17 @@ class Injection:
 
 
 def start(
-    clean: torch.Tensor, raw: Inverted, style: Inverted, noise: torch.Tensor, sigma: float, tone: float
+    clean: torch.Tensor,
+    raw: Inverted,
+    style: Inverted,
+    noise: torch.Tensor,
+    sigma: float,
+    tone: float,
+    seed_share: float,
 ) -> torch.Tensor:
     """Noisy latents (of an unscaled image): the raw image's, with some of the seed's noise and the style's tone."""
     own = (raw.noisy - clean) / sigma
-    mixed = clean + sigma * (math.sqrt(1 - SEED_SHARE**2) * own + SEED_SHARE * noise)
+    mixed = clean + sigma * (math.sqrt(1 - seed_share**2) * own + seed_share * noise)
     return mixed + tone * (_adain(mixed, style.noisy) - mixed)
 
 

@@ -12,14 +12,11 @@ from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import align, fill, from_folder, prepared
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
 from restyle.images.pixels import Floats, Pixels
 
-STYLE_BLOCKS = {Architecture.SD15: ("up_blocks.1.",), Architecture.SDXL: ("up_blocks.0.attentions.1.",)}
-"""Where the picture is heard. In all other blocks its scale is zero."""
 MOST_VIEWS = 8
 SQUARE = 1.1
 """Pictures no longer than so many times their width count as square."""
@@ -36,7 +33,7 @@ class ImageEncoder:
         kind = CLIPVisionModelWithProjection
         if file.format == "folder":
             part = "image_encoder" if (file.path / "image_encoder").is_dir() else ""
-            self.network = from_folder(kind, file, part, dtype=device.text)
+            self.network = from_folder(kind, file, part, dtype=device.text, source=device.source)
         else:
             self.network = _from_file(file, device)
         self._device = device
@@ -76,7 +73,9 @@ def _from_file(file: File, device: Device) -> Any:
     )
     with init_empty_weights(include_buffers=False):
         network = CLIPVisionModelWithProjection(config)
-    state = {name: value for name, value in tensors(file).items() if not name.endswith("position_ids")}
+    state = {
+        name: value for name, value in tensors(file, source=device.source).items() if not name.endswith("position_ids")
+    }
     try:
         fill(network, state, device.text)
     except RuntimeError as error:
@@ -114,7 +113,7 @@ class IPAdapter:
         self.plus = bool(file.facts.get("plus"))
         before = _State(unet)
         try:
-            unet._load_ip_adapter_weights(_state_of(file), low_cpu_mem_usage=False)
+            unet._load_ip_adapter_weights(_state_of(file, device.source), low_cpu_mem_usage=False)
             self._attached = _State(unet)
         except (KeyError, RuntimeError, ValueError) as error:
             raise broken(file, f"it does not fit the UNet: {error}") from error
@@ -126,14 +125,14 @@ class IPAdapter:
             align(network)
 
     @contextmanager
-    def attached(self, unet: Any, architecture: Architecture, scale: float) -> Iterator[None]:
-        """Be heard at ``scale`` in the blocks of style inside the block."""
+    def attached(self, unet: Any, blocks: tuple[str, ...], scale: float) -> Iterator[None]:
+        """Be heard at ``scale`` in the layers whose names begin so, and in no others, inside the block."""
         before = _State(unet)
         try:
             self._attached.restore(unet)
             for name, processor in self._attached.processors.items():
                 if hasattr(processor, "to_k_ip"):
-                    processor.scale = [scale if name.startswith(STYLE_BLOCKS[architecture]) else 0.0]
+                    processor.scale = [scale if name.startswith(blocks) else 0.0]
             yield
         finally:
             before.restore(unet)
@@ -171,11 +170,11 @@ class _State:
         return [*found, self._projection]
 
 
-def _state_of(file: File) -> dict[str, Tensors]:
+def _state_of(file: File, source: str) -> dict[str, Tensors]:
     """``image_proj`` and ``ip_adapter``, whether the file keeps them apart or in its names."""
     if file.format == "pt":
-        content: Mapping[Any, Any] = unpickled(file)
+        content: Mapping[Any, Any] = unpickled(file, source)
         if isinstance(content.get("image_proj"), Mapping):
             return {part: dict(content[part]) for part in ("image_proj", "ip_adapter")}
-    found = tensors(file)
+    found = tensors(file, source=source)
     return {part: under(f"{part}.", found) for part in ("image_proj", "ip_adapter")}

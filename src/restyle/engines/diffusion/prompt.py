@@ -24,6 +24,7 @@ CHUNK = CONTEXT - 2
 BACKTRACK = 20
 """A chunk that fills up ends at a comma of its last so many tokens, if there is one."""
 COMMA = 267
+BRACKETS = re.compile(r"[()\[\]]")
 OPEN_CLIP_PADDING = 0
 FAINT = 1e-3
 """A mean smaller than this part of the deviation counts as zero."""
@@ -37,6 +38,10 @@ class Token:
     weight: float
     embedding: Embedding | None = None
     row: int = 0
+
+    def seen_by(self, encoder: int) -> bool:
+        """Whether the text encoder of that number reads it."""
+        return self.embedding is None or self.embedding.vectors[encoder] is not None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,7 +74,7 @@ def _pattern(words: Sequence[str]) -> re.Pattern[str]:
 def chunks(text: str, embeddings: Sequence[Embedding] = ()) -> list[list[Token]]:
     """The tokens of a prompt in chunks of at most 75; at least one chunk."""
     found: list[list[Token]] = [[]]
-    for piece in parse(text):
+    for piece in parse(_plain(text, embeddings)):
         if piece.breaks:
             found.append([])
             continue
@@ -77,7 +82,16 @@ def chunks(text: str, embeddings: Sequence[Embedding] = ()) -> list[list[Token]]
             if len(found[-1]) + len(unit) > CHUNK:
                 found.append(_carried(found[-1]) if len(unit) == 1 else [])
             found[-1] += unit
-    return found
+    # a BREAK at the end begins a chunk only if something follows, which nothing does
+    return found[:-1] if len(found) > 1 and not found[-1] else found
+
+
+def _plain(text: str, embeddings: Sequence[Embedding]) -> str:
+    """``text`` with the brackets in embeddings' own words as characters, not as weights."""
+    words = [word for embedding in embeddings for word in embedding.words if BRACKETS.search(word)]
+    if not words:
+        return text
+    return _pattern(words).sub(lambda match: BRACKETS.sub(r"\\\g<0>", match[0]), text)
 
 
 def _carried(full: list[Token]) -> list[Token]:
@@ -114,9 +128,9 @@ def encode(
 ) -> tuple[Conditioning, Conditioning]:
     """Both prompts encoded, as many chunks each.
 
-    ``clip_skip`` counts as the Stable Diffusion WebUI does: 1 is the layer that the architecture is made for (SD 1.5:
-    the last; SDXL: the last but one of both encoders), each more goes one layer back. An empty negative prompt of
-    SDXL is zero, as in that program and in diffusers.
+    ``clip_skip`` counts layers from the end as the Stable Diffusion WebUI does: 1 is the last. SDXL was made for the
+    last but one of both encoders, so that 1 and 2 are the same there. An empty negative prompt of SDXL is zero, as in
+    that program and in diffusers.
 
     Raises RestyleError (230) where the text encoders have no such layer.
     """
@@ -134,10 +148,11 @@ def encode(
 def _encode(checkpoint: Checkpoint, device: Device, text: list[list[Token]], clip_skip: int) -> Conditioning:
     hidden, pooled = [], None
     for index, encoder in enumerate(checkpoint.encoders):
-        ids = torch.tensor([_ids(chunk, OPEN_CLIP_PADDING if index else END) for chunk in text], device=device.name)
-        with _replaced(encoder, text, index):
+        seen = [[token for token in chunk if token.seen_by(index)] for chunk in text]
+        ids = torch.tensor([_ids(chunk, OPEN_CLIP_PADDING if index else END) for chunk in seen], device=device.name)
+        with _replaced(encoder, seen, index):
             output = encoder(ids, output_hidden_states=True)
-        hidden.append(_emphasised(_layer(checkpoint, encoder, output, clip_skip), text))
+        hidden.append(_emphasised(_layer(checkpoint, encoder, output, clip_skip), seen))
         pooled = output.text_embeds[:1] if index else None
     joined = torch.cat(hidden, dim=-1)
     return Conditioning(joined.reshape(1, -1, joined.shape[-1]).to(device.unet), pooled)
@@ -149,7 +164,7 @@ def _ids(chunk: list[Token], padding: int) -> list[int]:
 
 
 def _layer(checkpoint: Checkpoint, encoder: Any, output: Any, clip_skip: int) -> torch.Tensor:
-    back = clip_skip + (1 if checkpoint.architecture is Architecture.SDXL else 0)
+    back = max(clip_skip, 2) if checkpoint.architecture is Architecture.SDXL else clip_skip
     states = output.hidden_states
     if back > len(states):
         field = "MainModel.InferenceParams.ClipSkip"
@@ -184,10 +199,10 @@ def _emphasised(layer: torch.Tensor, text: list[list[Token]]) -> torch.Tensor:
 def _replaced(encoder: Any, text: list[list[Token]], index: int) -> Iterator[None]:
     """Have embeddings' vectors stand in the encoder's input inside the block."""
     places = [
-        (row, column, token.embedding.vectors[index][token.row])
+        (row, column, vectors[token.row])
         for row, chunk in enumerate(text)
         for column, token in enumerate(chunk, start=1)
-        if token.embedding is not None
+        if token.embedding is not None and (vectors := token.embedding.vectors[index]) is not None
     ]
 
     def replace(module: torch.nn.Module, given: Any, vectors: torch.Tensor) -> torch.Tensor:

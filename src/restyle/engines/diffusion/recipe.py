@@ -1,17 +1,17 @@
 """What a job draws with: its files by their roles, and the words for it. Nothing is loaded for it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from restyle.engines.base import Description, File, Job, Role
-from restyle.engines.diffusion import embeddings, prompt
+from restyle.engines.diffusion import blueprint, composition, embeddings, prompt, strength
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.blueprint import NATIVE_SIDE
 from restyle.engines.diffusion.files import architecture_of
 from restyle.engines.diffusion.hires import Plan, refine_steps
-from restyle.engines.diffusion.strength import Strength, at
+from restyle.engines.diffusion.samplers import trained
+from restyle.engines.diffusion.strength import Strength
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -24,7 +24,7 @@ OWN_VAE = "main model"
 class Recipe:
     """``adapter`` and its ``encoder`` make the style route; without them the style is injected. ``vae`` None is the
     main model's own. ``native`` is the side in pixels it was trained at, ``plan`` holds the sizes to draw, ``moved``
-    what the strength moves.
+    what the strength moves; ``notices`` are sentences on the prompts.
     """
 
     job: Job
@@ -42,6 +42,7 @@ class Recipe:
     native: int
     plan: Plan
     moved: Strength
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, job: Job) -> "Recipe":
@@ -58,33 +59,55 @@ class Recipe:
             job.negative_prompts,
             [word for lora in loras if lora.weight != 0 for word in lora.trigger_words],
         )
+        positive, told = composition.composed(positive)
+        negative, told_against = composition.composed(negative)
         height, width = job.raw.shape[:2]
         native = native_side(main)
+        base, control = architecture_of(main), job.one_of(Role.CONTROLNET)
+        moved = strength.at(
+            job.strength,
+            base.value,
+            strength.IP_ADAPTER if adapter else strength.INJECTION,
+            str(control.facts.get("control", "tile")) if control else "",
+            main.recipe,
+        )
         return cls(
             job,
             main,
-            architecture_of(main),
+            base,
             loras,
             job.all_of(Role.HYPERNETWORK),
             job.all_of(Role.EMBEDDING),
             adapter,
             encoder,
-            job.one_of(Role.CONTROLNET),
+            control,
             job.one_of(Role.VAE),
             positive,
             negative,
             native,
             Plan.of(width, height, native),
-            at(job.strength),
+            moved,
+            (*told, *told_against),
         )
+
+    @property
+    def cfg_scale(self) -> float:
+        """The guidance scale that is drawn with: 1 where both sides of guidance are equal, and one is evaluated."""
+        held = min(self.job.inference.cfg_scale, self.moved.cfg_most)
+        return 1.0 if self.adapter is None and self.positive == self.negative else held
+
+    @property
+    def steps(self) -> int:
+        """Steps of the first drawing: as many as were asked for, or those that a few-step model was trained at."""
+        return len(trained(self.moved.timesteps, self.moved.denoise)) or self.job.inference.steps
 
     def description(self) -> Description:
         """The recipe in words, under the names that readers of the Stable Diffusion WebUI's pictures know."""
         inference, moved = self.job.inference, self.moved
         parameters: dict[str, Any] = {
-            "Steps": inference.steps,
+            "Steps": self.steps,
             "Sampler": inference.sampler,
-            "CFG scale": f"{inference.cfg_scale:g}",
+            "CFG scale": f"{min(inference.cfg_scale, moved.cfg_most):g}",
             "Clip skip": inference.clip_skip,
             "Denoising strength": f"{moved.denoise:.3g}",
             "Style route": f"{IP_ADAPTER} {self.adapter.name}" if self.adapter else INJECTION,
@@ -97,6 +120,7 @@ class Recipe:
         if self.control:
             parameters["ControlNet"] = self.control.name
             parameters["ControlNet scale"] = f"{moved.control:.3g}"
+            parameters["ControlNet end"] = f"{moved.control_end:.3g}"
         for name, files in (("Lora weights", self.loras), ("Hypernetworks", self.hypernetworks)):
             if files:
                 parameters[name] = ", ".join(f"{file.name}: {file.weight:g}" for file in files)
@@ -106,7 +130,20 @@ class Recipe:
             parameters["Hires from"] = "x".join(str(side) for side in self.plan.sizes[0])
             parameters["Hires steps"] = refine_steps(inference.steps, moved.refine)
             parameters["Hires denoising"] = f"{moved.refine:.3g}"
-        return Description(self.positive, self.negative, parameters, tuple(self._unheard()), self.native)
+        notices = (*self.notices, *self._held(), *self._unheard())
+        return Description(self.positive, self.negative, parameters, notices, self.native)
+
+    def _held(self) -> Iterator[str]:
+        """A sentence for each parameter that the recipe decides against what was asked for."""
+        inference = self.job.inference
+        if inference.cfg_scale > self.moved.cfg_most and self.positive != self.negative:
+            route = f"{IP_ADAPTER} {self.adapter.name}" if self.adapter else INJECTION
+            yield (
+                f"CFG scale {inference.cfg_scale:g} is held to {self.moved.cfg_most:g}: {route} draws with little "
+                "guidance"
+            )
+        if self.steps != inference.steps:
+            yield f"Steps {inference.steps} are {self.steps}: {self.main.name} draws at the timesteps it was trained at"
 
     def _unheard(self) -> list[str]:
         """A sentence for each embedding whose word stands in no prompt."""
@@ -124,6 +161,5 @@ def native_side(file: File) -> int:
     said = file.path / "unet" / "config.json"
     if file.format == "folder" and said.is_file():
         config: Mapping[str, Any] = json.loads(said.read_text())
-        if isinstance(config.get("sample_size"), int):
-            return int(config["sample_size"]) * 8
-    return NATIVE_SIDE[architecture_of(file)]
+        return blueprint.native_side(config.get("sample_size"), architecture_of(file))
+    return blueprint.NATIVE_SIDE[architecture_of(file)]

@@ -8,11 +8,16 @@ from __future__ import annotations
 import inspect
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import ceil
 from typing import TYPE_CHECKING, Any
+
+from restyle.engines.base import sampler_key
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +26,8 @@ KARRAS = {"use_karras_sigmas": True}
 EXPONENTIAL = {"use_exponential_sigmas": True}
 BETA = {"use_beta_sigmas": True}
 SDE = {"algorithm_type": "sde-dpmsolver++"}
+TRAILING = {"timestep_spacing": "trailing"}
+"""From the very end of the schedule, as few-step models were trained (Lin et al. 2024)."""
 
 SPACING = {False: {"timestep_spacing": "linspace"}, True: {"timestep_spacing": "leading"}}
 """Where the timesteps of a schedule lie: as that program lays them, by whether the sampler is ``even``."""
@@ -84,6 +91,7 @@ SAMPLERS: Mapping[str, Sampler] = {
         Sampler("UniPC", "UniPCMultistepScheduler"),
         Sampler("DEIS", "DEISMultistepScheduler"),
         Sampler("SA-Solver", "SASolverScheduler"),
+        Sampler("Euler trailing", "EulerDiscreteScheduler", TRAILING, note="for few-step models"),
         Sampler("LCM", "LCMScheduler", distilled=True, note="for LCM checkpoints and LoRAs"),
         Sampler("TCD", "TCDScheduler", distilled=True, note="for TCD and Hyper checkpoints and LoRAs"),
     )
@@ -91,6 +99,37 @@ SAMPLERS: Mapping[str, Sampler] = {
 
 NAMES = tuple(SAMPLERS)
 """Names a request may give."""
+
+LONG = {
+    "eulerancestral": "Euler a",
+    "dpm2ancestral": "DPM2 a",
+    "dpmpp2s": "DPM++ 2S",
+    "dpmpp2msdegpu": "DPM++ 2M SDE",
+    "dpmpp3msdegpu": "DPM++ 3M SDE",
+    "dpmppsdegpu": "DPM++ SDE",
+    "pndm": "PLMS",
+    "unipcmultistep": "UniPC",
+    "dpmsolverpp": "DPM++ 2M",
+    "dpmsolvermultistep": "DPM++ 2M",
+    "dpmsolversde": "DPM++ SDE",
+}
+"""What other programs call a sampler, by letters and digits."""
+SCHEDULES = {"": "", "automatic": "", "normal": "", "karras": " Karras", "exponential": " Exponential", "beta": " Beta"}
+"""What they call its schedule, which they give apart, and what stands of it in a name here."""
+
+
+def _aliases() -> dict[str, str]:
+    plain = {sampler_key(name): name for name in SAMPLERS}
+    found: dict[str, str] = {}
+    for stem, name in {**plain, **LONG}.items():
+        for said, ending in SCHEDULES.items():
+            if f"{name}{ending}" in SAMPLERS:
+                found |= {f"{beginning}{stem}{said}": f"{name}{ending}" for beginning in ("", "k", "sample")}
+    return {alias: name for alias, name in found.items() if alias not in plain}
+
+
+ALIASES = _aliases()
+"""Further names of samplers, by letters and digits: ``k_euler_a``, ``DPM++ 2M, Automatic``, ``dpmpp_2m_sde_gpu``."""
 
 
 def whole_of(sampler: Sampler, steps: int, denoise: float) -> int:
@@ -103,6 +142,11 @@ def whole_of(sampler: Sampler, steps: int, denoise: float) -> int:
         stride = max(1, round(denoise * TRAINED_STEPS / steps))
         return max(steps, TRAINED_STEPS // stride)
     return min(max(round(steps / max(denoise, steps / TRAINED_STEPS)), steps), TRAINED_STEPS)
+
+
+def trained(timesteps: Sequence[int], denoise: float) -> tuple[int, ...]:
+    """Of the timesteps that a few-step model was trained at, those in the part ``denoise`` (0..1), at least one."""
+    return tuple(each for each in timesteps if each < denoise * TRAINED_STEPS) or tuple(timesteps[-1:])
 
 
 @lru_cache(maxsize=16)
@@ -118,12 +162,22 @@ def _untouched(name: str, config: str, options: str) -> Any:
 class Schedule:
     """The last ``steps`` of a sampler's schedule for one image, from the noise level ``denoise`` down to none.
 
-    ``config`` is the checkpoint's scheduler configuration. Holds the state of one run: make one for each image.
+    ``config`` is the checkpoint's scheduler configuration; with ``timesteps``, which a few-step model was trained at,
+    those in that part are the steps. Holds the state of one run: make one for each image.
     """
 
     def __init__(
-        self, sampler: Sampler, config: Mapping[str, Any], *, steps: int, denoise: float, seed: int, device: str
+        self,
+        sampler: Sampler,
+        config: Mapping[str, Any],
+        *,
+        steps: int,
+        denoise: float,
+        seed: int,
+        device: str,
+        timesteps: Sequence[int] = (),
     ) -> None:
+        """Raises RestyleError (230) for a sampler that cannot be held to given ``timesteps``."""
         import torch
 
         options: dict[str, Any] = {**SPACING[sampler.even], **sampler.options}
@@ -131,23 +185,36 @@ class Schedule:
             options["noise_sampler_seed"] = seed
         self.scheduler: Any = deepcopy(_untouched(sampler.scheduler, json.dumps(dict(config)), json.dumps(options)))
         whole, begin = whole_of(sampler, steps, denoise), 0
-        if sampler.distilled:
+        if timesteps:
+            self._set_trained(sampler, trained(timesteps, denoise), device)
+        elif sampler.distilled:
             self._set_distilled(steps, steps / whole, device)
         else:
             self.scheduler.set_timesteps(whole, device=device)
             begin = (whole - steps) * self.scheduler.order
-        timesteps = self.scheduler.timesteps
+        laid = self.scheduler.timesteps
         if sampler.scheduler == "PNDMScheduler":
             # its second evaluation repeats the second timestep, wherever the schedule begins
-            distinct = torch.unique(timesteps).flip(0)[begin:]
+            distinct = torch.unique(laid).flip(0)[begin:]
             self.timesteps = torch.cat([distinct[:2], distinct[1:2], distinct[2:]])
         else:
-            self.timesteps = timesteps[begin:]
+            self.timesteps = laid[begin:]
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(begin)
         self._generator = torch.Generator("cpu").manual_seed(seed)
         self._begin = begin
         self._takes_generator = _takes_generator(self.scheduler)
+
+    def _set_trained(self, sampler: Sampler, timesteps: tuple[int, ...], device: str) -> None:
+        takes = "timesteps" in inspect.signature(self.scheduler.set_timesteps).parameters
+        if not takes or any(sampler.options.get(f"use_{name}_sigmas") for name in ("karras", "exponential", "beta")):
+            raise RestyleError(
+                Code.PARAMETER_NOT_AVAILABLE,
+                f"Sampler {sampler.name} cannot be held to the timesteps that this model was trained at; take "
+                "Euler trailing, LCM or TCD",
+                field="Sampler",
+            )
+        self.scheduler.set_timesteps(timesteps=list(timesteps), device=device)
 
     def _set_distilled(self, steps: int, denoise: float, device: str) -> None:
         """Steps out of the distilled schedule, or of a finer one where that holds too few below the noise level."""
@@ -156,6 +223,10 @@ class Schedule:
             original = min(original * 2, TRAINED_STEPS)
         part = min(1.0, max(denoise, (steps + 0.5) / original))
         self.scheduler.set_timesteps(steps, device=device, original_inference_steps=original, strength=part)
+
+    def until(self, part: float) -> float:
+        """The timestep at which the first ``part`` (0..1) of the steps ends, the step's own included."""
+        return float(self.timesteps[max(0, ceil(part * len(self.timesteps)) - 1)])
 
     @property
     def sigma(self) -> float:

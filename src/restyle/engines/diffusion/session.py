@@ -28,6 +28,9 @@ from restyle.images.resize import resized
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
+INPAINTING = 9
+"""Channels that the UNet of an inpainting model reads: latents, a mask, and latents of the picture around it."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Tools:
@@ -55,7 +58,7 @@ class Session:
         self._device = device
         self._progress = progress
         self._levels = [padded(resized(recipe.job.raw, *size)) for size in recipe.plan.sizes]
-        self._sides = 2 if recipe.job.inference.cfg_scale > 1 else 1
+        self._sides = 2 if recipe.cfg_scale > 1 else 1
         with torch.inference_mode():
             self._prompts = self._encode(recipe.positive, recipe.negative)
             if tools.image_embeds is None:
@@ -74,10 +77,10 @@ class Session:
 
     def _cost(self) -> float:
         """Evaluations of the UNet, weighed by their pixels."""
-        steps = self._recipe.job.inference.steps
+        steps = self._recipe.steps
         refining = self._refine_steps * sum(level.size for level in self._levels[1:])
         images = len(self._recipe.job.seeds) * self._sides * (steps * self._levels[0].size + refining)
-        inverting = 0 if self._tools.image_embeds else 2 * steps * self._levels[0].size
+        inverting = 0 if self._tools.image_embeds else 2 * self._recipe.moved.inversion_steps * self._levels[0].size
         return float(images + inverting)
 
     @property
@@ -98,19 +101,19 @@ class Session:
 
     def _first(self, seed: int) -> Floats:
         """The drawing near native size."""
-        job, moved = self._recipe.job, self._recipe.moved
-        schedule = self._schedule(job.inference.steps, moved.denoise, seed)
+        moved = self._recipe.moved
+        schedule = self._schedule(self._recipe.job.inference.steps, moved.denoise, seed)
         clean = self._clean
         if self._tools.image_embeds is not None:
-            tick = self._progress.stage(self._sides * job.inference.steps * self._levels[0].size)
-            return self._run(self._guided(0), schedule, schedule.start(clean, schedule.noise(clean)), tick)
+            tick = self._progress.stage(self._sides * self._recipe.steps * self._levels[0].size)
+            return self._run(self._guided(0, schedule), schedule, schedule.start(clean, schedule.noise(clean)), tick)
         style, raw = self._style, self._raw
-        tick = self._progress.stage(self._sides * job.inference.steps * self._levels[0].size)
-        noisy = injection.start(clean, raw, style, schedule.noise(clean), schedule.sigma, moved.tone)
-        put = Injection(self._tools.checkpoint, style, raw, moved.gamma)
+        tick = self._progress.stage(self._sides * self._recipe.steps * self._levels[0].size)
+        noisy = injection.start(clean, raw, style, schedule.noise(clean), schedule.sigma, moved.tone, moved.seed_share)
+        put = Injection(self._tools.checkpoint, style, raw, moved.gamma, moved.blocks)
         with put.attached():
             start = schedule.start(noisy, torch.zeros_like(noisy))
-            return self._run(Injected(self._guided(0), put), schedule, start, tick)
+            return self._run(Injected(self._guided(0, schedule), put), schedule, start, tick)
 
     def _refined(self, drawn: Floats, level: int, seed: int) -> Floats:
         """The next larger picture of one drawn at the level below."""
@@ -123,32 +126,44 @@ class Session:
         schedule = self._schedule(self._refine_steps, self._recipe.moved.refine, seed)
         tick = self._progress.stage(self._sides * self._refine_steps * raw.size)
         side = self._tools.checkpoint.native // FACTOR
-        tiled = Tiled(self._guided(level), clean.shape[-2], clean.shape[-1], side, self._progress.beat)
+        tiled = Tiled(self._guided(level, schedule), clean.shape[-2], clean.shape[-1], side, self._progress.beat)
         start = schedule.start(clean, schedule.noise(clean))
         if self._tools.image_embeds is not None:
             return self._run(tiled, schedule, start, tick)
-        put = Injection(self._tools.checkpoint, self._style, None, 0)
+        put = Injection(self._tools.checkpoint, self._style, None, 0, self._recipe.moved.blocks)
         with put.attached():
             return self._run(Injected(tiled, put), schedule, start, tick)
 
     def _schedule(self, steps: int, denoise: float, seed: int) -> Schedule:
         sampler = SAMPLERS[self._recipe.job.inference.sampler]
         config = self._tools.checkpoint.scheduler
-        return Schedule(sampler, config, steps=steps, denoise=denoise, seed=seed, device=self._device.name)
+        timesteps = self._recipe.moved.timesteps
+        return Schedule(
+            sampler, config, steps=steps, denoise=denoise, seed=seed, device=self._device.name, timesteps=timesteps
+        )
 
-    def _guided(self, level: int) -> Guided:
+    def _guided(self, level: int, schedule: Schedule) -> Guided:
         control = None
         if self._tools.control is not None and self._recipe.control is not None:
             kind = str(self._recipe.control.facts.get("control", "tile"))
             shown = controlnet.condition(kind, self._levels[level]).to(self._device.name)
-            control = Control(self._tools.control, shown, self._recipe.moved.control)
+            moved = self._recipe.moved
+            control = Control(self._tools.control, shown, moved.control, schedule.until(moved.control_end))
         embeds = self._tools.image_embeds
         if embeds is not None:
             negative, positive = (part.to(self._device.name, self._device.unet) for part in embeds)
             embeds = (negative, positive)
         positive_prompt, negative_prompt = self._prompts
-        cfg_scale = self._recipe.job.inference.cfg_scale
-        return Guided(self._tools.checkpoint.unet, positive_prompt, negative_prompt, cfg_scale, control, embeds)
+        cfg_scale = self._recipe.cfg_scale
+        unet, beside = self._tools.checkpoint.unet, self._beside(self._levels[level])
+        return Guided(unet, positive_prompt, negative_prompt, cfg_scale, control, embeds, beside)
+
+    def _beside(self, pixels: Pixels) -> torch.Tensor | None:
+        """What an inpainting model sees beside latents of that size: a mask over all of them, and grey under it."""
+        if self._tools.checkpoint.unet.config.in_channels != INPAINTING:
+            return None
+        grey = encode(self._tools.vae, np.full(pixels.shape, 128, np.uint8), self._device)
+        return torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)
 
     def _run(self, denoiser: Denoiser, schedule: Schedule, start: torch.Tensor, tick: Any) -> Floats:
         networks = [self._tools.checkpoint.unet, *([self._tools.control] if self._tools.control is not None else [])]
@@ -197,20 +212,21 @@ class Session:
             identity(recipe.main),
             recipe.vae.sha256 if recipe.vae else "",
             tuple((file.sha256, file.weight) for file in (*recipe.loras, *recipe.hypernetworks)),
-            recipe.job.inference.steps,
+            recipe.moved.inversion_steps,
+            recipe.moved.blocks,
             recipe.job.inference.clip_skip,
             self._sigma,
         )
-        tick = self._progress.stage(recipe.job.inference.steps * self._levels[0].size)
+        tick = self._progress.stage(recipe.moved.inversion_steps * self._levels[0].size)
         if key in self._tools.inversions:
             tick(1.0)
-        return self._tools.inversions.get(key, lambda: self._inverted(latents(), parts, tick))
+        return self._tools.inversions.get(key, lambda: self._inverted(latents(), parts, tick, pixels))
 
-    def _inverted(self, latents: torch.Tensor, parts: str, tick: Tick) -> Inverted:
-        steps = self._recipe.job.inference.steps
-        checkpoint = self._tools.checkpoint
+    def _inverted(self, latents: torch.Tensor, parts: str, tick: Tick, pixels: Pixels) -> Inverted:
+        moved, checkpoint = self._recipe.moved, self._tools.checkpoint
+        steps, blocks, beside = moved.inversion_steps, moved.blocks, self._beside(pixels)
         with self._device.using(checkpoint.unet):
-            return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, tick)
+            return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, blocks, tick, beside)
 
     @cached_property
     def _sigma(self) -> float:

@@ -13,7 +13,7 @@ from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import identity
 from restyle.engines.diffusion.injection import Inverted
 from restyle.engines.diffusion.ipadapter import ImageEncoder, IPAdapter
-from restyle.engines.diffusion.lora import LoraRack
+from restyle.engines.diffusion.lora.rack import LoraRack
 from restyle.images.pixels import Pixels
 
 SMALL_BYTES = 512 * 1024 * 1024
@@ -34,7 +34,8 @@ class Loaded:
 
     def size(self) -> int:
         """Bytes."""
-        return self.checkpoint.size() + sum(adapter.size() for adapter in self.adapters.values())
+        adapters = sum(adapter.size() for adapter in self.adapters.values())
+        return self.checkpoint.size() + self.loras.size() + adapters
 
 
 class Stock:
@@ -53,6 +54,10 @@ class Stock:
     def checkpoint(self, file: File) -> Loaded:
         """A main model."""
         return self._checkpoints.get(identity(file), lambda: Loaded(components.load(file, self._device)))
+
+    def hold(self, file: File, checkpoint: Checkpoint) -> None:
+        """Take a main model's networks as they are, without loading; for measuring."""
+        self._checkpoints.get(identity(file), lambda: Loaded(checkpoint))
 
     def holds(self, file: File) -> bool:
         """Whether that main model is loaded."""

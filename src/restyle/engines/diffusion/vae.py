@@ -24,9 +24,9 @@ def load(file: File, device: Device) -> Any:
     """The VAE of ``file``. Raises RestyleError (5101)."""
     base = architecture_of(file)
     if file.format == "folder":
-        network = from_folder(AutoencoderKL, file, "", dtype=torch.float32)
+        network = from_folder(AutoencoderKL, file, "", dtype=torch.float32, source=device.source)
     else:
-        found = tensors(file)
+        found = tensors(file, source=device.source)
         found = under("first_stage_model.", found) or found
         network = vae_of(found, file, base)
     prepared(network, file, device)

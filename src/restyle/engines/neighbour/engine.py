@@ -22,13 +22,13 @@ from restyle.engines.neighbour.optimise import Goal, optimised
 from restyle.engines.neighbour.pyramid import with_contrast
 from restyle.engines.neighbour.reference import Reference, look
 from restyle.engines.neighbour.vgg import VGG16, Tensor
-from restyle.engines.neighbour.views import pixels, reference_views, resized, tensor
+from restyle.engines.neighbour.views import at_size, pixels, reference_views, tensor
 from restyle.engines.neighbour.weights import CONVOLUTIONS, read_weights
 from restyle.engines.torch_mode import checked, torch_mode, within
 from restyle.images.pixels import Pixels
 
-CACHED_REFERENCES = 4
-"""One reference up to 512; each may hold 120 MB."""
+CACHED_REFERENCES = 6
+"""One reference at all levels up to 2560, for the next photograph of that size; each may hold 120 MB."""
 NOISE = 0.03
 """Deviation of the noise that a picture starts from, beside the photograph; pixels are 0..1."""
 
@@ -98,7 +98,7 @@ class Neighbour:
         total = sum(level.updates * level.width * level.height for level in plan)
         drawn, done = None, 0
         for level in plan:
-            photograph = resized(raw, level.height, level.width)
+            photograph = at_size(raw, level.height, level.width)
             reference = self._reference(network, style, digest.digest(), seed, level.side)
             coloured = with_palette(photograph, reference.picture)
             if drawn is None:
@@ -147,10 +147,10 @@ def _finished(drawn: Tensor, raw: Tensor, style: Tensor, job: Job) -> Tensor:
 def _with_detail(drawn: Tensor, coloured: Tensor, amount: float) -> Tensor:
     """``drawn`` enlarged, with ``amount`` (0..1) of what the photograph shows beyond that size."""
     height, width = coloured.shape[2:]
-    enlarged = resized(drawn, height, width)
+    enlarged = at_size(drawn, height, width)
     if amount == 0:
         return enlarged
-    broad = resized(resized(coloured, *drawn.shape[2:]), height, width)
+    broad = at_size(at_size(coloured, *drawn.shape[2:]), height, width)
     return enlarged + amount * (coloured - broad)
 
 

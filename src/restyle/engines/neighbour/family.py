@@ -21,4 +21,5 @@ FAMILY = Family(
     libraries=("torch", "h5py"),
     install="pip install 'restyle[neighbour]'",
     weights=WEIGHTS,
+    eye="restyle.engines.neighbour.eye:load",
 )

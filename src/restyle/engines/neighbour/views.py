@@ -1,4 +1,4 @@
-"""Resizing, and how a reference is looked at: whole, mirrored, a little turned and scaled, as a seed says."""
+"""Pictures as tensors, and how a reference is looked at: whole, mirrored, a little turned and scaled by a seed."""
 
 import math
 
@@ -8,6 +8,7 @@ import torch.nn.functional as nn
 
 from restyle.engines.neighbour.vgg import Tensor
 from restyle.images.pixels import Pixels
+from restyle.images.resize import resized
 
 LARGEST_TURN = math.radians(6)
 LARGEST_OCTAVE = 0.12
@@ -26,11 +27,12 @@ def pixels(picture: Tensor) -> Pixels:
     return np.ascontiguousarray(result)
 
 
-def resized(picture: Tensor, height: int, width: int) -> Tensor:
-    """Bicubic, smoothed when shrinking. Values may leave 0..1 a little."""
+def at_size(picture: Tensor, height: int, width: int) -> Tensor:
+    """float32 (1, 3, H, W) at that size, by the house's one ``resized``. Values may leave 0..1 a little."""
     if picture.shape[2:] == (height, width):
         return picture
-    return nn.interpolate(picture, (height, width), mode="bicubic", align_corners=False, antialias=True)
+    planes = picture[0].permute(1, 2, 0).cpu().numpy()
+    return torch.tensor(resized(planes, width, height)).permute(2, 0, 1)[None].to(picture.device)
 
 
 def reference_views(style: Tensor, side: float, generator: torch.Generator) -> list[Tensor]:
@@ -39,7 +41,7 @@ def reference_views(style: Tensor, side: float, generator: torch.Generator) -> l
     own = math.sqrt(style.shape[2] * style.shape[3])
     scale = min(1.0, side * 2 ** (LARGEST_OCTAVE * jitter) / own)
     height, width = (max(LEAST_SIDE, round(edge * scale)) for edge in style.shape[2:])
-    upright = resized(style, height, width).clamp(0, 1).contiguous()
+    upright = at_size(style, height, width).clamp(0, 1).contiguous()
     return [upright, _turned(upright.flip(3), LARGEST_TURN * turn)]
 
 

@@ -1,9 +1,10 @@
 """The painter: an arbitrary style in one picture, on any processor, in a fraction of a second.
 
-Three ideas stand around the network. *Feedback*: the drawn picture is shown to the style predictor, and the code is
+Four ideas stand around the network. *Feedback*: the drawn picture is shown to the style predictor, and the code is
 corrected by what is missing, as long as the picture's edges survive. *Coarse to fine*: large strokes are drawn at a
 fixed base size, and every finer level adds only what the coarser one cannot show, so a style looks the same at every
 size. *Quiet flats*: faint noise of the photograph is smoothed first, since the network draws hatching on it.
+*Room for strokes*: a small picture is drawn larger and reduced, and a large one is smoothed along its strokes.
 """
 
 import hashlib
@@ -14,20 +15,29 @@ import numpy as np
 
 from restyle.engines.base import Description, Job, Machine, Report
 from restyle.engines.cache import Cache
+from restyle.engines.octaves import level_sizes, octaves_above, with_coarse
 from restyle.engines.painter.predictor import Predictor
+from restyle.engines.painter.strokes import Strokes
 from restyle.engines.painter.transformer import Transformer
-from restyle.engines.painter.views import StyleCodes, of_side, style_codes
+from restyle.engines.painter.views import StyleCodes, Views, of_side, style_codes
 from restyle.engines.processor import has_bfloat16_tiles
 from restyle.images.guided import GuidedFilter, recoloured
 from restyle.images.luma import luma
 from restyle.images.palette import Palette, with_palette
 from restyle.images.pixels import Floats, Pixels
+from restyle.images.pixels import unit as _unit
 from restyle.images.resize import resized
 from restyle.images.runtime import ov
 
 BASE_SIDE = 512
 """Square root of the pixels at which large strokes are drawn; a seed moves it by BASE_JITTER octaves, or not."""
 BASE_JITTER = 0.15
+LEAST_SIDE = 384
+"""Square root of the pixels below which strokes have no room: smaller pictures are drawn at this size and reduced."""
+LARGE_SIDE = 1024
+"""Square root of the pixels from which on the finest strokes come out as grain, which is smoothed along them."""
+STROKE_SPREAD = 1 / 512
+"""Of that smoothing, as a share of the square root of the pixels; reached at LARGE_SIDE and a quarter."""
 FEEDBACK_ROUNDS = 2
 FEEDBACK_RATE = 0.7
 LEAST_EDGES = 0.93
@@ -57,6 +67,7 @@ class Painter:
         self.predictor = Predictor(core, options)
         self._quieten = GuidedFilter(threads, radius=8, contrast=0.03)
         self._follow = GuidedFilter(threads, radius=16, contrast=0.1)
+        self._strokes = Strokes(threads)
         self._styles: Cache[StyleCodes] = Cache(CACHED_STYLES)
 
     def describe(self, job: Job) -> Description:
@@ -78,10 +89,28 @@ class Painter:
 
     def _draw(self, job: Job, seed: int, digest: bytes, report: Report) -> Pixels:
         raw = _unit(job.raw)
+        height, width, _ = raw.shape
+        enlarge = max(1.0, LEAST_SIDE / math.sqrt(height * width))
+        photograph = resized(raw, round(width * enlarge), round(height * enlarge))
+        drawn = self._drawn(photograph, job, seed, digest, report)
+        drawn = self._smoothed(drawn, photograph, job.strength)
+        if job.preserve_color:
+            drawn = recoloured(drawn, photograph, self._follow)
+        if enlarge > 1:
+            # What of the photograph is lost on the way there and back fades out with strength.
+            lost = raw - resized(photograph, width, height)
+            drawn = resized(drawn, width, height) + np.float32(1 - job.strength) * lost
+        result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return result
+
+    def _drawn(self, raw: Floats, job: Job, seed: int, digest: bytes, report: Report) -> Floats:
+        """``raw`` redrawn, coarse to fine."""
         sizes = _level_sizes(raw.shape[1], raw.shape[0], seed)
         total = sum(width * height for width, height in sizes)
         base = math.sqrt(sizes[0][0] * sizes[0][1])
-        codes = self._style_codes(job.style, digest, base, seed, closer=len(sizes) > 1)
+        views = Views.of(job.style.shape[0], job.style.shape[1], base, seed, closer=len(sizes) > 1)
+        # By what is looked at and not by the size drawn at, so that photographs of nearly one size share it.
+        codes = self._styles.get((digest, views), lambda: style_codes(self.predictor, _unit(job.style), views))
         report(0.1)
         drawn, done = raw, 0
         full, own = codes.start, codes.start
@@ -93,17 +122,20 @@ class Painter:
                 own = self.predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
             step = codes.closer if level else np.zeros_like(codes.closer)
             finer = self._blend(photograph, quiet, full + step, own, job.strength)
-            drawn = _with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
+            drawn = with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
             done += width * height
             report(0.1 + 0.8 * done / total)
-        if job.preserve_color:
-            drawn = recoloured(drawn, raw, self._follow)
-        result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
-        return result
+        return drawn
 
-    def _style_codes(self, style: Pixels, digest: bytes, base: float, seed: int, *, closer: bool) -> StyleCodes:
-        key = (digest, base, seed, closer)
-        return self._styles.get(key, lambda: style_codes(self.predictor, _unit(style), base, seed, closer=closer))
+    def _smoothed(self, drawn: Floats, photograph: Floats, strength: float) -> Floats:
+        """A large picture without grain; what of the photograph shows through at this ``strength`` stays as it is."""
+        spread = _stroke_spread(drawn.shape[1], drawn.shape[0])
+        if spread == 0:
+            return drawn
+        if strength == 1:
+            return self._strokes(drawn, drawn, spread)
+        kept = np.float32(1 - strength) * photograph
+        return kept + self._strokes(drawn - kept, drawn, spread)
 
     def _feedback(self, quiet: Floats, codes: StyleCodes, base: float) -> Floats:
         """The code under which the drawn picture comes nearest to the target code without losing its edges."""
@@ -135,26 +167,16 @@ class Painter:
         return graded
 
 
-def _unit(pixels: Pixels) -> Floats:
-    """uint8 0..255 to float32 0..1."""
-    return pixels.astype(np.float32) / np.float32(255)
-
-
 def _level_sizes(width: int, height: int, seed: int) -> list[tuple[int, int]]:
     """Sizes from the base to the whole picture, at most doubling; one level where the picture is hardly larger."""
     jitter = BASE_JITTER * np.random.default_rng([seed, 1]).integers(-1, 2)
-    octaves = math.log2(math.sqrt(width * height) / BASE_SIDE) - jitter
-    finer = max(0, math.ceil(octaves - 0.25))
-    scales = [2 ** (-octaves * (finer - level) / finer) for level in range(finer)] if finer else []
-    return [*((max(32, round(width * s)), max(32, round(height * s))) for s in scales), (width, height)]
+    return level_sizes(width, height, octaves_above(width, height, BASE_SIDE) - jitter)
 
 
-def _with_coarse(fine: Floats, coarse: Floats) -> Floats:
-    """``fine`` with everything broader than two pixels of ``coarse`` replaced by ``coarse``."""
-    height, width, _ = fine.shape
-    rows, columns = max(1, coarse.shape[0] // 2), max(1, coarse.shape[1] // 2)
-    difference = resized(coarse, columns, rows) - resized(fine, columns, rows)
-    return fine + resized(difference, width, height)
+def _stroke_spread(width: int, height: int) -> float:
+    """How far, in pixels, strokes of a picture of that size are smoothed along themselves."""
+    side = math.sqrt(width * height)
+    return STROKE_SPREAD * side * min(max(4 * (side / LARGE_SIDE - 1), 0.0), 1.0)
 
 
 def _edge_correlation(drawn: Floats, edges: Floats) -> float:

@@ -56,7 +56,8 @@ def main() -> None:
 
 
 def _answer(task: dict[str, Any]) -> dict[str, Any]:
-    """``large`` for a picture to be sent again when it may take that much; nothing for a good one; else what it is.
+    """``large`` for a picture to be sent again when it may take that much; nothing for a good one, or its size
+    and ``views`` in Base64 where these were asked for; else what it is.
 
     ``last`` says that this process ends: what a failed allocation leaves behind is not worth knowing.
     """
@@ -76,6 +77,7 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
             files = [base64.b64encode(encode(each, None, "JPEG", VIEW_QUALITY)).decode() for each in pixels]
             return {"width": info.width, "height": info.height, "views": files}
         check_pixels(data, frame, field=field)
+        return {}
     except RestyleError as error:
         return {"unreadable": error.message}
     except MemoryError:
@@ -83,7 +85,6 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         return {"unreadable": f"{field} {what}; send it saved anew", "last": True}
     except Exception:  # noqa: BLE001 - a defect of ours, which the service tells its operator
         return {"broken": traceback.format_exc(), "last": True}
-    return {}
 
 
 def _for_views(frame: Frame, sides: list[int]) -> int:

@@ -12,3 +12,8 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("requests", sa.Column("signature", sa.String(40)))
     op.create_index("ix_requests_account_id_signature", "requests", ["account_id", "signature"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_requests_account_id_signature", "requests")
+    op.drop_column("requests", "signature")

@@ -37,7 +37,7 @@ def take(
     with part_of(target, lambda there: report(there, size)) as part:
         try:
             part.restart()
-            check_space(target, size)
+            check_space({target: size})
             while chunk := file.read(CHUNK_BYTES):
                 part.write(chunk)
                 report(part.size, size)

@@ -1,61 +1,70 @@
 """Fetching a file: it goes on where it was cut off, and is right or absent at the end."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 
-from restyle.models.files.line import Lost, Patience, failed, opened, shown, until_done
-from restyle.models.files.part import Local, Part, Progress, check_space, is_right, part_of
+from restyle.models.files.line import Lost, Patience, Source, failed, opened, shown, until_done
+from restyle.models.files.part import Local, Part, Progress, check_space, is_right, lock_path, part_of
 
 RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to be had from ``source`` at ``target``; at most ``most`` bytes are taken.
+
+    ``sha256`` (hexadecimal) and ``size`` (bytes) are what it must be, where that is known; ``about`` is about its size
+    where no more is known.
+    """
+
+    source: Source
+    target: Path
+    most: int
+    sha256: str = ""
+    size: int | None = None
+    about: int = 0
+
+
 def fetch(
     http: httpx.Client,
-    url: str,
-    target: Path,
+    wanted: Wanted,
     *,
-    most: int,
-    sha256: str = "",
-    size: int | None = None,
-    own_headers: Mapping[str, str] | None = None,
-    loopback: bool = False,
     report: Progress = lambda there, total: None,
     patience: Patience | None = None,
 ) -> Local:
-    """Make sure that ``target`` is the file of ``url``, and return what it is.
+    """Make sure that the file is at its target, and return what it is.
 
-    ``sha256`` (hexadecimal) and ``size`` (bytes) are what the file must be, where that is known. With the hash, a file
-    that is there already is read and not fetched again, and a part that an earlier run left is gone on with, wherever
-    it came from; without it, only if the server says that the file is still the same. At most ``most`` bytes are taken.
-    ``own_headers``, such as a token, go to the host of ``url`` and not where it redirects. Addresses are https ones;
-    ``loopback`` allows http to this machine. While another run fetches the same file, this one waits for it.
+    With its hash, a file that is there already is read and not fetched again, and a part that an earlier run left is
+    gone on with, wherever it came from; without it, only if the server says that the file is still the same. While
+    another run fetches the same file, this one waits for it.
 
-    Raises RestyleError (5000) with the reason where the file cannot be had or is another; ``target`` is then as before,
+    Raises RestyleError (5000) with the reason where the file cannot be had or is another; the target is then as before,
     and what came of a line that was cut stays for the next run, also where ``report`` raises.
     """
-    if is_right(target, sha256):
+    target, sha256 = wanted.target, wanted.sha256
+    # with a lock beside it, a run is at it, or was ended before it could take the lock away
+    if not lock_path(target).exists() and is_right(target, sha256):
         return Local(target, sha256, target.stat().st_size)
-    with part_of(target, lambda there: report(there, size)) as part:
+    with part_of(target, lambda there: report(there, wanted.size)) as part:
         if is_right(target, sha256):  # another run got it while this one waited
             part.drop()
             return Local(target, sha256, target.stat().st_size)
-        run = _Run(http, url, part, sha256, size, most, own_headers or {}, loopback, report)
+        run = _Run(http, wanted, part, report)
         earlier = run.begin()
         patience = patience or Patience()
-        until_done(run.attempt, patience, url, lambda: part.size)
+        until_done(run.attempt, patience, run.url, lambda: part.size)
         if earlier and not run.right:
             # what an earlier run left may be of a machine that lost power before all of it was on the disk
             part.restart(run.of)
-            until_done(run.attempt, patience, url, lambda: part.size)
+            until_done(run.attempt, patience, run.url, lambda: part.size)
         if not run.right:
             found = part.sha256
             part.drop()
-            raise failed(f"{shown(url)} is another file: its SHA-256 is {found}, not {sha256}")
+            raise failed(f"{shown(run.url)} is another file: its SHA-256 is {found}, not {sha256}")
         return part.place()
 
 
@@ -64,14 +73,25 @@ class _Run:
     """One file being fetched. Refusals drop the part: nothing of another file is gone on with."""
 
     http: httpx.Client
-    url: str
+    wanted: Wanted
     part: Part
-    sha256: str
-    size: int | None
-    most: int
-    own_headers: Mapping[str, str]
-    loopback: bool
     report: Progress
+
+    @property
+    def url(self) -> str:
+        return self.wanted.source.url
+
+    @property
+    def sha256(self) -> str:
+        return self.wanted.sha256
+
+    @property
+    def size(self) -> int | None:
+        return self.wanted.size
+
+    @property
+    def most(self) -> int:
+        return self.wanted.most
 
     @property
     def of(self) -> str:
@@ -109,9 +129,7 @@ class _Run:
             headers["Range"] = f"bytes={there}-"
             if not self.sha256:
                 headers["If-Range"] = self.version
-        with opened(
-            self.http, self.url, headers=headers, own_headers=self.own_headers, loopback=self.loopback
-        ) as response:
+        with opened(self.http, self.wanted.source, headers) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 self._check_end(response)
                 return
@@ -151,7 +169,7 @@ class _Run:
         wanted = total or self.size or 0
         if wanted > self.most:
             raise self._refused(f"has {wanted:,} bytes; at most {self.most:,} are fetched")
-        check_space(self.part.target, max(0, wanted - self.part.size))
+        check_space({self.part.target: max(0, wanted - self.part.size)})
 
     def _take(self, response: httpx.Response, total: int | None) -> None:
         most = self.most if total is None else total

@@ -4,7 +4,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -27,16 +27,31 @@ class Patience:
     """When to give up: after ``tries`` in a row that brought nothing new.
 
     Before the next one ``pause`` seconds pass, twice as many each time; the server may say how many. Never more than
-    ``longest``.
+    ``longest``. ``sleep`` is how they pass; what it raises ends the waiting.
     """
 
     tries: int = 5
     pause: float = 1.0
     longest: float = 60.0
+    sleep: Callable[[float], object] = time.sleep
 
     def before(self, failures: int, wanted: float | None) -> float:
         """Seconds to wait after that many failures in a row; ``wanted`` is the server's word."""
         return min(self.longest, self.pause * 2.0 ** max(0, failures - 1) if wanted is None else wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a file is had: ``url``, an https address; ``loopback`` allows http to this machine.
+
+    ``own_headers``, such as a token, go to the host of ``url`` and not where it redirects. ``advice`` are words for
+    statuses of that host: what to do about a 401, for one.
+    """
+
+    url: str
+    own_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    advice: Mapping[int, str] = field(default_factory=dict)
+    loopback: bool = False
 
 
 class Lost(Exception):
@@ -66,59 +81,52 @@ def until_done(attempt: Callable[[], T], patience: Patience, url: str, there: Ca
             failures = 0 if there() > before else failures + 1
             if failures >= patience.tries:
                 raise failed(f"{shown(url)} cannot be fetched: {lost}, {failures} times in a row") from lost
-            time.sleep(patience.before(failures, lost.after))
+            patience.sleep(patience.before(failures, lost.after))
 
 
 @contextmanager
-def opened(
-    http: httpx.Client,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    own_headers: Mapping[str, str],
-    loopback: bool = False,
-) -> Iterator[httpx.Response]:
-    """The answer (200, 206 or 416) to a GET, its body not yet read. ``own_headers`` go to the host of ``url`` alone.
+def opened(http: httpx.Client, source: Source, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    """The answer (200, 206 or 416) to a GET, its body not yet read.
 
     Raises RestyleError (5000) for what stays as it is, :class:`Lost` for what may pass, also out of the block.
     """
-    first = address = _address(url)
+    first = address = _address(source.url)
     try:
         for _ in range(MOST_REDIRECTS + 1):
-            _check_scheme(address, loopback)
-            own = own_headers if _origin(address) == _origin(first) else {}
-            asked = {"Accept-Encoding": "identity", **headers, **own}
+            _check_scheme(address, source.loopback)
+            at_home = _origin(address) == _origin(first)
+            asked = {"Accept-Encoding": "identity", **headers, **(source.own_headers if at_home else {})}
             with http.stream("GET", address, headers=asked, follow_redirects=False) as response:
                 if response.next_request is not None:
                     address = response.next_request.url
                     continue
-                _check_status(address, response)
+                _check_status(address, response, source.advice if at_home else None)
                 yield response
                 return
     except httpx.InvalidURL as error:
-        raise failed(f"{shown(url)} leads to no address: {error}") from error
+        raise failed(f"{shown(source.url)} leads to no address: {error}") from error
     except httpx.UnsupportedProtocol as error:
         raise failed(f"{shown(address)} is not an https address") from error
     except httpx.TransportError as error:
         raise Lost(f"{shown(address)}: {error or type(error).__name__}") from error
     except httpx.HTTPError as error:
         raise failed(f"{shown(address)} cannot be fetched: {error}") from error
-    raise failed(f"{shown(url)} redirects more than {MOST_REDIRECTS} times")
+    raise failed(f"{shown(source.url)} redirects more than {MOST_REDIRECTS} times")
 
 
-def read(http: httpx.Client, url: str, *, most: int, loopback: bool = False, patience: Patience | None = None) -> bytes:
+def read(http: httpx.Client, source: Source, *, most: int, patience: Patience | None = None) -> bytes:
     """A small document, whole. Raises RestyleError (5000) where it cannot be had or has more than ``most`` bytes."""
 
     def attempt() -> bytes:
         data = bytearray()
-        with opened(http, url, headers={}, own_headers={}, loopback=loopback) as response:
+        with opened(http, source, {}) as response:
             for chunk in response.iter_raw():
                 data += chunk
                 if len(data) > most:
-                    raise failed(f"{shown(url)} is larger than {most:,} bytes")
+                    raise failed(f"{shown(source.url)} is larger than {most:,} bytes")
         return bytes(data)
 
-    return until_done(attempt, patience or Patience(), url)
+    return until_done(attempt, patience or Patience(), source.url)
 
 
 def shown(url: str | httpx.URL) -> str:
@@ -143,12 +151,13 @@ def _address(url: str) -> httpx.URL:
 
 
 def _check_scheme(address: httpx.URL, loopback: bool) -> None:
-    if address.scheme == "https" or (loopback and address.scheme == "http" and _is_loopback(address.host)):
+    if address.scheme == "https" or (loopback and address.scheme == "http" and is_loopback(address.host)):
         return
     raise failed(f"{shown(address)} is not an https address")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether ``host``, a name or an address, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -159,13 +168,17 @@ def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
     return address.scheme, address.host, address.port
 
 
-def _check_status(address: httpx.URL, response: httpx.Response) -> None:
+def _check_status(address: httpx.URL, response: httpx.Response, advice: Mapping[int, str] | None) -> None:
+    """``advice`` is None at a host that was redirected to: the address there was made for the one who asks, for a time
+    that may have run out, and is made anew at the next try.
+    """
     status = response.status_code
     said = f"{shown(address)} answered {status} {response.reason_phrase}".rstrip()
-    if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    ran_out = advice is None and status == HTTPStatus.FORBIDDEN
+    if ran_out or status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Lost(said, _retry_after(response.headers.get("Retry-After", "")))
     if status not in READ:
-        raise failed(said)
+        raise failed("; ".join(filter(None, (said, (advice or {}).get(status)))))
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise failed(f"{shown(address)} sends the file compressed, though it was asked not to")
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,15 +166,33 @@ def is_right(target: Path, sha256: str) -> bool:
         return bool(sha256) and verify(target, sha256)
 
 
-def check_space(target: Path, size: int) -> None:
-    """Raises RestyleError (5000) where the disk of ``target``, whose folder exists, has no room for ``size`` bytes."""
-    with writing(target):
-        free = shutil.disk_usage(target.parent).free
-    if size > free:
-        raise RestyleError(
-            Code.INTERNAL_ERROR,
-            f"{target} takes {size:,} more bytes, and its disk has {free:,} free: make room, or choose another folder",
-        )
+def check_space(sizes: Mapping[Path, int]) -> None:
+    """Raises RestyleError (5000) where a disk has no room for the bytes that are still to come, by target."""
+    disks: dict[int, list[Path]] = {}
+    for target in sizes:
+        with writing(target):
+            disks.setdefault(_standing(target.parent).stat().st_dev, []).append(target)
+    for targets in disks.values():
+        needed = sum(sizes[target] for target in targets)
+        with writing(targets[0]):
+            free = shutil.disk_usage(_standing(targets[0].parent)).free
+        if needed > free:
+            what = targets[0] if len(targets) == 1 else f"{targets[0].parent}, for {len(targets)} files,"
+            raise RestyleError(
+                Code.INTERNAL_ERROR,
+                f"{what} takes {needed:,} more bytes, and its disk has {free:,} free: make room, or choose another "
+                "folder",
+            )
+
+
+def still_to_come(target: Path, size: int) -> int:
+    """Bytes that a file of ``size`` still takes at ``target``, by what is there of it and its part. Nothing is read."""
+    return 0 if _size(target) == size else max(0, size - _size(part_path(target)))
+
+
+def _standing(folder: Path) -> Path:
+    """The folder, or the nearest above it that there is."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _locked(target: Path, waiting: Callable[[int], None]) -> IO[str]:

@@ -1,12 +1,14 @@
-"""What the Studio keeps: pictures that people bring, what they asked for together, favourites. And operators."""
+"""What the Studio keeps: pictures that people bring, what they asked for together. And operators."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "r0004"
-down_revision = "r0003"
+revision = "r0006"
+down_revision = "r0005"
 branch_labels = None
 depends_on = None
+
+Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -14,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "uploads",
         sa.Column("id", sa.String(20), nullable=False),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", Serial, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("width", sa.Integer, nullable=False),
         sa.Column("height", sa.Integer, nullable=False),
@@ -29,8 +31,9 @@ def upgrade() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.String(20), nullable=False),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", Serial, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("priority", sa.Integer, nullable=False),
         sa.Column("created", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_runs_account_id"),
@@ -55,18 +58,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_run_items_uid", "run_items", ["uid"])
     op.create_index("ix_run_items_waiting", "run_items", ["waiting"])
-    op.create_table(
-        "favourites",
-        sa.Column("id", sa.String(20), nullable=False),
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("uid", sa.String(20), nullable=False),
-        sa.Column("image", sa.Integer, nullable=False),
-        sa.Column("seed", sa.BigInteger, nullable=False),
-        sa.Column("spec", sa.JSON, nullable=False),
-        sa.Column("has_raw", sa.Boolean, nullable=False),
-        sa.Column("size", sa.BigInteger, nullable=False),
-        sa.Column("created", sa.Double, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_favourites"),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_favourites_account_id"),
-        sa.UniqueConstraint("account_id", "uid", "image", name="uq_favourites_account_id_uid_image"),
-    )
+
+
+def downgrade() -> None:
+    op.drop_table("run_items")
+    op.drop_table("runs")
+    op.drop_table("uploads")
+    op.drop_column("accounts", "operator")

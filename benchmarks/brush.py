@@ -1,0 +1,256 @@
+"""The brush beside the painter and other methods, and its speed and memory.
+
+``python -m benchmarks.brush SIZE [FILE]`` draws once with the weights that ship, or those of a file, and prints a peak.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import metrics, peers, pictures, sheet, vgg
+from benchmarks.memory import MB, peak
+from benchmarks.metrics import Floats, Scorer
+from benchmarks.pictures import Gallery, Pair
+from benchmarks.report import Bar, Section, number, table
+from benchmarks.speed import MATRIX, convert, noise
+from benchmarks.timing import take_turns
+from restyle.conversion.draw import machine_of
+from restyle.engines.base import Engine
+from restyle.engines.brush.engine import Brush, load
+from restyle.engines.brush.weights import CHANNELS, read_weights
+from restyle.images.fit import fit
+from restyle.images.pixels import Pixels
+from restyle.settings import Settings
+
+SIZES = (512, 1024)
+DEEP = "4_3"
+"""A layer that the training never sees."""
+TITLES = {
+    "moment": "moment ↓",
+    "gram": "Gram ↓",
+    "deep": "relu4_3 moments ↓",
+    "patches": "Lab patches ↓",
+    "content": "relu4_1 ↓",
+    "ssim": "SSIM ↑",
+    "edges": "edge F1 ↑",
+    "retrieval": "retrieval ↑",
+}
+LESS = {"moment": 0.150, "gram": 0.240, "deep": 0.270, "patches": 2.0, "content": 0.740}
+"""Figure -> at most."""
+MORE = {"ssim": 0.540, "edges": 0.780, "retrieval": 0.95}
+"""Figure -> at least."""
+ROUNDS = 7
+MOST_SECONDS = 3.5
+LEAST_RATE = 50
+MEMORY = {1024: 1.0, 2560: 3.0}
+"""Side -> GB at most."""
+LEGEND = """Means over pairs at strength 1, scored at 512. Style: relative distance of VGG16 channel moments and of Gram
+matrices on relu1_1..4_1, which the training saw; of the moments of relu4_3 and, without any network, sliced Wasserstein
+distance of 5x5 patches in Lab over four octaves (Delta E), which it did not; retrieval, the part of results nearer to
+their own reference than to every other. Content: relative distance on relu4_1, SSIM of luma, F1 of Canny edges. The
+worst pair of every figure stands below.
+"""
+Row = dict[str, float]
+
+
+def engine(weights: Path | None) -> Brush:
+    """The brush with the weights that ship, or with those of a file. Raises RestyleError (5101)."""
+    machine = machine_of(Settings(), own_process=True)
+    return Brush(read_weights(weights, sha256=""), machine.threads) if weights else load(machine)
+
+
+def quality(
+    gallery: Gallery,
+    brush: Engine,
+    painter: Engine,
+    scorer: Scorer,
+    network: vgg.VGG16,
+    out: Path,
+    *,
+    count: int | None,
+    log: Callable[[str], None],
+) -> Section:
+    """Draw, score, and write results and contact sheets under ``out/brush``; ``count`` pairs, by default all."""
+    wanted = pictures.pairs(list(gallery.contents), list(gallery.styles), full=False)
+    if count is not None and count < len(wanted):
+        wanted = [wanted[round(i)] for i in np.linspace(0, len(wanted) - 1, count)]
+    judge = Judge(gallery, scorer, network)
+    squares = {size: {name: fit(image, size, size) for name, image in gallery.contents.items()} for size in SIZES}
+    rows: dict[str, dict[Pair, Row]] = {}
+    shown: dict[str, list[Pixels]] = {}
+
+    def measure(method: str, results: Iterator[tuple[Pair, Pixels]]) -> None:
+        rows[method], shown[method] = {}, []
+        for pair, result in results:
+            rows[method][pair] = judge.score(result, pair)
+            shown[method].append(sheet.tile(result))
+        log(f"{method}: " + ", ".join(f"{key} {number(value)}" for key, value in mean(rows[method]).items()))
+
+    def drawn(redraw: peers.Redraw, size: int, folder: str) -> Iterator[tuple[Pair, Pixels]]:
+        for pair in wanted:
+            result = redraw(squares[size][pair.content], gallery.styles[pair.style])
+            path = out / "brush" / folder / f"{pair.name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(result).save(path, compress_level=1)
+            yield pair, result
+
+    for method, drawer in (("brush", peers.ours(brush)), ("painter", peers.ours(painter))):
+        for size in SIZES:
+            measure(f"{method} at {size}", drawn(drawer, size, f"{method}-{size}"))
+    for name, path in gallery.peers.items():
+        measure(name, pictures.results(path, wanted))
+    lines = [
+        [sheet.tile(judge.raw(pair)), sheet.tile(gallery.styles[pair.style]), *(tiles[i] for tiles in shown.values())]
+        for i, pair in enumerate(wanted)
+    ]
+    sheet.write(out / "brush", ["photograph", "reference", *shown], lines)
+    means = {method: mean(found) for method, found in rows.items()}
+    text = [LEGEND, _table(means), "The worst pair of every figure:\n", _worst(rows)]
+    return Section(f"The brush, {len(wanted)} pairs", text, bars(means))
+
+
+def bars(means: Mapping[str, Row]) -> list[Bar]:
+    """What the brush must reach at every size."""
+    found = []
+    for size in SIZES:
+        row = means[f"brush at {size}"]
+        found += [Bar(f"brush at {size}, {TITLES[key][:-2]}", row[key], limit) for key, limit in LESS.items()]
+        found += [
+            Bar(f"brush at {size}, {TITLES[key][:-2]}", row[key], limit, at_least=True) for key, limit in MORE.items()
+        ]
+    return found
+
+
+def mean(rows: Mapping[Pair, Row]) -> Row:
+    """The mean of each figure."""
+    return {key: float(np.mean([row[key] for row in rows.values()])) for key in TITLES}
+
+
+class Judge:
+    """Scores results against a gallery: all figures of :data:`TITLES`."""
+
+    def __init__(self, gallery: Gallery, scorer: Scorer, network: vgg.VGG16) -> None:
+        self._scorer, self._network = scorer, network
+        self._raws = {name: fit(image, metrics.SIZE, metrics.SIZE) for name, image in gallery.contents.items()}
+        self._styles = {name: metrics.scaled(image, scorer.size) for name, image in gallery.styles.items()}
+        self._seen = {name: scorer.remember(image).moments for name, image in self._styles.items()}
+        self._deep: dict[str, Floats] = {}
+
+    def raw(self, pair: Pair) -> Pixels:
+        """The photograph of a pair, as it is compared."""
+        return self._raws[pair.content]
+
+    def score(self, result: Pixels, pair: Pair) -> Row:
+        """Every figure of one result."""
+        style = self._styles[pair.style]
+        if pair.style not in self._deep:
+            self._deep[pair.style] = self._moments(style)
+        small = metrics.scaled(result, self._scorer.size)
+        values, seen = self._scorer.score_with_features(small, self.raw(pair), style)
+        wanted = self._deep[pair.style]
+        names = list(self._seen)
+        nearest = names[metrics.retrieve(seen.moments, list(self._seen.values()))]
+        return values | {
+            "deep": float(np.linalg.norm(self._moments(small) - wanted) / np.linalg.norm(wanted)),
+            "patches": metrics.patch_distance(small, style),
+            "retrieval": float(nearest == pair.style),
+        }
+
+    def _moments(self, image: Pixels) -> Floats:
+        found: list[Floats] = []
+
+        def keep(layer: str, activations: Floats) -> None:
+            flat = activations.reshape(-1, activations.shape[2])
+            found.append(np.stack([flat.mean(axis=0), flat.std(axis=0)]))
+
+        self._network.visit(image, keep, (DEEP,))
+        return found[0]
+
+
+def speed(brush: Brush, weights: Path | None, log: Callable[[str], None]) -> Section:
+    """Seconds of whole jobs beside the rate of matrix products in the same run, and peaks of fresh processes."""
+    matrix = np.random.default_rng(0).random((MATRIX, MATRIX), np.float32)
+    product = np.empty_like(matrix)
+    contenders: dict[str, Callable[[], object]] = {
+        "job": convert(brush, noise(512), noise(512, seed=1)),
+        "matrix": lambda: np.matmul(matrix, matrix, out=product),
+    }
+    times = take_turns(contenders, ROUNDS)
+    rate = 2 * MATRIX**3 / times["matrix"].best
+    work = flops(512, len(brush.networks.weights["three0.bias"]), len(brush.networks.weights["attention.query"]))
+    reached = 100 * work / times["job"].best / rate
+    log(f"brush at 512: {times['job']}, {number(work / 1e9)} GFLOP, {reached:.0f}% of {number(rate / 1e9)} GFLOP/s")
+    section = Section("Speed and memory of the brush")
+    section.bars = [
+        Bar("brush at 512, whole job", times["job"].best, MOST_SECONDS, unit=" s"),
+        Bar("brush at 512, of the matrix-product rate", reached, LEAST_RATE, at_least=True, unit=" %"),
+    ]
+    peaks = {}
+    for size, limit in MEMORY.items():
+        peaks[size] = peak_of_brush(size, weights)
+        log(f"peak memory of the brush at {size}: {peaks[size] / MB:.0f} MB")
+        section.bars.append(Bar(f"peak memory of the brush at {size}", peaks[size] / (1000 * MB), limit, unit=" GB"))
+    memory = ", ".join(f"{value / MB:.0f} MB at {size}" for size, value in peaks.items())
+    section.text = [
+        f"One picture of 512 with a reference and a seed not used before: {times['job']}, {number(work / 1e9)} GFLOP, "
+        f"{reached:.0f} % of the rate of matrix products ({number(rate / 1e9)} GFLOP/s).\n",
+        f"Peak memory of a fresh process: {memory}.\n",
+    ]
+    return section
+
+
+def flops(side: int, width: int, key: int) -> float:
+    """Floating point operations of a picture of ``side`` squared, up to the base size, with a reference seen anew.
+
+    Multiplying and adding count as two. Convolutions behind an enlargement count as they are computed, in 4/9.
+    """
+    one, two, three, four = CHANNELS
+    framed, seen = (side + 16) ** 2, (0.75 * side) ** 2
+    eye = 9 * (3 * one + one * one) + 9 * (one * two + two * two) / 4 + 9 * (two * three + 2 * three**2) / 16
+    eye += 9 * three * four / 64
+    ours, theirs = framed / 64, seen / 64
+    values, compared = 2 * sum(CHANNELS), two + three + four
+    attention = ours * theirs * (key + values) + compared * key * (ours + theirs)
+    hand = 9 * four * width / 64 + (width + three) * width / 16 + (2 * 9 * width**2 + 9 * width * width / 2) / 16
+    hand += 9 * (width / 2) ** 2 / 4 * 4 / 9 + 9 * width / 2 * width / 4 / 4
+    hand += 9 * (width / 4) ** 2 * 4 / 9 + 9 * 3 * width / 4
+    return float(2 * (eye * (framed + seen) + attention + hand * framed))
+
+
+def peak_of_brush(size: int, weights: Path | None) -> int:
+    """Peak bytes of a fresh process that loads the brush and draws one picture of ``size`` squared."""
+    command = [sys.executable, "-m", "benchmarks.brush", str(size), *([str(weights)] if weights else [])]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _table(means: Mapping[str, Row]) -> str:
+    rows = [[method, *(f"{row[key]:.3f}" for key in TITLES)] for method, row in means.items()]
+    return table(["method", *TITLES.values()], rows)
+
+
+def _worst(rows: Mapping[str, Mapping[Pair, Row]]) -> str:
+    figures = [key for key in TITLES if key != "retrieval"]
+    lines = []
+    for method, found in rows.items():
+        cells = [method]
+        for key in figures:
+            choose = min if key in MORE else max
+            pair = choose(found, key=lambda each, key=key: found[each][key])  # type: ignore[misc]
+            cells.append(f"{found[pair][key]:.3f} ({pair.name})")
+        lines.append(cells)
+    return table(["method", *(TITLES[key] for key in figures)], lines)
+
+
+def main() -> None:
+    """Draw once, print the peak in bytes."""
+    brush = engine(Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    convert(brush, noise(int(sys.argv[1])), noise(512, seed=1))()
+    print(peak())
+
+
+if __name__ == "__main__":
+    main()

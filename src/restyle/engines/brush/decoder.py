@@ -1,0 +1,144 @@
+"""The brush's hand: what the eye saw in the photograph, dressed in what attention took from the reference, drawn.
+
+Noise: Karras, Laine, Aila, A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019). Local
+statistics of relu2_1 and 1_1 scale and shift what draws fine detail: Perez et al., FiLM (AAAI 2018).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from restyle.engines.brush import graph
+from restyle.engines.brush.encoder import CELL, STRIDE
+from restyle.engines.brush.weights import NOISES, Weights, part
+from restyle.images.pixels import Floats
+from restyle.images.runtime import op, ov
+
+SLOPE = 0.1
+"""Of the leaky ReLU below zero."""
+DRESSED = ("4_1", "3_1")
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a piece of h x w places is drawn from, float32.
+
+    ``four`` (1, C, h, w) and ``three`` (1, C, 2h, 2w) are what the eye saw in the photograph; ``means`` and
+    ``deviations`` (1, channels of all layers, h, w) what its places have taken; ``noise``: a plane (1, 1, rows,
+    columns) for each of the decoder's :data:`NOISES`.
+    """
+
+    four: Floats
+    three: Floats
+    means: Floats
+    deviations: Floats
+    noise: Sequence[Floats]
+
+
+class Decoder:
+    """``core`` and ``options`` come from the engine."""
+
+    def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
+        self._weights, layers = weights, weights.layers
+        seen = {name: graph.picture(layers[name], f"relu{name}") for name in DRESSED}
+        normal = {name: _per_channel_pair(layers[name], name) for name in DRESSED}
+        means, deviations = (graph.picture(sum(layers.values()), name) for name in ("means", "deviations"))
+        noise = {name: graph.picture(1, f"{name}/noise") for name in NOISES}
+        strength = op.parameter([1], np.float32, name="strength")
+        taken = {name: _of_layer(means, deviations, part(layers, name)) for name in layers}
+        dressed = {}
+        for name in DRESSED:
+            scale, shift = normal[name]
+            mean, deviation = (graph.enlarged(x, CELL[name]) for x in taken[name])
+            clothed = op.add(op.multiply(op.add(op.multiply(seen[name], scale), shift), deviation), mean)
+            # At strength 0 the photograph's own activations, untouched.
+            dressed[name] = op.add(seen[name], op.multiply(op.subtract(clothed, seen[name]), strength))
+        x = self._layer("four", dressed["4_1"], noise)
+        x = op.concat([graph.enlarged(x, 2, "nearest"), dressed["3_1"]], 1)
+        x = graph.convolved(x, weights["join.weight"], weights["join.bias"])
+        x = op.add(x, self._layer("three1", self._layer("three0", x, noise), noise))
+        x = self._layer("half0", x, noise)
+        x = self._layer("half1", x, noise, taken["2_1"], doubled=True)
+        x = self._layer("half2", x, noise, taken["1_1"])
+        x = self._layer("full0", x, noise, doubled=True)
+        x = graph.convolved(x, weights["full1.weight"], weights["full1.bias"])
+        x = op.add(x, op.constant(np.float32(0.5)))
+        pairs = [each for name in DRESSED for each in normal[name]]
+        parameters = [*seen.values(), *pairs, means, deviations, *noise.values(), strength]
+        self._request = graph.compiled(core, [x], parameters, "decoder", options)
+
+    def __call__(self, canvas: Canvas, normal: Sequence[tuple[Floats, Floats]], strength: float) -> Floats:
+        """float32 (8h, 8w, 3), about 0..1.
+
+        ``normal``: scale and shift, each (C,), that normalise relu4_1 and relu3_1 over the whole photograph.
+        ``strength`` is 1 for the reference's style, 0 for the photograph's own.
+        """
+        pairs = [x.reshape(1, -1, 1, 1) for pair in normal for x in pair]
+        given = [canvas.four, canvas.three, *pairs, canvas.means, canvas.deviations, *canvas.noise]
+        given.append(np.array([strength], np.float32))
+        output = self._request.infer(given, share_inputs=True, share_outputs=True)[0]
+        drawn = np.array(output[0].transpose(1, 2, 0), order="C")
+        graph.give_back(self._request)
+        return drawn
+
+    def _layer(
+        self,
+        name: str,
+        x: ov.Node,
+        noise: dict[str, ov.Node],
+        taken: tuple[ov.Node, ov.Node] | None = None,
+        *,
+        doubled: bool = False,
+    ) -> ov.Node:
+        convolved = graph.doubled_and_convolved if doubled else graph.convolved
+        x = convolved(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
+        x = op.add(x, op.multiply(noise[name], graph.per_channel(self._weights[f"{name}.noise"])))
+        if taken is not None:
+            weight, bias = self._weights[f"{name}.tint.weight"], self._weights[f"{name}.tint.bias"].copy()
+            bias[: len(bias) // 2] += 1  # the scale is around 1
+            tint = graph.enlarged(graph.convolved(op.concat(list(taken), 1), weight, bias), STRIDE // NOISES[name])
+            scale, shift = op.split(tint, op.constant(np.int64(1)), 2).outputs()
+            x = op.add(op.multiply(x, scale), shift)
+        return op.prelu(x, op.constant(np.array([SLOPE], np.float32)))
+
+
+class Dressing:
+    """How one layer is distributed once it is dressed: channel means and variances over the whole photograph."""
+
+    def __init__(self, core: ov.Core, options: graph.Options, weights: Weights, layer: str) -> None:
+        channels = weights.layers[layer]
+        exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
+        seen, means, deviations = (graph.picture(channels, name) for name in ("seen", "means", "deviations"))
+        scale, shift = _per_channel_pair(channels, layer)
+        mean, deviation = (graph.enlarged(x, CELL[layer]) for x in (means, deviations))
+        x = op.add(op.multiply(op.add(op.multiply(seen, scale), shift), deviation), mean)
+        axes = op.constant(np.array([2, 3], np.int64))
+        middle = op.reduce_mean(x, axes, True)
+        away = op.subtract(x, middle)
+        spread = op.reduce_mean(op.multiply(away, away), axes, True)
+        parameters = [seen, scale, shift, means, deviations]
+        self._request = graph.compiled(core, [middle, spread], parameters, "dressing", exact)
+        self._part = part(weights.layers, layer)
+
+    def __call__(
+        self, seen: Floats, normal: tuple[Floats, Floats], means: Floats, deviations: Floats
+    ) -> tuple[Floats, Floats]:
+        """Mean and variance, each (C,), of the layer ``seen`` under the moments of a :class:`Canvas`."""
+        taken = [np.ascontiguousarray(x[:, self._part]) for x in (means, deviations)]
+        found = self._request.infer([seen, *(x.reshape(1, -1, 1, 1) for x in normal), *taken], share_inputs=True)
+        return np.array(found[0]).ravel(), np.array(found[1]).ravel()
+
+
+def _per_channel_pair(channels: int, name: str) -> tuple[ov.Node, ov.Node]:
+    scale, shift = (
+        op.parameter([1, channels, 1, 1], np.float32, name=f"relu{name}/{kind}") for kind in ("scale", "shift")
+    )
+    return scale, shift
+
+
+def _of_layer(means: ov.Node, deviations: ov.Node, where: slice) -> tuple[ov.Node, ov.Node]:
+    """Of the moments of all layers those of one."""
+    first, last, step, axis = (op.constant(np.array([n], np.int64)) for n in (where.start, where.stop, 1, 1))
+    mean, deviation = (op.slice(x, first, last, step, axis) for x in (means, deviations))
+    return mean, deviation

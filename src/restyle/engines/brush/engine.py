@@ -1,0 +1,207 @@
+"""The brush: any reference's style, and places of it, in one pass of a network that was trained here.
+
+Around the network stand the painter's two ideas that have nothing to do with how one draws. *Coarse to fine*: large
+strokes are drawn at a fixed base size, and every finer level adds only what the coarser one cannot show. *The weak end
+meets the raw image*: what the network fails to redraw of the photograph itself fades out with the strength.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from restyle.engines.base import Description, Job, Machine, Report, Style
+from restyle.engines.brush.attention import Attention
+from restyle.engines.brush.decoder import DRESSED, Decoder, Dressing
+from restyle.engines.brush.encoder import Encoder
+from restyle.engines.brush.family import WEIGHTS
+from restyle.engines.brush.level import Level, Matching, Networks, Part, pieces
+from restyle.engines.brush.reference import Reference, look, view
+from restyle.engines.brush.weights import Weights, read_weights
+from restyle.engines.cache import Cache
+from restyle.engines.octaves import level_sizes, octaves_above, with_coarse
+from restyle.engines.processor import has_bfloat16_tiles
+from restyle.images.guided import GuidedFilter, recoloured
+from restyle.images.pixels import Floats, Pixels, unit
+from restyle.images.resize import resized
+from restyle.images.runtime import ov
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
+
+BASE_SIDE = 512
+"""Square root of the pixels at which large strokes are drawn."""
+STYLE_PART = 0.75
+"""Side of a reference as it is seen, of the base level's side."""
+LEAST_STYLE_SIDE, FINER_STYLE_SIDE = 96, 512
+"""Side at least; and at most where finer levels are drawn, which see as much of a reference as it has."""
+STYLE_JITTER = 0.12
+"""Octaves by which a seed moves the size at which a reference is seen, or not."""
+CACHED_BYTES = 120_000_000
+"""Of references; one of 384 squared pixels takes 19 MB."""
+
+
+def load(machine: Machine) -> "Brush":
+    """The brush, with ``machine.threads``. Raises RestyleError 5101 where its weights are missing."""
+    return Brush(read_weights(Path(str(files("restyle") / WEIGHTS.path))), machine.threads)
+
+
+class Brush:
+    """An engine (see ``engines.base``). Draws from several references and under masks; understands no prompts."""
+
+    def __init__(self, weights: Weights, threads: int) -> None:
+        core = ov.Core()
+        options: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads,
+            # Pinned, the threads of every process share the same cores.
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16_tiles() else "f32",
+        }
+        # Local moments are small differences of large numbers, so the eye that makes them is exact everywhere.
+        exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
+        self.networks = Networks(
+            Encoder(core, options, weights, moments=False),
+            Encoder(core, exact, weights, moments=True),
+            Attention(core, options, weights),
+            Decoder(core, options, weights),
+            {layer: Dressing(core, options, weights, layer) for layer in DRESSED},
+            weights,
+        )
+        self._follow = GuidedFilter(threads, radius=16, contrast=0.1)
+        self._references: Cache[Reference] = Cache(CACHED_BYTES, lambda each: each.key.nbytes + each.values.nbytes)
+
+    def describe(self, job: Job) -> Description:
+        """Nothing: all that has a part in the picture is in the request."""
+        return Description()
+
+    def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
+        """Yield one image per seed. Strength 0 yields the raw image itself, and so does a mask of 0 where it is 0.
+
+        Raises RestyleError (230) where no reference has a weight above 0.
+        """
+        styles = _counting(job.styles)
+        for index, seed in enumerate(job.seeds):
+            done = index / len(job.seeds)
+            report(done)
+
+            def tell(fraction: float, done: float = done) -> None:
+                report(done + fraction / len(job.seeds))
+
+            yield job.raw.copy() if job.strength == 0 else self._draw(job, styles, seed, tell)
+        report(1.0)
+
+    def _draw(self, job: Job, styles: Sequence[Style], seed: int, report: Report) -> Pixels:
+        raw = unit(job.raw)
+        height, width, _ = raw.shape
+        sizes = level_sizes(width, height, octaves_above(width, height, BASE_SIDE))
+        step = _Progress(report, _work(sizes, job.strength, len(styles))).step
+        shares = _shares(styles, height, width)
+        drawn, matchings = raw, list[Matching]()
+        for number, (wide, high) in enumerate(sizes):
+            photograph = np.clip(resized(raw, wide, high), 0, 1)
+            sides = [_style_side(style, wide, high, number, seed) for style in styles]
+            references = [self._reference(each, *side, step) for each, side in zip(styles, sides, strict=True)]
+            level = Level(self.networks, photograph, step, own=job.strength < 1)
+            parts = [
+                Part(reference, None if share is None else level.share_of(resized(share, wide, high)))
+                for reference, share in zip(references, shares, strict=True)
+            ]
+            if number == 0:
+                matchings = [level.matching(reference) for reference in references]
+            finer = _blend(level, photograph, parts, matchings, job.strength, seed)
+            drawn = with_coarse(finer, drawn) if number else finer
+        if job.preserve_color:
+            drawn = recoloured(np.clip(drawn, 0, 1), raw, self._follow)
+        covered = _coverage(styles)
+        if covered is not None:
+            drawn = raw + covered * (drawn - raw)
+        result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return result
+
+    def _reference(self, style: Style, side: float, mirrored: bool, step: Callable[[], None]) -> Reference:
+        step()
+        digest = hashlib.sha256(repr((style.pixels.shape, side, mirrored)).encode() + style.pixels.tobytes()).digest()
+
+        def seen() -> Reference:
+            picture = view(unit(style.pixels), side, mirrored=mirrored)
+            return look(self.networks.looking, self.networks.attention, picture)
+
+        return self._references.get(digest, seen)
+
+
+class _Progress:
+    """Tells how much of the work is done, a piece after the other."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        self._report, self._total, self._done = report, total, 0
+
+    def step(self) -> None:
+        """Another piece is about to begin."""
+        self._report(self._done / self._total)
+        self._done += 1
+
+
+def _counting(styles: Sequence[Style]) -> list[Style]:
+    """Those that have a part in the picture."""
+    found = [style for style in styles if style.weight > 0]
+    if not found:
+        raise RestyleError(Code.PARAMETER_NOT_AVAILABLE, "no style reference has a weight above 0; give one a weight")
+    return found
+
+
+def _work(sizes: Sequence[tuple[int, int]], strength: float, styles: int) -> int:
+    """Pieces of work of a picture: looking and drawing, below strength 1 twice, and the references of each level."""
+    return sum((2 if strength == 1 else 3) * pieces(height, width) + styles for width, height in sizes)
+
+
+def _style_side(style: Style, width: int, height: int, number: int, seed: int) -> tuple[float, bool]:
+    """At which size a reference is seen for a level, and whether mirrored."""
+    random = np.random.default_rng([seed, 1])
+    factor = 2.0 ** (STYLE_JITTER * int(random.integers(-1, 2)))
+    mirrored = bool(random.integers(2))
+    side = STYLE_PART * factor * min(math.sqrt(width * height), BASE_SIDE)
+    if number:
+        own = math.sqrt(style.pixels.shape[0] * style.pixels.shape[1])
+        side = max(side, min(own, FINER_STYLE_SIDE * factor))
+    return max(side, LEAST_STYLE_SIDE), mirrored
+
+
+def _blend(
+    level: Level, photograph: Floats, parts: Sequence[Part], matchings: Sequence[Matching], strength: float, seed: int
+) -> Floats:
+    """The level drawn, and of what the network fails to redraw of the photograph as much as the strength leaves."""
+    noise = level.noise(np.random.default_rng([seed, 2]))
+    drawn = level.drawn(parts, matchings, noise, strength)
+    if strength == 1:
+        return drawn
+    return drawn + (1 - strength) * (photograph - level.drawn(parts, matchings, noise, 0))
+
+
+def _shares(styles: Sequence[Style], height: int, width: int) -> list[Floats | None]:
+    """How much of each place belongs to each reference, float32 (height, width, 1); None for a single one.
+
+    By weight among those whose masks reach there, and by weight alone where none does.
+    """
+    if len(styles) == 1:
+        return [None]
+    weights = np.array([style.weight for style in styles], np.float32)
+    reach = [np.ones((height, width, 1), np.float32) if s.mask is None else unit(s.mask)[..., None] for s in styles]
+    total = sum(weight * mask for weight, mask in zip(weights, reach, strict=True))
+    nowhere = total == 0
+    total = np.where(nowhere, 1, total)
+    return [
+        np.where(nowhere, weight / weights.sum(), weight * mask / total).astype(np.float32)
+        for weight, mask in zip(weights, reach, strict=True)
+    ]
+
+
+def _coverage(styles: Sequence[Style]) -> Floats | None:
+    """How much of each pixel is drawn at all, float32 (height, width, 1), 0..1; None for all of every one."""
+    masks = [style.mask for style in styles if style.mask is not None]
+    if len(masks) < len(styles):
+        return None
+    return unit(np.maximum.reduce(masks))[..., None]

@@ -1,0 +1,88 @@
+"""Pieces of OpenVINO graphs that the brush's networks are built of; pictures are (1, C, H, W)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from restyle.images.pixels import Floats
+from restyle.images.runtime import op, ov
+
+Options = Mapping[str, str | int]
+
+
+def picture(channels: int, name: str) -> ov.Node:
+    """A parameter float32 (1, channels, any, any)."""
+    return op.parameter([1, channels, -1, -1], np.float32, name=name)
+
+
+def per_channel(values: Floats) -> ov.Node:
+    """A constant (1, channels, 1, 1)."""
+    return op.constant(np.ascontiguousarray(values.reshape(1, -1, 1, 1)))
+
+
+def convolved(x: ov.Node, weight: Floats, bias: Floats) -> ov.Node:
+    """A convolution with an odd kernel, zeros around the picture, and a bias."""
+    pad = [weight.shape[2] // 2] * 2
+    return op.add(op.convolution(x, op.constant(weight), [1, 1], pad, pad, [1, 1]), per_channel(bias))
+
+
+def doubled_and_convolved(x: ov.Node, weight: Floats, bias: Floats) -> ov.Node:
+    """Nearest-neighbour enlargement by 2, then a 3x3 convolution with zeros around the picture, and a bias.
+
+    Each of the four pixels of a place sees two rows and two columns of the small picture, so four kernels of 2x2 do
+    what one of 3x3 does on the enlarged picture, in 4/9 of the arithmetic (sub-pixel convolution, Shi et al., CVPR
+    2016).
+    """
+    phases = []
+    for row in (0, 1):
+        for column in (0, 1):
+            kernel = _folded(_folded(weight, row, 2), column, 3)
+            before, after = [1 - row, 1 - column], [row, column]
+            phases.append(op.convolution(x, op.constant(kernel), [1, 1], before, after, [1, 1]))
+    return op.add(op.depth_to_space(op.concat(phases, 1), "blocks_first", 2), per_channel(bias))
+
+
+def enlarged(x: ov.Node, factor: int, mode: str = "linear_onnx") -> ov.Node:
+    """``factor`` times as high and wide; bilinear, or ``nearest``."""
+    if factor == 1:
+        return x
+    asymmetric = mode == "nearest"
+    return op.interpolate(
+        x,
+        op.constant(np.full(2, factor, np.float32)),
+        mode,
+        "scales",
+        coordinate_transformation_mode="asymmetric" if asymmetric else "half_pixel",
+        nearest_mode="floor",
+        axes=op.constant(np.array([2, 3], np.int64)),
+    )
+
+
+def averaged(x: ov.Node, factor: int) -> ov.Node:
+    """Means of ``factor`` x ``factor`` places."""
+    if factor == 1:
+        return x
+    return op.avg_pool(x, [factor] * 2, [0, 0], [0, 0], [factor] * 2, True)
+
+
+def compiled(
+    core: ov.Core, outputs: Sequence[ov.Node], parameters: Sequence[ov.Node], name: str, options: Options
+) -> ov.InferRequest:
+    """Ready to run on the CPU, with what ``options`` say."""
+    model = ov.Model([op.result(output) for output in outputs], list(parameters), name)
+    return core.compile_model(model, "CPU", dict(options)).create_infer_request()
+
+
+def give_back(request: ov.InferRequest) -> None:
+    """Return what a network used on its way, which it keeps otherwise: the brush's networks work one after the other.
+
+    What was inferred with ``share_outputs`` must have been copied before.
+    """
+    request.get_compiled_model().release_memory()
+
+
+def _folded(weight: Floats, phase: int, axis: int) -> Floats:
+    """Three taps along ``axis`` as the two that one phase of the enlarged picture has."""
+    first, second, third = (np.take(weight, [i], axis) for i in range(3))
+    parts = [first, second + third] if phase == 0 else [first + second, third]
+    return np.ascontiguousarray(np.concatenate(parts, axis))

@@ -1,0 +1,194 @@
+"""One level of a picture: the whole photograph at one size, redrawn in pieces."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from restyle.engines.brush.attention import (
+    FLOOR,
+    Attention,
+    normalising,
+    own_moments,
+    statistics,
+)
+from restyle.engines.brush.decoder import DRESSED, Canvas, Decoder, Dressing
+from restyle.engines.brush.encoder import CELL, STRIDE, Encoder, Seen
+from restyle.engines.brush.reference import Reference
+from restyle.engines.brush.tiles import Tile, tiles
+from restyle.engines.brush.weights import NOISES, Weights, part
+from restyle.images.pixels import Floats
+
+MARGIN = STRIDE
+"""Pixels mirrored around a picture at least, so that the networks' own border effects are cut off."""
+
+Matching = dict[str, tuple[Floats, Floats]]
+"""Layer -> factor and offset, each (C,), for the means and deviations that places take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The brush's networks, ready to run. ``eye`` sees what is compared; ``looking`` sees local moments as well."""
+
+    eye: Encoder
+    looking: Encoder
+    attention: Attention
+    decoder: Decoder
+    dressings: dict[str, Dressing]
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One reference's part in a level: ``share`` is float32 (rows, columns) of places, 0..1; None is everywhere."""
+
+    reference: Reference
+    share: Floats | None = None
+
+
+class Level:
+    """A photograph, float32 (H, W, 3), 0..1, of any size, as the networks see it: framed by mirrored pixels."""
+
+    def __init__(self, networks: Networks, photograph: Floats, step: Callable[[], None], *, own: bool) -> None:
+        """``own`` is needed to draw below strength 1; ``step`` is called before every piece of work."""
+        self._networks, self._step = networks, step
+        self.height, self.width = photograph.shape[:2]
+        bottom, right = (MARGIN + -edge % STRIDE for edge in (self.height, self.width))
+        self._frame = ((MARGIN, bottom), (MARGIN, right), (0, 0))
+        framed = np.pad(photograph, self._frame, "reflect")
+        self.rows, self.columns = framed.shape[0] // STRIDE, framed.shape[1] // STRIDE
+        self._tiles = tiles(self.rows, self.columns)
+        self._seen, self._own = self._look(framed, own=own)
+        self._query = networks.attention.query(self._seen.compared)
+        self._normal = [normalising(*statistics(x)) for x in (self._seen.four, self._seen.three)]
+        self._kept: dict[int, tuple[Floats, Floats]] = {}
+
+    def matching(self, reference: Reference) -> Matching:
+        """What brings the dressed layers nearer to the reference's means and deviations over the whole picture.
+
+        Attention may take a sky from one place and nothing from all others. Huang and Belongie, Arbitrary Style
+        Transfer in Real-time with Adaptive Instance Normalization (ICCV 2017).
+        """
+        means, deviations = self._taken(reference, Tile(0, self.rows, 0, self.columns, 0, 0, 0, 0))
+        if len(self._tiles) == 1:
+            self._kept[id(reference)] = means, deviations  # for :meth:`drawn`, which needs the same
+        found = {}
+        for layer, seen, normal in zip(DRESSED, (self._seen.four, self._seen.three), self._normal, strict=True):
+            mean, variance = self._networks.dressings[layer](seen, normal, means, deviations)
+            wanted_mean, wanted_deviation = reference.moments[layer]
+            amount = self._networks.weights[f"matching.{layer}"]
+            slope = wanted_deviation / np.sqrt(variance + np.float32(FLOOR))
+            found[layer] = (1 - amount + amount * slope, amount * (wanted_mean - mean * slope))
+        return found
+
+    def drawn(
+        self, parts: Sequence[Part], matchings: Sequence[Matching], noise: Sequence[Floats], strength: float
+    ) -> Floats:
+        """The level redrawn, float32 (H, W, 3), about 0..1. At strength 0 what the networks make of the photograph.
+
+        ``noise``: :meth:`noise`; ``matchings``: one for each of ``parts``.
+        """
+        result = np.empty((self.rows * STRIDE, self.columns * STRIDE, 3), np.float32)
+        for tile in self._tiles:
+            self._step()
+            rows, cols = tile.outer()
+            means, deviations = self._moments(parts, matchings, tile, strength)
+            high, wide = tile.outer(CELL["3_1"])
+            canvas = Canvas(
+                np.ascontiguousarray(self._seen.four[:, :, rows, cols]),
+                np.ascontiguousarray(self._seen.three[:, :, high, wide]),
+                means,
+                deviations,
+                [_cut(plane, tile, STRIDE // step) for plane, step in zip(noise, NOISES.values(), strict=True)],
+            )
+            piece = self._networks.decoder(canvas, self._normal, strength)
+            result[tile.inner(STRIDE)] = piece[tile.within(STRIDE)]
+        return result[MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width]
+
+    def noise(self, random: np.random.Generator) -> list[Floats]:
+        """Normal noise for the whole level, a plane (1, 1, rows, columns) for each of the decoder's noises."""
+        sizes = [(self.rows * STRIDE // step, self.columns * STRIDE // step) for step in NOISES.values()]
+        return [random.standard_normal((1, 1, *size), np.float32) for size in sizes]
+
+    def share_of(self, share: Floats) -> Floats:
+        """A share float32 (H, W, 1), 0..1, as one value for each place: the mean over it."""
+        framed = np.pad(share, self._frame, "edge")[..., 0]
+        places: Floats = framed.reshape(self.rows, STRIDE, self.columns, STRIDE).mean((1, 3))
+        return places
+
+    def _look(self, framed: Floats, *, own: bool) -> tuple[Seen, tuple[Floats, Floats] | None]:
+        """All that is seen, put together from pieces; with ``own`` the photograph's own local moments too."""
+        eye = self._networks.looking if own else self._networks.eye
+        if len(self._tiles) == 1:
+            self._step()
+            seen = eye(framed)
+        else:
+            seen = self._put_together(eye, framed, own=own)
+        if not own:
+            return seen, None
+        moments = own_moments(seen)
+        shape = (1, -1, self.rows, self.columns)
+        seen = Seen(seen.layers, seen.compared, seen.three)
+        return seen, (moments[0].reshape(shape), moments[1].reshape(shape))
+
+    def _put_together(self, eye: Encoder, framed: Floats, *, own: bool) -> Seen:
+        whole: dict[str, Floats] = {}
+        names = ("compared", "three", *(("means", "squares") if own else ()))
+        for tile in self._tiles:
+            self._step()
+            rows, cols = tile.outer(STRIDE)
+            piece = eye(framed[rows, cols])
+            for name in names:
+                found: Floats = getattr(piece, name)
+                step = CELL["3_1"] if name == "three" else 1
+                if name not in whole:
+                    whole[name] = np.empty((1, found.shape[1], self.rows * step, self.columns * step), np.float32)
+                whole[name][(0, slice(None), *tile.inner(step))] = found[(0, slice(None), *tile.within(step))]
+        return Seen(self._networks.weights.layers, **whole)
+
+    def _taken(self, reference: Reference, tile: Tile) -> tuple[Floats, Floats]:
+        rows, cols = tile.outer()
+        query = self._query.reshape(self.rows, self.columns, -1)[rows, cols]
+        height, width = query.shape[:2]
+        flat = np.ascontiguousarray(query.reshape(height * width, -1))
+        means, deviations = self._networks.attention(flat, reference.key, reference.values)
+        shape = (1, -1, height, width)
+        return means.reshape(shape), deviations.reshape(shape)
+
+    def _moments(
+        self, parts: Sequence[Part], matchings: Sequence[Matching], tile: Tile, strength: float
+    ) -> tuple[Floats, Floats]:
+        """What the places of a tile have taken, of all references together, (1, channels, h, w) each."""
+        rows, cols = tile.outer()
+        own = None if self._own is None else tuple(np.ascontiguousarray(x[:, :, rows, cols]) for x in self._own)
+        if strength == 0:
+            assert own is not None
+            return own[0], own[1]
+        total: tuple[Floats, Floats] | None = None
+        for each, matching in zip(parts, matchings, strict=True):
+            taken = self._kept.pop(id(each.reference), None) or self._taken(each.reference, tile)
+            for layer, (factor, offset) in matching.items():
+                where = (0, part(self._seen.layers, layer))
+                taken[0][where] = taken[0][where] * factor[:, None, None] + offset[:, None, None]
+                taken[1][where] *= factor[:, None, None]
+            if each.share is not None:
+                taken = (taken[0] * each.share[rows, cols], taken[1] * each.share[rows, cols])
+            total = taken if total is None else (total[0] + taken[0], total[1] + taken[1])
+        assert total is not None
+        if own is not None:
+            # relu4_1 and 3_1 are led back to the photograph's in the decoder, which knows them.
+            for ours, theirs in zip(own, total, strict=True):
+                for layer in ("1_1", "2_1"):
+                    where = (0, part(self._seen.layers, layer))
+                    theirs[where] = ours[where] + strength * (theirs[where] - ours[where])
+        return total
+
+
+def pieces(height: int, width: int) -> int:
+    """In how many pieces a level of that size is looked at, and drawn."""
+    rows, columns = ((2 * MARGIN + edge + -edge % STRIDE) // STRIDE for edge in (height, width))
+    return len(tiles(rows, columns))
+
+
+def _cut(plane: Floats, tile: Tile, step: int) -> Floats:
+    return np.ascontiguousarray(plane[(slice(None), slice(None), *tile.outer(step))])

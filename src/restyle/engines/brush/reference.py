@@ -1,0 +1,49 @@
+"""What the brush keeps of one reference, seen whole at one size."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from restyle.engines.brush.attention import EPSILON, Attention
+from restyle.engines.brush.encoder import STRIDE, Encoder
+from restyle.engines.brush.weights import part
+from restyle.images.pixels import Floats
+from restyle.images.resize import resized
+
+LEAST_PLACES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``key`` (places, length) and ``values`` (2 channels, places) are what attention reads: means, then squares.
+
+    ``moments``: layer -> channel means and deviations over the whole reference, each (C,).
+    """
+
+    key: Floats
+    values: Floats
+    moments: dict[str, tuple[Floats, Floats]]
+
+
+def view(picture: Floats, side: float, *, mirrored: bool) -> Floats:
+    """The whole picture at an area of about ``side`` squared pixels, its shape kept, in whole places."""
+    height, width, _ = picture.shape
+    scale = side / math.sqrt(height * width) / STRIDE
+    columns, rows = (max(LEAST_PLACES, round(edge * scale)) for edge in (width, height))
+    seen = np.clip(resized(picture, columns * STRIDE, rows * STRIDE), 0, 1)
+    return np.ascontiguousarray(seen[:, ::-1] if mirrored else seen)
+
+
+def look(eye: Encoder, attention: Attention, picture: Floats) -> Reference:
+    """Look at a :func:`view`; ``eye`` makes local moments."""
+    seen = eye(picture)
+    assert seen.means is not None
+    assert seen.squares is not None
+    means, squares = (x.reshape(x.shape[1], -1) for x in (seen.means, seen.squares))
+    moments = {}
+    for layer in ("3_1", "4_1"):
+        # Every place covers as many of a layer's activations, so their means are those of the whole.
+        mean, square = (x[part(seen.layers, layer)].mean(1) for x in (means, squares))
+        moments[layer] = (mean, np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(EPSILON)))
+    return Reference(attention.key(seen.compared), np.concatenate([means, squares]), moments)

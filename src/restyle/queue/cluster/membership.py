@@ -1,0 +1,297 @@
+"""One machine among those of a fleet: heard again and again, and deaf to nobody's death.
+
+All times of machines are the database's, so that their own clocks need not agree.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from restyle import __version__
+from restyle.conversion.offer import Offer, can_draw, digest_of
+from restyle.database import machines, reading, tasks, writing
+from restyle.queue.cluster.jobs import Calls
+from restyle.queue.lock import SupervisorLock
+from restyle.queue.needs import checkpoint_of, family_of, files_of
+from restyle.queue.store import Status
+from restyle.settings import Settings
+
+NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a machine is: whether its workers draw, and the SHA-256 of the checkpoints that they have loaded."""
+
+    ready: bool = False
+    loaded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Another machine, or this one, as the fleet sees it. Times are seconds of the database's clock."""
+
+    id: int
+    name: str
+    role: str
+    version: str
+    device: str
+    free_memory: int
+    slots: int
+    ready: bool
+    loaded: frozenset[str]
+    offer: Offer
+    started: float
+    heard: float
+    silent: float
+
+
+class Membership:
+    """A place in the fleet from :meth:`acquire` to :meth:`release`: a :class:`restyle.queue.reach.Reach`.
+
+    ``offer`` is what this machine can draw now, None for one that draws nothing. For one thread, but for
+    ``condition`` and :meth:`others`.
+    """
+
+    def __init__(self, db: sa.Engine, settings: Settings, offer: Callable[[], Offer] | None) -> None:
+        self._db = db
+        self._settings = settings
+        self._lock = SupervisorLock(db, shared=True)
+        self._calls = Calls()
+        self._offer_now = offer
+        self._offer: Offer = {"families": [], "files": [], "mains": [], "subs": [], "entries": []}
+        self._digest = ""
+        self._machine: int | None = None
+        self._heard_at: float | None = None
+        self._steady_since = 0.0
+        self._fleet = _Fleet()
+        self.condition: Callable[[], Condition] = Condition
+        """How this machine is; replaced by whoever knows."""
+
+    @property
+    def machine(self) -> int | None:
+        """The number of this machine; another once it was taken for gone."""
+        return self._machine
+
+    def acquire(self) -> None:
+        """Join. Raises :class:`RestyleError` (5000) where one service alone runs the tasks of this database."""
+        self._lock.acquire()
+        try:
+            self.renew()
+            with writing(self._db) as connection:  # what a service left that ran the tasks alone: it is gone for sure
+                self._interrupt(connection, tasks.c.machine.is_(None))
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def renew(self) -> None:
+        """Be heard, hear who is there, and let the tasks of those that are gone run elsewhere."""
+        self._lock.renew()
+        self._look_at_offer()
+        condition = self.condition()
+        says: dict[str, Any] = {
+            "heard": NOW,
+            "ready": condition.ready,
+            "loaded": sorted(condition.loaded),
+            "free_memory": psutil.virtual_memory().available,
+            "offer_digest": self._digest,
+        }
+        with writing(self._db) as connection:
+            me = sa.update(machines).where(machines.c.id == self._machine).values(says)
+            known = self._machine is not None and connection.execute(me).rowcount == 1
+            if not known:
+                self._machine = self._join(connection, says)
+            elif self._fleet.digests.get(self._machine or 0) != self._digest:
+                offer = sa.update(machines).where(machines.c.id == self._machine).values(offer=self._offer)
+                connection.execute(offer)
+            self._bury(connection, known)
+            self._fleet = _look(connection, self._fleet)
+
+    def release(self) -> None:
+        """Leave at once: nobody has to wait for a silence, unless the database is away."""
+        if self._machine is not None:
+            try:
+                with writing(self._db) as connection:
+                    connection.execute(sa.delete(machines).where(machines.c.id == self._machine))
+                    self._interrupt(connection, tasks.c.machine == self._machine)
+            except SQLAlchemyError:
+                log.exception("the fleet cannot be left in order; the others notice the silence", id=self._machine)
+            self._machine = None
+        self._lock.release()
+
+    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+        """Tasks that this machine can draw; those whose checkpoint another has loaded, after a while only."""
+        again = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)
+        known = sa.select(tasks.c.needs).where((tasks.c.status == Status.QUEUING) | again).distinct()
+        mine = [needs for needs in connection.scalars(known) if self._can(needs)]
+        loaded, elsewhere = self.condition().loaded, self._fleet.loaded_but(self._machine)
+        later = {needs for needs in mine if checkpoint_of(needs) in elsewhere - loaded}
+        old = tasks.c.created <= time.time() - self._settings.affinity_seconds
+        return tasks.c.needs.in_([needs for needs in mine if needs not in later]) | (tasks.c.needs.in_(later) & old)
+
+    def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:
+        """Call somebody for these tasks."""
+        rows = connection.execute(sa.select(tasks.c.uid, tasks.c.needs).where(tasks.c.uid.in_(uids)))
+        self._calls.call(connection, [(row.uid, row.needs) for row in rows])
+
+    def lost(self, held: Collection[str]) -> set[str]:
+        """Claims of tasks that were terminated elsewhere, or given to others while this machine was not heard."""
+        stands = sa.select(tasks.c.claim).where(tasks.c.claim.in_(held), tasks.c.status == Status.RUNNING)
+        with reading(self._db) as connection:
+            return set(held) - set(connection.scalars(stands))
+
+    def others(self) -> Sequence[Machine]:
+        """All machines that were heard, as of the last look."""
+        return self._fleet.machines
+
+    def offers(self) -> Sequence[Offer]:
+        """What the machines that draw can draw; the same object while nothing changes."""
+        return self._fleet.offers
+
+    def drawers(self, needs: str) -> list[Machine]:
+        """The machines that can draw a task with these needs."""
+        family, files = family_of(needs), files_of(needs)
+        return [each for each in self._fleet.machines if each.slots and can_draw(each.offer, family, files)]
+
+    def _can(self, needs: str) -> bool:
+        return not needs or can_draw(self._offer, family_of(needs), files_of(needs))
+
+    def _look_at_offer(self) -> None:
+        if self._offer_now is not None:
+            self._offer = self._offer_now()
+        self._digest = digest_of(self._offer)
+
+    def _join(self, connection: sa.Connection, says: Mapping[str, Any]) -> int:
+        draws = self._offer_now is not None
+        row = {
+            **says,
+            "name": self._settings.machine_name or socket.gethostname(),
+            "role": self._settings.role,
+            "version": __version__,
+            "device": self._settings.diffusion_device if draws else "",
+            "slots": self._settings.workers if draws else 0,
+            "offer": self._offer,
+            "started": NOW,
+        }
+        machine: int = connection.execute(sa.insert(machines).values(row).returning(machines.c.id)).scalar_one()
+        log.info("this machine is one of the fleet", machine=machine, before=self._machine)
+        return machine
+
+    def _bury(self, connection: sa.Connection, known: bool) -> None:
+        """Take the silent for gone: but not after a silence that was this machine's own, or the database's."""
+        now, seconds = time.monotonic(), self._settings.machine_seconds
+        if not known or self._heard_at is None or now - self._heard_at > seconds / 2:
+            self._steady_since = now
+        self._heard_at = now
+        if now - self._steady_since < seconds:
+            return
+        silent = machines.c.heard < NOW - seconds
+        gone = connection.execute(sa.delete(machines).where(silent).returning(machines.c.id, machines.c.name)).all()
+        for machine in gone:
+            log.warning("a machine is gone", machine=machine.id, name=machine.name)
+        there = sa.select(machines.c.id)
+        self._interrupt(connection, tasks.c.machine.not_in(there))
+
+    def _interrupt(self, connection: sa.Connection, whose: sa.ColumnElement[bool]) -> None:
+        running = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
+        again = sa.update(tasks).where(running, whose).values(claim=None).returning(tasks.c.uid)
+        uids = list(connection.scalars(again))
+        if uids:
+            log.warning("tasks run again whose machine is gone", tasks=uids)
+            self.again(connection, uids)
+
+
+class _Fleet:
+    """The machines as of one look."""
+
+    def __init__(self, machines: Sequence[Machine] = (), digests: Mapping[int, str] | None = None) -> None:
+        self.machines = machines
+        self.digests = digests or {}
+        self.offers: Sequence[Offer] = [each.offer for each in machines if each.slots and each.ready]
+
+    def loaded_but(self, machine: int | None) -> frozenset[str]:
+        """What the other machines that draw have loaded."""
+        return frozenset().union(*(each.loaded for each in self.machines if each.id != machine and each.ready))
+
+
+def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
+    """The machines now. What they offer is read only where it changed."""
+    light = [column for column in machines.c if column is not machines.c.offer]
+    rows = connection.execute(sa.select(*light, (NOW - machines.c.heard).label("silent")).order_by(machines.c.id)).all()
+    digests = {row.id: row.offer_digest for row in rows}
+    offers = {each.id: each.offer for each in before.machines if digests.get(each.id) == before.digests.get(each.id)}
+    unread = [row.id for row in rows if row.id not in offers]
+    if unread:
+        changed = connection.execute(sa.select(machines.c.id, machines.c.offer).where(machines.c.id.in_(unread)))
+        offers |= {row.id: row.offer for row in changed}
+    found = [
+        Machine(
+            row.id,
+            row.name,
+            row.role,
+            row.version,
+            row.device,
+            row.free_memory,
+            row.slots,
+            row.ready,
+            frozenset(row.loaded),
+            offers[row.id],
+            row.started,
+            row.heard,
+            row.silent,
+        )
+        for row in rows
+    ]
+    fleet = _Fleet(found, digests)
+    if fleet.offers == before.offers:
+        fleet.offers = before.offers
+    return fleet
+
+
+class Watch:
+    """A thread that keeps a machine that draws nothing in the fleet, and tells it who is there."""
+
+    LOOK_SECONDS = 1.0
+
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
+        self._stopping = threading.Event()
+        self._failed = False
+        self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Join. Raises as :meth:`Membership.acquire`."""
+        self._membership.acquire()
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Leave. A database that stands still is waited for ``seconds`` at most."""
+        self._stopping.set()
+        self._thread.join(seconds)
+        if not self._thread.is_alive():
+            self._membership.release()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last look failed."""
+        return self._failed
+
+    def _work(self) -> None:
+        while not self._stopping.wait(self.LOOK_SECONDS):
+            try:
+                self._membership.renew()
+            except Exception:
+                self._failed = True
+                log.exception("the fleet cannot be seen; trying again")
+            else:
+                self._failed = False

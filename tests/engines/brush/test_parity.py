@@ -1,0 +1,90 @@
+"""What the engine draws is what was trained: OpenVINO beside torch, on the same random weights."""
+
+from importlib.util import find_spec
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from restyle.engines.brush.engine import Brush
+from restyle.engines.brush.level import Level, Part
+from restyle.engines.brush.reference import look, view
+from restyle.engines.brush.weights import Weights
+from restyle.images.pixels import Floats
+from tests.support.pictures import picture
+
+if find_spec("torch") is None:
+    pytest.skip("torch is not installed", allow_module_level=True)
+
+import torch
+
+from training import encoder, export
+from training.checkpoint import Checkpoint
+from training.network import Brush as Trained
+
+SCALES = [1.5, 0.7, 2.0, 1.0, 0.5, 1.2, 3.0, 0.8]
+
+
+def unit(height: int, width: int, seed: int = 0) -> Floats:
+    return picture(height, width, seed=seed).astype(np.float32) / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def eye() -> encoder.Encoder:
+    generator = torch.Generator().manual_seed(5)
+    channels = [3, 8, 8, 12, 12, 16, 16, 16, 24]
+    kernels = [
+        torch.randn(outer, inner, 3, 3, generator=generator) * (2 / (9 * inner)) ** 0.5
+        for inner, outer in pairwise(channels)
+    ]
+    kernels[0] /= 255
+    biases = [0.1 * torch.randn(outer, generator=generator) for outer in channels[1:]]
+    return encoder.Encoder(kernels, biases, SCALES)
+
+
+@pytest.fixture(scope="module")
+def trained(eye: encoder.Encoder) -> Trained:
+    torch.manual_seed(3)
+    network = Trained(eye.channels, width=16, key=8)
+    with torch.no_grad():
+        for amount in network.matching.values():
+            amount.normal_()
+        for noise in network.noises.values():
+            noise.normal_(std=0.1)
+        for tint in network.tints.parameters():
+            tint.normal_(std=0.1)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def brush(trained: Trained, eye: encoder.Encoder) -> Brush:
+    checkpoint = Checkpoint(eye.channels, 16, 8, SCALES, trained.state_dict())
+    tensors = export.tensors(checkpoint, eye)
+    # In full precision, so that nothing but the arithmetic differs.
+    return Brush(Weights({name: value.float().numpy() for name, value in tensors.items()}), 1)
+
+
+def half(module: torch.nn.Module) -> None:
+    """What the export rounds, rounded here as well."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(parameter.half().float())
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4, 0.0])
+def test_the_engine_draws_what_was_trained(
+    brush: Brush, trained: Trained, eye: encoder.Encoder, strength: float
+) -> None:
+    half(trained)
+    half(eye)
+    photograph, style = unit(45, 70), view(unit(60, 50, seed=7), 56, mirrored=False)
+    level = Level(brush.networks, photograph, lambda: None, own=strength < 1)
+    reference = look(brush.networks.looking, brush.networks.attention, style)
+    noise = level.noise(np.random.default_rng(1))
+    drawn = level.drawn([Part(reference)], [level.matching(reference)], noise, strength)
+    framed = np.pad(photograph, ((8, 8 + -45 % 8), (8, 8 + -70 % 8), (0, 0)), "reflect")
+    with torch.no_grad():
+        seen = [eye(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]) for x in (framed, style)]
+        wanted = trained(*seen, [torch.from_numpy(plane) for plane in noise], strength)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(drawn, wanted[8:53, 8:78], atol=2e-3)
+    assert wanted.std() > 0.01

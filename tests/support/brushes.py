@@ -1,0 +1,68 @@
+"""A brush of the real form with a narrow decoder and random weights: nothing has to be trained to test what draws.
+
+Name ``REGISTRY`` in ``RESTYLE_REGISTRY`` for a service or a command that has its model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from restyle.engines.base import Machine
+from restyle.engines.brush.engine import Brush
+from restyle.engines.brush.family import FAMILY
+from restyle.engines.brush.weights import FORMAT, Weights, read_weights, shapes
+from restyle.images.pixels import Floats
+
+if TYPE_CHECKING:
+    from restyle.conversion.registry import Registry
+    from restyle.settings import Settings
+
+REGISTRY = "tests.support.brushes:registry"
+WIDTH, KEY = 16, 8
+CHANNELS = (8, 12, 16, 24)
+
+
+def random_tensors(
+    seed: int = 0, width: int = WIDTH, key: int = KEY, channels: Sequence[int] = CHANNELS
+) -> dict[str, Floats]:
+    """Every tensor, so scaled that activations neither vanish nor grow and pictures are about 0..1."""
+    random = np.random.default_rng(seed)
+    found = {}
+    for name, shape in shapes(width, key, channels).items():
+        spread = (2 / np.prod(shape[1:])) ** 0.5 if len(shape) > 1 else 0.05
+        if ".tint" in name or name == "full1.weight":
+            spread /= 8
+        found[name] = random.normal(0, spread, shape).astype(np.float32)
+    found["attention.sharpness"] = np.array([12], np.float32)
+    for layer in ("3_1", "4_1"):
+        found[f"matching.{layer}"] = random.uniform(0.2, 0.8, found[f"matching.{layer}"].shape).astype(np.float32)
+    return found
+
+
+def write(path: Path, tensors: dict[str, Floats], form: str = FORMAT) -> Path:
+    """As ``python -m training export`` writes them."""
+    save_file({name: value.astype(np.float16) for name, value in tensors.items()}, path, {"format": form})
+    return path
+
+
+def random_weights(seed: int = 0) -> Weights:
+    with TemporaryDirectory() as folder:
+        return read_weights(write(Path(folder) / "brush.safetensors", random_tensors(seed)), sha256="")
+
+
+def load(machine: Machine) -> Brush:
+    return Brush(random_weights(), machine.threads)
+
+
+def registry(settings: "Settings") -> "Registry":
+    """What ships, and the brush with random weights."""
+    from restyle.conversion.registry import Registry  # the engine alone is to be loaded without it
+    from restyle.engines.families import FAMILIES
+
+    family = replace(FAMILY, load="tests.support.brushes:load", shipped=None)
+    return Registry(settings, families=[family if each is FAMILY else each for each in FAMILIES])
