@@ -20,8 +20,8 @@ demo: install  ## convert two real pictures through the signed API and leave a b
 serve: install  ## run the service on loopback
 	$(BIN)/restyle serve
 
-test: $(VENV)/.dev  ## install and run the whole suite, in two processes
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(VENV)/.dev  ## install and run the whole suite, in three processes
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check .
