@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ import sqlalchemy as sa
 from PIL import Image
 
 import restyle
-from restyle.database import tasks, writing
+from restyle.database import run_items, runs, tasks, uploads, writing
 from restyle.images.encode import encode_png
 from restyle.wire.errors import RestyleError
 from tests.support.browser import CHROMIUM, Studio, browsing, serving
 from tests.support.engines import OBEDIENT, THOROUGH
+from tests.support.patience import wait_for
 from tests.support.pictures import picture
 
 pytest.importorskip("playwright", reason="the browser is driven by Playwright, which is not installed")
@@ -40,7 +40,7 @@ def browser() -> "Iterator[Browser]":
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), browser) as found:
+    with serving(tmp_path_factory.mktemp("studio"), browser, sweep_seconds=0.5) as found:
         yield found
         assert found.elsewhere == []
         assert found.complaints == []
@@ -234,21 +234,30 @@ def test_a_request_is_copied_for_a_shell_for_python_and_as_json(
     compile(texts[1], "sample", "exec")
 
 
-def test_a_favourite_outlives_its_task(studio: Studio, page: "Page", files: list[Path]) -> None:
-    start(page, studio, files[:1], files[1])
-    page.click("[data-convert]")
-    page.wait_for_selector("before-after")
-    uid = page.inner_text(".facts code")
+def test_a_favourite_outlives_its_time_with_its_pictures(studio: Studio, page: "Page", files: list[Path]) -> None:
+    uids, brought = [], []
+    for path in files[:2]:
+        start(page, studio, [path], files[2])
+        brought.append(page.get_attribute("picture-box[name=raw] input[type=hidden]", "value"))
+        page.click("[data-convert]")
+        page.wait_for_selector("before-after")
+        uids.append(page.inner_text(".facts code"))
     page.click(".large .star")
     page.wait_for_selector(".large .star[aria-pressed=true]")
-    with writing(studio.service.db) as connection:
-        connection.execute(sa.update(tasks).where(tasks.c.uid == uid).values(expires=time.time() - 1))
-    page.goto(f"{studio.url}/tasks/{uid}")
-    page.wait_for_selector("text=This picture has expired. Its settings are still here.")
+    with writing(studio.service.db) as connection:  # so long ago that all of it has had its time
+        connection.execute(sa.update(tasks).where(tasks.c.uid.in_(uids)).values(finished=1.0))
+        connection.execute(sa.update(tasks).where(tasks.c.uid == uids[0]).values(expires=1.0))
+        of_tasks = sa.select(run_items.c.run_id).where(run_items.c.uid.in_(uids))
+        connection.execute(sa.update(runs).where(runs.c.id.in_(of_tasks)).values(created=1.0))
+        connection.execute(sa.update(uploads).where(uploads.c.id.in_(brought)).values(expires=1.0))
+    wait_for(lambda: page.request.get(f"{studio.url}/uploads/{brought[0]}/view").status == 404)
+    wait_for(lambda: page.request.get(f"{studio.url}/tasks/{uids[0]}").status == 404)
     page.goto(f"{studio.url}/favourites")
-    assert page.evaluate("document.querySelector('.grid img').naturalWidth") == 64
+    page.wait_for_function("() => document.querySelector('.grid img').naturalWidth === 64")
     page.click("[aria-label='Open again with all settings']")
     page.wait_for_function("() => document.querySelectorAll('picture-box input[type=hidden]').length === 2")
+    page.goto(f"{studio.url}/tasks/{uids[1]}")
+    page.wait_for_selector("before-after .after")
     page.goto(f"{studio.url}/favourites")
     page.click("[aria-label='Remove']")
     page.wait_for_selector("text=Press the star")
