@@ -263,6 +263,37 @@ def test_a_favourite_outlives_its_time_with_its_pictures(studio: Studio, page: "
     page.wait_for_selector("text=Press the star")
 
 
+def test_a_style_is_kept_put_on_again_and_forgotten(studio: Studio, page: "Page", files: list[Path]) -> None:
+    page.goto(f"{studio.url}/")
+    choose(page, "style", files[3])
+    page.select_option("[name=model]", OBEDIENT)
+    page.wait_for_selector("[name=positive_prompts]")
+    page.fill("[name=positive_prompts]", "wet paper")
+    page.click(".keep summary")
+    page.fill("[name=style_name]", "A {house} 水 & more")
+    page.click("text=Keep it with these settings")
+    kept = page.locator(".shelf button:has-text('A {house} 水 & more')")
+    kept.wait_for()
+    page.goto(f"{studio.url}/")
+    choose(page, "raw", files[0])
+    assert kept.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    kept.click()
+    page.wait_for_selector("[name=positive_prompts]")
+    assert page.input_value("[name=positive_prompts]") == "wet paper"
+    assert kept.get_attribute("aria-pressed") == "true"
+    page.click("[data-convert]")
+    page.wait_for_selector("before-after")
+    page.click(".keep summary")
+    page.click("text=Forget A {house} 水 & more")
+    kept.wait_for(state="detached")
+    page.click(".keep summary")
+    page.fill("[name=style_name]", "Oil")
+    page.click(".shelf button:has-text('Mosaic')")
+    page.click(".keep summary")
+    page.click("text=Keep it with these settings")
+    page.wait_for_selector("#form > .error >> text=official style")
+
+
 def test_a_key_is_made_used_and_disabled_with_its_session(studio: Studio, page: "Page") -> None:
     page.goto(f"{studio.url}/account")
     page.fill("form.stack [name=name]", "booth")

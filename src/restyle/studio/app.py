@@ -24,6 +24,7 @@ from restyle.studio import (
     convert,
     favourites,
     history,
+    kept,
     operator,
     pictures,
     results,
@@ -96,7 +97,7 @@ def mount(app: FastAPI, service: Service) -> Studio:
         sign_ins=Rate(SIGN_INS_PER_MINUTE),
     )
     service.at_drain.append(studio.feeder.stop)
-    for module in (sign_in, convert, pictures, results, history, favourites, account, console, operator):
+    for module in (sign_in, convert, kept, pictures, results, history, favourites, account, console, operator):
         for route in module.ROUTES:
             _add(app, studio, route)
 

@@ -89,7 +89,7 @@ def state(ask: Ask) -> Response:
 
 def settings(ask: Ask) -> Response:
     """The form again, with the controls of the model that was chosen."""
-    return page(ask, "parts/form.html", **_form(ask, from_fields(ask.fields)))
+    return page(ask, "parts/form.html", **form_values(ask, from_fields(ask.fields)))
 
 
 def convert(ask: Ask) -> Response:
@@ -107,7 +107,7 @@ def convert(ask: Ask) -> Response:
     elif not form.style.startswith(shelf.PREFIX) and form.style not in known:
         form.errors["style"] = ask.say("This picture has expired. Choose it again.")
     if conversion is None or form.errors:
-        return _again(ask, form)
+        return form_again(ask, form)
     assert ask.who is not None
     service.rate.take(ask.who.public_key)
     if service.draining:
@@ -121,7 +121,7 @@ def convert(ask: Ask) -> Response:
         _check_cost(ask, wanted)
     except RestyleError as error:
         show(form, error, ask.say)
-        return _again(ask, form)
+        return form_again(ask, form)
     run_id = ask.studio.runs.add(ask.account, kind, wanted, priority=ask.who.priority)
     ask.studio.uploads.keep(list(known))
     ask.studio.feeder.ring()
@@ -241,13 +241,13 @@ def _form_of_address(ask: Ask) -> Form:
     return form
 
 
-def _again(ask: Ask, form: Form) -> Response:
+def form_again(ask: Ask, form: Form) -> Response:
     """The form with what is wrong at its fields, and all that was typed."""
     headers = {"HX-Retarget": "#form", "HX-Reswap": "morph:outerHTML"}
-    return page(ask, "parts/form.html", 422, headers, **_form(ask, form))
+    return page(ask, "parts/form.html", 422, headers, **form_values(ask, form))
 
 
-def _form(ask: Ask, form: Form) -> dict[str, Any]:
+def form_values(ask: Ask, form: Form) -> dict[str, Any]:
     """What the template of the form needs."""
     service = ask.studio.service
     models = main_models(ask)
@@ -257,7 +257,7 @@ def _form(ask: Ask, form: Form) -> dict[str, Any]:
     model = service.registry.mains.get(form.model)
     known = ask.studio.uploads.find(ask.account, [*form.raws, form.style])
     form.raws = [raw for raw in form.raws if raw in known]
-    shelved = shelf.shelf(service, ask.account)
+    shelved = shelf.shelf(service, ask.account, ask.say)
     if form.style not in known and form.style not in {each.value for each in shelved}:
         form.style = ""
     return {
@@ -303,7 +303,7 @@ def _recent(ask: Ask) -> list[tuple[Run, Card]]:
 
 
 def _page(ask: Ask, form: Form, run: Run | None) -> Response:
-    return page(ask, "convert.html", **_form(ask, form), **_stage(ask, run), recent=_recent(ask))
+    return page(ask, "convert.html", **form_values(ask, form), **_stage(ask, run), recent=_recent(ask))
 
 
 ROUTES = (

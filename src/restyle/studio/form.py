@@ -8,7 +8,8 @@ from typing import Any
 
 from restyle.conversion.models import MainModel, misfit
 from restyle.conversion.registry import Registry
-from restyle.conversion.request import Conversion
+from restyle.conversion.request import CHECKED, Conversion
+from restyle.conversion.style import StyleSettings
 from restyle.engines.base import Feature, Role
 from restyle.studio.language import Language
 from restyle.wire.errors import RestyleError
@@ -196,6 +197,25 @@ def from_asked(asked: Mapping[str, Any], raws: Iterable[str] = (), style: str = 
             form.values[name] = f"{value:g}" if isinstance(value, float) else str(value)
     form.subs = [(sub["code"], _weight_text(sub["parameters"].get("weight"))) for sub in asked.get("sub_models", ())]
     return form
+
+
+def put_on(form: Form, style: StyleSettings) -> None:
+    """Set the controls as a kept style has them; those of which it says nothing stay."""
+    kept = style.kept()
+    if "model" in kept:
+        form.model, form.subs = kept["model"]["code"], []
+        for name in set(PARAMETERS) & form.values.keys():
+            del form.values[name]
+    put = from_asked({"model": {"code": form.model, "parameters": {}}, **kept})
+    form.values |= put.values
+    form.toggles |= put.toggles
+    form.subs = put.subs if "sub_models" in kept else form.subs
+
+
+def kept_of(conversion: Conversion) -> StyleSettings:
+    """What a style keeps of a conversion."""
+    values = conversion.model_dump(mode="json", include=set(StyleSettings.model_fields))
+    return StyleSettings.read(values, CHECKED)
 
 
 def asked_of_plan(spec: Mapping[str, Any], seed: int) -> dict[str, Any]:

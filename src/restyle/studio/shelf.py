@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from restyle.http import styles
 from restyle.http.service import Service
+from restyle.studio.language import Language
 
 PREFIX = "style:"
 """Before a StyleCode, where either a style or an upload may stand."""
@@ -11,7 +12,7 @@ PREFIX = "style:"
 
 @dataclass(frozen=True, slots=True)
 class ShelfStyle:
-    """A style by the code that requests name it with."""
+    """A style by the code that requests name it with; ``name`` is what people are shown."""
 
     code: str
     name: str
@@ -23,9 +24,12 @@ class ShelfStyle:
         return f"{PREFIX}{self.code}"
 
 
-def shelf(service: Service, account_id: int) -> list[ShelfStyle]:
+def shelf(service: Service, account_id: int, say: Language) -> list[ShelfStyle]:
     """All styles that the account may use, in the order of the shelf."""
-    return [ShelfStyle(each.code, each.name, each.is_official) for each in styles.shelf(service, account_id)]
+    return [
+        ShelfStyle(each.code, say(each.name) if each.is_official else each.name, each.is_official)
+        for each in styles.shelf(service, account_id)
+    ]
 
 
 def picture(service: Service, account_id: int, code: str) -> bytes:
