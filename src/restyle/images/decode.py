@@ -125,9 +125,10 @@ def views(data: bytes, frame: Frame, sides: Sequence[int], *, field: str) -> tup
     """
     with quiet(), _open(data, frame, field) as image:
         info = _info(image)
-        image.draft(None, (min(image.width, sides[0]), min(image.height, sides[0])))
+        part = min(1.0, sides[0] / max(image.size))
+        image.draft(None, (max(1, int(image.width * part)), max(1, int(image.height * part))))
         _load(image, field)
-        largest = _upright(image, field, frame.cicp)
+        largest = _upright(_thinned(image, sides[0]), field, frame.cicp)
     made: list[Pixels] = []
     for side in sides:
         source = made[-1] if made else largest
@@ -135,6 +136,24 @@ def views(data: bytes, frame: Frame, sides: Sequence[int], *, field: str) -> tup
         scale = min(1.0, side / max(width, height))
         made.append(resized(source, max(1, round(width * scale)), max(1, round(height * scale))))
     return info, made
+
+
+def pixels_of_views(frame: Frame, sides: Sequence[int]) -> int:
+    """How many pixels :func:`views` has at hand at once, at most, beside those of the file."""
+    return min(frame.width * frame.height, (4 * sides[0]) ** 2) if sides else 0
+
+
+def _thinned(image: Image.Image, side: int) -> Image.Image:
+    """Every second, third, ... pixel of an image that is far larger than ``side``, so that little of it is held twice.
+
+    Averaging knows fewer kinds of pixels than decoding does: no palettes, no 16 bits. What is left is averaged later.
+    """
+    step = max(image.size) // (2 * side)
+    if step < 2:
+        return image
+    small = image.resize((max(1, image.width // step), max(1, image.height // step)), Image.Resampling.NEAREST)
+    small.format = image.format
+    return small
 
 
 def decode(data: bytes, limits: Limits, *, field: str, keep_alpha: bool = False) -> Pixels:

@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from PIL import ExifTags, Image
 
 from restyle.images.checking import pool as pools
 from restyle.images.checking.pool import Checkers, Overdue
@@ -168,3 +171,22 @@ def test_no_checker_is_started_before_there_is_a_picture(pool: Callable[..., Che
     assert not processes()
     look(two, GOOD)
     assert len(processes()) == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_large_photograph_is_seen_small_and_upright(pool: Callable[..., Checkers], options: dict[str, Any]) -> None:
+    pixels = np.zeros((3000, 5000, 3), np.uint8)
+    pixels[:, :2500, 0] = 255
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # its left is above
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", exif=exif, **options)
+    checkers = pool()
+    for sides in ((2048, 480), (256,)):
+        view = checkers.view(1, file.getvalue(), sides, field="it")
+        assert (view.width, view.height) == (3000, 5000)
+        seen = [Image.open(BytesIO(each)) for each in view.files]
+        assert [each.size for each in seen] == [(round(side * 3 / 5), side) for side in sides]
+        for each in seen:
+            above, below = (np.asarray(each)[row].mean(axis=0) for row in (8, -8))
+            assert above[0] > 240 > 15 > below[0]

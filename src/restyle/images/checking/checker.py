@@ -20,15 +20,14 @@ import pi_heif.options
 from PIL import AvifImagePlugin
 
 from restyle.images.checking.share import LARGE_BYTES, Share
-from restyle.images.decode import check_pixels, read_frame, views
+from restyle.images.decode import check_pixels, pixels_of_views, read_frame, views
 from restyle.images.encode import encode
 from restyle.images.limits import Limits
-from restyle.images.structure.frame import Frame
 from restyle.wire.errors import RestyleError
 
 OOM_SCORE = 1000
-VIEW_BYTES = 12
-"""For each pixel, while smaller pictures are made of it: three copies of four channels."""
+VIEW_BYTES = 24
+"""For each pixel that smaller pictures are made of: as it is decoded, upright, in sRGB, in pieces and as an array."""
 VIEW_QUALITY = 85
 PICTURES = 1000
 """After so many a fresh process takes over, whatever leaked."""
@@ -69,9 +68,10 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         if not task["decode"]:
             return {}
         sides = task.get("sides", [])
-        if frame.scratch + _for_views(frame, sides) > LARGE_BYTES and not task["large"]:
+        more = VIEW_BYTES * pixels_of_views(frame, sides)
+        if frame.scratch + more > LARGE_BYTES and not task["large"]:
             return {"large": True}
-        share.grow(frame, _for_views(frame, sides))
+        share.grow(frame, more)
         if sides:
             info, pixels = views(data, frame, sides, field=field)
             files = [base64.b64encode(encode(each, None, "JPEG", VIEW_QUALITY)).decode() for each in pixels]
@@ -85,11 +85,6 @@ def _answer(task: dict[str, Any]) -> dict[str, Any]:
         return {"unreadable": f"{field} {what}; send it saved anew", "last": True}
     except Exception:  # noqa: BLE001 - a defect of ours, which the service tells its operator
         return {"broken": traceback.format_exc(), "last": True}
-
-
-def _for_views(frame: Frame, sides: list[int]) -> int:
-    """Bytes that smaller pictures of ``frame`` take while they are made: it is held upright and in sRGB before."""
-    return VIEW_BYTES * frame.width * frame.height if sides else 0
 
 
 def _offer_to_the_oom_killer() -> None:
