@@ -28,7 +28,7 @@ def completions(folder: Path, *words: str, **variables: str) -> list[str]:
         (("convert", "--sampler", "DPM++\\ 3M"), {f"DPM++ 3M SDE{end}" for end in ("", " Karras", " Exponential")}),
         (("convert", "--resize-mode", ""), set(RESIZE_MODES)),
         (("convert", "--format", ""), {"png", "jpeg", "webp"}),
-        (("models", "add", "x", "--sampler", "Euler"), {"Euler", "Euler a"}),
+        (("models", "add", "x", "--sampler", "Euler"), {"Euler", "Euler a", "Euler trailing"}),
         (("models", "show", ""), set()),
         (("convert", "--model", "nothing like it"), set()),
     ],

@@ -51,10 +51,10 @@ def test_what_is_not_given_is_the_models_own_default_and_then_the_pages(service:
 
 
 def test_an_unknown_sampler_is_refused_with_the_list(service: RunningService) -> None:
-    model = {"ModelCode": THOROUGH, "InferenceParams": {"Sampler": "euler"}}
+    model = {"ModelCode": THOROUGH, "InferenceParams": {"Sampler": "Oiler"}}
     answer = service.call("ApplyReferenceStyle", **submission(MainModel=model))
     assert (answer["RetCode"], answer["Field"]) == (230, "MainModel.InferenceParams.Sampler")
-    assert '"euler"' in answer["Message"]
+    assert 'it is "Oiler"; give one of Euler' in answer["Message"]
     assert all(name in answer["Message"] for name in SAMPLERS)
 
 

@@ -311,10 +311,10 @@ def test_stopping_breaks_off_what_takes_too_long_and_counts_no_attempt(sqlite: s
     assert house.used() == 1
 
 
-def test_a_second_service_on_the_same_database_is_refused(db: sa.Engine, database_url: str, tmp_path: Path) -> None:
+def test_a_second_service_on_the_same_database_is_refused(db: sa.Engine, tmp_path: Path) -> None:
     house = House(db, tmp_path / "data")
     with house.dispatcher():
-        other = open_database(database_url)
+        other = open_database(db.url.render_as_string(hide_password=False))
         second = Dispatcher(house.settings, other, house.storage)
         with pytest.raises(RestyleError, match="another service already runs the tasks"):
             second.start()

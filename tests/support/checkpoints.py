@@ -45,7 +45,7 @@ SCHEDULER = {
 DOWN, CROSS_DOWN, UP, CROSS_UP = "DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"
 UNETS: dict[Architecture, dict[str, Any]] = {
     Architecture.SD15: {
-        "block_out_channels": (32, 32, 32, 64),
+        "block_out_channels": (32, 32, 64, 64),
         "down_block_types": (CROSS_DOWN, CROSS_DOWN, CROSS_DOWN, DOWN),
         "up_block_types": (UP, CROSS_UP, CROSS_UP, CROSS_UP),
         "cross_attention_dim": HIDDEN,

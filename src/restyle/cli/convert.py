@@ -31,7 +31,6 @@ from restyle.cli.output import (
 from restyle.cli.photographs import find, refuse_empty
 from restyle.cli.words import in_options, of_pictures
 from restyle.client.errors import NO_ANSWER
-from restyle.conversion.seeds import drawn_seed
 from restyle.conversion.stylecode import is_code
 from restyle.wire.codes import Code
 
@@ -117,6 +116,8 @@ def convert(
     Give one photograph, many, or folders of them. Every photograph meets every style. What is given here goes over what
     a kept style says; `restyle styles list` shows those there are.
     """
+    from restyle.conversion.seeds import drawn_seed
+
     options: dict[str, Any] = {
         # One for all pictures, so that what depends on a style and its seed alone is done once.
         "seed": drawn_seed() if seed == -1 else seed,

@@ -110,11 +110,11 @@ def test_the_description_names_what_has_a_part(studio: Studio) -> None:
         steps=12,
         sampler="DPM++ 2M Karras",
         clip_skip=2,
-        cfg_scale=5.5,
+        cfg_scale=1.5,
         negative_prompts=("blurry", "low"),
     )
     assert found.positive == "a red fox, watercolour, glimmer"
     assert found.negative == "blurry, low"
     assert found.parameters["Lora weights"] == "sd15 lora: 0.5, sd15 peft lora: -0.25"
-    for name, value in {"Steps": 12, "Sampler": "DPM++ 2M Karras", "Clip skip": 2, "CFG scale": "5.5"}.items():
+    for name, value in {"Steps": 12, "Sampler": "DPM++ 2M Karras", "Clip skip": 2, "CFG scale": "1.5"}.items():
         assert found.parameters[name] == value
