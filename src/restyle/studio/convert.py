@@ -214,8 +214,7 @@ def _with_model(one: dict[str, Any], model: MainModel) -> dict[str, Any]:
 def _check_cost(ask: Ask, wanted: Sequence[Wanted]) -> None:
     """Raises RestyleError for what cannot be planned, and (4007) where the account lacks credits for all of it."""
     total = sum(
-        ask.studio.feeder.planned(ask.account, each.style, each.raw, Conversion.read(each.asked, CHECKED)).cost
-        for each in wanted
+        ask.studio.feeder.planned(ask.account, each.raw, Conversion.read(each.asked, CHECKED)).cost for each in wanted
     )
     balance = credits.balance(ask.studio.service.db, ask.account)
     left = balance.total - balance.used

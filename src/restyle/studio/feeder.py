@@ -64,8 +64,8 @@ class Feeder:
         """Something waits."""
         self._bell.set()
 
-    def planned(self, account_id: int, item_style: str, raw: str, conversion: Conversion, uid: str = "") -> Plan:
-        """What a conversion of these pictures comes to. Raises RestyleError as planning does, and 4006 for a picture
+    def planned(self, account_id: int, raw: str, conversion: Conversion, uid: str = "") -> Plan:
+        """What a conversion of this photograph comes to. Raises RestyleError as planning does, and 4006 for a picture
         that is no longer there.
         """
         found = self._uploads.find(account_id, [raw])
@@ -107,7 +107,7 @@ class Feeder:
     def _submit(self, account_id: int, priority: int, item: Item) -> str:
         uid = new_uid()
         conversion = Conversion.read(item.asked, CHECKED)
-        planned = self.planned(account_id, item.style, item.raw, conversion, uid)
+        planned = self.planned(account_id, item.raw, conversion, uid)
         mark = f"studio-{item.run}-{item.position}-{item.attempt}"
         digest = hashlib.sha256(mark.encode())
         submission = Submission(
