@@ -3,8 +3,6 @@
 import base64
 import os
 import signal
-import subprocess
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,10 @@ from restyle.settings import Settings
 from restyle.wire.signature import sign
 from tests.support.command import PYTHONPATH
 from tests.support.engines import OBEDIENT, REGISTRY
+from tests.support.nursery import COMMAND, Fork, fork
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
 
-RESTYLE = Path(sysconfig.get_path("scripts")) / "restyle"
 IMAGES = [base64.b64encode(encode_png(picture(64, 80, seed))).decode() for seed in (0, 1)]
 
 
@@ -43,7 +41,7 @@ class MortalService:
         }
         variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in given.items()}
         self._environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Fork | None = None
         self.log = folder.with_name(folder.name + ".log")
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.database_url = Settings(**given).database()
@@ -58,15 +56,15 @@ class MortalService:
         return pair
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Fork:
         assert self._process is not None
         return self._process
 
     def start(self, *, wait: bool = True) -> None:
         """Start, and wait until it is ready, unless told not to."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [RESTYLE, "serve"], env=self._environment, stdout=log, stderr=log, start_new_session=True
+            self._process = fork(
+                COMMAND, "restyle", "serve", environment=self._environment, stdout=log, stderr=log, session=True
             )
         if wait:
             self.wait_until_ready()

@@ -4,7 +4,6 @@ import base64
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
 from tests.support.engines import OBEDIENT, REGISTRY
+from tests.support.nursery import Fork, fork
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
 from tests.support.silence import silent
@@ -35,7 +35,7 @@ PICTURE = base64.b64encode(encode_png(picture(24, 32))).decode()
 class RunningService:
     """A running service and an unlimited account. Engines are the obedient ones of ``tests.support.engines``."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, settings: Settings, log: Path) -> None:
+    def __init__(self, process: Fork, url: str, settings: Settings, log: Path) -> None:
         self.process = process
         self.url = url
         self.settings = settings
@@ -155,13 +155,7 @@ def running(folder: Path, *, ready: bool = True, program: str = PROGRAM, **chang
     log = folder / "log"
     with silent(folder) as silence:
         with log.open("a") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**os.environ, **silence, **variables},
-            )
+            process = fork(program, environment={**os.environ, **silence, **variables}, stdout=None, stderr=errors)
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url, log.read_text()

@@ -21,12 +21,13 @@ class Cache(Generic[Thing]):
 
     def get(self, key: Hashable, make: Callable[[], Thing]) -> Thing:
         """The thing of that key, made if it is not there."""
-        if key not in self._things:
+        if key in self._things:
+            self._things.move_to_end(key)
+        else:
             if self._size is None:  # room first, so that there are never more than the limit
                 self._drop(lambda: len(self._things) >= self._limit)
             self._things[key] = make()
-        self._things.move_to_end(key)
-        self.trim()
+            self.trim()
         return self._things[key]
 
     def __contains__(self, key: Hashable) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, ModelMixin, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
@@ -16,6 +15,7 @@ from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
 from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import Tensors, architecture_of, broken, tensors, under, unscaled, weights_in
 from restyle.engines.diffusion.tokens import SIZE
 
@@ -134,7 +134,7 @@ def from_folder(kind: type[Any], file: File, part: str, *, dtype: torch.dtype, s
     """A network out of a folder in diffusers' form. Raises RestyleError (5101) where it is not whole."""
     folder = file.path / part
     try:
-        with init_empty_weights(include_buffers=False):
+        with without_weights(buffers=True):
             if issubclass(kind, ModelMixin):
                 network = kind.from_config(kind.load_config(folder, local_files_only=True))
             else:
@@ -241,7 +241,7 @@ def built(
     """
     try:
         config = configure()
-        with init_empty_weights():
+        with without_weights():
             network = kind(**config)
         fill(network, convert(network.config), dtype)
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
@@ -273,7 +273,7 @@ def _encoders(found: Tensors, file: File, architecture: Architecture, dtype: tor
 
 def _encoder(kind: type[Any], state: Tensors, dtype: torch.dtype) -> Any:
     config = CLIPTextConfig(**blueprint.clip(blueprint.shapes(state)))
-    with init_empty_weights(include_buffers=False):
+    with without_weights(buffers=True):
         network = kind(config)
     fill(network, _own(network, state), dtype)
     return network

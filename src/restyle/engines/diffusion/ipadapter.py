@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import init_empty_weights
 from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from restyle.engines.base import File
 from restyle.engines.diffusion.components import align, fill, from_folder, prepared
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
 from restyle.images.pixels import Floats, Pixels
 
@@ -71,7 +71,7 @@ def _from_file(file: File, device: Device) -> Any:
         intermediate_size=facts["intermediate"],
         hidden_act=facts["activation"],
     )
-    with init_empty_weights(include_buffers=False):
+    with without_weights(buffers=True):
         network = CLIPVisionModelWithProjection(config)
     state = {
         name: value for name, value in tensors(file, source=device.source).items() if not name.endswith("position_ids")

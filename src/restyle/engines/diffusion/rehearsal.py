@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -18,6 +17,7 @@ from restyle.engines.diffusion import blueprint, components, controlnet, embeddi
 from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import architecture_of, broken
 from restyle.engines.diffusion.ipadapter import ImageEncoder, IPAdapter
 from restyle.engines.diffusion.lora.rack import LoraRack
@@ -160,7 +160,7 @@ def standard(architecture: Architecture) -> Checkpoint:
             "addition_time_embed_dim": blueprint.TIME_EMBEDDING,
             "projection_class_embeddings_input_dim": clips[1][0] + 6 * blueprint.TIME_EMBEDDING,
         }
-    with init_empty_weights():
+    with without_weights():
         encoders = tuple(
             kind(
                 CLIPTextConfig(

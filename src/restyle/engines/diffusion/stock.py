@@ -67,6 +67,7 @@ class Stock:
         """An IP-Adapter, made for the UNet of ``loaded``."""
         if file.sha256 not in loaded.adapters:
             loaded.adapters = {file.sha256: IPAdapter(file, loaded.checkpoint.unet, self._device)}
+            self._checkpoints.trim()
         return loaded.adapters[file.sha256]
 
     def vae(self, file: File) -> Any:

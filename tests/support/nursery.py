@@ -1,0 +1,217 @@
+"""Services of tests begin as forks of a process that has imported what they run, since importing it takes 1.7 s each.
+
+They are processes like any other: environment, folder, files and session of their own, started from nothing but code.
+What is fixed when an interpreter starts, such as how its memory is had, is not theirs to say.
+"""
+
+import atexit
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+MOST_BYTES = 1024 * 1024
+COMMAND = "from restyle.cli.app import main; main()"
+"""The program ``restyle``, whose arguments are the command's, its name first."""
+OPENED = "import tests.support.nursery as nursery; nursery.tend({})"
+
+
+class Fork:
+    """A process of the nursery, with what tests use of :class:`subprocess.Popen`."""
+
+    def __init__(self, nursery: "Nursery", pid: int, stdout: IO[str] | None) -> None:
+        self._nursery = nursery
+        self.pid = pid
+        self.stdout = stdout
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._nursery.status(self.pid, 0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self.returncode = self._nursery.status(self.pid, timeout)
+        if self.returncode is None:
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class Nursery:
+    """Forks on demand. One for a process of pytest, with which it ends. For threads."""
+
+    def __init__(self) -> None:
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", OPENED.format(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self._lock = threading.Lock()
+        self._ended: dict[int, int] = {}
+        self._forked: list[int] = []
+        atexit.register(self._close)
+
+    def fork(
+        self,
+        program: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        stdout: int,
+        stderr: int,
+        session: bool = False,
+    ) -> int:
+        """The process id of a new process that runs the source text ``program``."""
+        order = {
+            "program": program,
+            "arguments": arguments,
+            "environment": dict(environment),
+            "folder": os.getcwd(),
+            "session": session,
+        }
+        with self._lock:
+            socket.send_fds(self._line, [json.dumps(order).encode()], [stdout, stderr])
+            while not self._forked:
+                self._hear()
+            return self._forked.pop()
+
+    def status(self, pid: int, timeout: float | None) -> int | None:
+        """How that process ended, as :mod:`subprocess` says it; None where it has not within ``timeout`` seconds."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._lock:
+                while select.select([self._line], [], [], 0)[0]:
+                    self._hear()
+                if pid in self._ended:
+                    return self._ended[pid]
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return None
+            select.select([self._line], [], [], left if left is None else min(left, 0.5))
+
+    def _close(self) -> None:
+        self._line.close()
+        self._process.wait()
+
+    def _hear(self) -> None:
+        said = self._line.recv(MOST_BYTES)
+        assert said, "the nursery is gone"
+        message: dict[str, int] = json.loads(said)
+        if "status" in message:
+            self._ended[message["pid"]] = message["status"]
+        else:
+            self._forked.append(message["pid"])
+
+
+_nursery: Nursery | None = None
+
+
+def fork(
+    program: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    stdout: IO[Any] | None,
+    stderr: IO[Any],
+    session: bool = False,
+) -> Fork:
+    """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
+    global _nursery
+    _nursery = _nursery or Nursery()
+    given = {"environment": environment, "stderr": stderr.fileno(), "session": session}
+    if stdout is not None:
+        return Fork(_nursery, _nursery.fork(program, *arguments, stdout=stdout.fileno(), **given), None)
+    reading, writing = os.pipe()
+    try:
+        pid = _nursery.fork(program, *arguments, stdout=writing, **given)
+    finally:
+        os.close(writing)
+    return Fork(_nursery, pid, open(reading, encoding="utf-8"))  # noqa: SIM115 (closed by who reads it)
+
+
+def tend(handle: int) -> None:
+    """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program."""
+    import restyle.cli.app
+    import restyle.cli.serve
+    import restyle.http.server
+    import restyle.studio  # noqa: F401
+    import tests.support.engines  # noqa: F401
+
+    line = socket.socket(fileno=handle)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    while True:
+        ready, _, _ = select.select([line, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _report(line)
+        if line in ready:
+            said, handles, _, _ = socket.recv_fds(line, MOST_BYTES, 2)
+            if not said:
+                os._exit(0)
+            assert len(os.listdir("/proc/self/task")) == 1, "what has threads cannot be forked"
+            if pid := os.fork():
+                for each in handles:
+                    os.close(each)
+                line.send(json.dumps({"pid": pid}).encode())
+                continue
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            line.close()
+            os.close(woken)
+            os.close(wake)
+            _become(json.loads(said), *handles)
+            return
+
+
+def _report(line: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        line.send(json.dumps({"pid": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def _become(order: dict[str, Any], stdout: int, stderr: int) -> None:
+    """Take the place of an interpreter that was started with that order, and run its program."""
+    if order["session"]:
+        os.setsid()
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.close(stdout)
+    os.close(stderr)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    for place in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        if place and (Path(place) / "sitecustomize.py").is_file():
+            runpy.run_path(str(Path(place) / "sitecustomize.py"))
+    sys.argv = list(order["arguments"])
+    main = {"__name__": "__main__"}
+    exec(compile(order["program"], "<program>", "exec"), main)
