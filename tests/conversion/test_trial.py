@@ -23,7 +23,9 @@ pytestmark = [
 @pytest.fixture
 def quick(studio: "Studio") -> Iterator[str]:
     """A main model whose defaults ask for few steps."""
-    with studio.registered("sd15", defaults={"Steps": 6}) as file:
+    from tests.support.studio import QUICK
+
+    with studio.registered("sd15", defaults={"Steps": 6}, recipe=QUICK) as file:
         yield file.name
 
 

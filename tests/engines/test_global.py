@@ -22,20 +22,22 @@ import hashlib, json, os, pickle, random, sys
 environment = dict(os.environ)
 name, file, load = sys.argv[1:4]
 
-import numpy, torch
+import numpy
 libraries = []
 if name == "diffusion":
     import diffusers, transformers
     libraries = [diffusers.utils.logging, transformers.utils.logging]
-torch.set_num_threads(3)
-torch.set_default_dtype(torch.float64)
-torch.backends.cudnn.benchmark = True
-torch.set_grad_enabled(False)
+if uses_torch := name in ("neighbour", "diffusion"):
+    import torch
+    torch.set_num_threads(3)
+    torch.set_default_dtype(torch.float64)
+    torch.backends.cudnn.benchmark = True
+    torch.set_grad_enabled(False)
 for library in libraries:
     library.set_verbosity_info()
 
-def state():
-    return repr([
+def of_torch():
+    return uses_torch and [
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -46,6 +48,12 @@ def state():
         torch.is_inference_mode_enabled(),
         torch.get_default_dtype(),
         hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
+    ]
+
+def state():
+    return repr([
+        "torch" in sys.modules,
+        of_torch(),
         hashlib.sha256(repr((random.getstate(), numpy.random.get_state(legacy=False))).encode()).hexdigest(),
         [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries],
         {key: value for key, value in os.environ.items() if environment.get(key) != value},
@@ -96,7 +104,7 @@ def job(name: str, request: pytest.FixtureRequest) -> Job:
 @pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context")
 @pytest.mark.parametrize("name", ["painter", "brush", "neighbour", "diffusion"])
 def test_a_callers_process_is_left_as_it_is(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    library = {"painter": "torch", "brush": "torch", "neighbour": "h5py", "diffusion": "diffusers"}[name]
+    library = {"neighbour": "h5py", "diffusion": "diffusers"}.get(name, "numpy")
     if find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
     where = "tests.support.brushes:load" if name == "brush" else f"restyle.engines.{name}.engine:load"

@@ -147,7 +147,7 @@ def fork(
         pid = _nursery.fork(program, *arguments, stdout=writing, **given)
     finally:
         os.close(writing)
-    return Fork(_nursery, pid, open(reading, encoding="utf-8"))  # noqa: SIM115 (closed by who reads it)
+    return Fork(_nursery, pid, open(reading, encoding="utf-8"))
 
 
 def tend(handle: int) -> None:

@@ -147,6 +147,7 @@ def running(folder: Path, *, ready: bool = True, program: str = PROGRAM, **chang
         "data_dir": folder / "data",
         "port": 0,
         "workers": 1,
+        "checkers": 1,
         "registry": REGISTRY,
         "drain_seconds": 5,
         **changes,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.diffusion import file_of
-from restyle.conversion.defaults import checked_defaults
+from restyle.conversion.defaults import checked_defaults, checked_recipe
 from restyle.engines.base import Description, File, Inference, Job, Machine, Report, Style
 from restyle.engines.diffusion.engine import Diffusion, load
 from restyle.images.pixels import Pixels
@@ -113,7 +113,11 @@ class Studio:
     def registered(self, name: str, **wish: Any) -> Iterator[File]:
         """One more of the files, by its name, registered inside the block under that name."""
         entry = install(
-            self.catalogue, self.files / name, Wish(**{"code": name, **wish}), check_defaults=checked_defaults
+            self.catalogue,
+            self.files / name,
+            Wish(**{"code": name, **wish}),
+            check_defaults=checked_defaults,
+            check_recipe=checked_recipe,
         )
         try:
             yield file_of(entry)
