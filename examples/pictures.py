@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import skimage.data
 from PIL import Image
+
+try:
+    import skimage.data
+except ImportError:
+    raise SystemExit("the photographs come with scikit-image; install it first: pip install scikit-image") from None
 
 STYLES = Path(__file__).parents[1] / "src" / "restyle" / "styles" / "pictures"
 
