@@ -27,7 +27,7 @@ from tests.support.ldm import Tensors as Tensors
 
 NATIVE = 64
 """Side in pixels that the tiny checkpoints' folders say they were trained at."""
-LAYERS = 12
+LAYERS = 5
 HIDDEN = 32
 PROJECTION = 32
 CLIP_LAYERS = 2

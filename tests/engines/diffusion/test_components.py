@@ -158,7 +158,7 @@ def test_a_folder_that_lacks_a_tensor_is_refused(device: Device, tmp_path: Path)
     folder = checkpoints.folder(tmp_path / "cut", SD15)
     weights = folder / "text_encoder" / "model.safetensors"
     state = load_file(weights)
-    del state[next(name for name in state if "layers.5.self_attn.q_proj.weight" in name)]
+    del state[next(name for name in state if "layers.4.self_attn.q_proj.weight" in name)]
     save_file(state, weights, {"format": "pt"})
     with pytest.raises(RestyleError, match="q_proj"):
         components.load(file(folder, SD15), device)
