@@ -125,7 +125,7 @@ def test_the_operator_says_what_tensors_do_not(catalogue: Catalogue, tmp_path: P
     assert install(catalogue, vae, Wish("v", architecture=Architecture.SDXL)).architecture is Architecture.SDXL
 
     control = save(tmp_path / "c", models.controlnet("sd15"))
-    with pytest.raises(RestyleError, match="say canny or tile"):
+    with pytest.raises(RestyleError, match="say one of canny, tile, depth"):
         install(catalogue, control, Wish("c"))
     assert install(catalogue, control, Wish("c", control="canny")).facts["control"] == "canny"
 
