@@ -70,7 +70,16 @@ def test_through_a_service(folder: Path, service: RunningService) -> None:
         "RESTYLE_PUBLIC_KEY": service.key.public_key,
         "RESTYLE_PRIVATE_KEY": service.key.private_key,
     }
-    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color", "--keep-alpha")
+    options: tuple[str, ...] = (
+        "--seed",
+        "9",
+        "--strength",
+        "0.4",
+        "--resize-mode",
+        "JustResize",
+        "--preserve-color",
+        "--keep-alpha",
+    )
     options += ("--control-type", "depth", "--control-image", "style.webp", "--mask", "mask.png")
     closed = np.zeros((80, 64, 3), np.uint8)
     closed[:40] = 255

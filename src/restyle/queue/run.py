@@ -12,7 +12,6 @@ from restyle.settings import Settings
 from restyle.storage import Storage, result_key
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.names import PICTURES
 
 PREPARED = 0.04
 """Progress once the images are decoded and fitted."""
@@ -42,8 +41,8 @@ def run(
     report(PREPARED / 2)
     styles = [decode(_stored(storage, style.picture), limits, field="StyleImageIndex") for style in plan.styles]
     control, mask = (
-        None if key is None else decode(_stored(storage, key), limits, field=PICTURES[name])
-        for name, key in (("control_image", plan.control), ("mask", plan.mask))
+        None if key is None else decode(_stored(storage, key), limits, field=field)
+        for field, key in (("ControlImageIndex", plan.control), ("MaskIndex", plan.mask))
     )
     drawing = drawer.drawing(plan, raw, styles, control=control, mask=mask)
     del raw, styles, control, mask

@@ -108,6 +108,14 @@ def test_levels_are_those_of_the_library() -> None:
         assert edm.levels()[list(PLACES)] == pytest.approx(reference.sigmas[:-1].numpy(), rel=1e-5)
 
 
+def test_a_controlnet_is_told_the_timestep_with_as_much_noise_that_it_was_trained_at() -> None:
+    noise, own = Noise(COSXL.scheduler(SCHEDULER)), Noise(SCHEDULER)
+    for place in (400, 700):
+        found = float(COSXL.elsewhere(torch.tensor(place)))
+        assert own.sigma(found) == pytest.approx(noise.sigma(place), rel=0.01)
+    assert float(COSXL.elsewhere(torch.tensor(999))) == 999
+
+
 def cosxl(state: Tensors) -> Tensors:
     return {**state, "edm_vpred.sigma_max": torch.tensor(120.0), "edm_vpred.sigma_min": torch.tensor(0.002)}
 

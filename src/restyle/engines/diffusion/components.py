@@ -85,7 +85,7 @@ class Checkpoint:
 
     def moment(self, timestep: torch.Tensor) -> torch.Tensor:
         """The timestep of Stable Diffusion's own schedule that has as much noise, for networks trained on that."""
-        return timestep if self.schedule is None else self.schedule.elsewhere(timestep, blueprint.SCHEDULER)
+        return timestep if self.schedule is None else self.schedule.elsewhere(timestep)
 
     def size(self) -> int:
         """Bytes of all weights."""

@@ -9,6 +9,7 @@ sampler, the inversion and all that is put on a UNet serve it as they are.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from diffusers import DDPMScheduler
 
 from restyle.engines.base import File
+from restyle.engines.diffusion import blueprint
 from restyle.engines.diffusion.files import broken, tensors
 
 LEVELS = 1000
@@ -70,12 +72,11 @@ class Edm:
             "prediction_type": PREDICTIONS[1],
         }
 
-    def elsewhere(self, timestep: torch.Tensor, config: Mapping[str, Any]) -> torch.Tensor:
-        """The timestep with as much noise in the schedule of the configuration ``config``, or its nearest."""
-        kept = DDPMScheduler.from_config(dict(config)).alphas_cumprod.double().numpy()
-        log = np.interp(float(timestep), np.arange(LEVELS), np.log(self.levels()))
-        there = np.interp(log, np.log((1 - kept) / kept) / 2, np.arange(len(kept)))
-        return torch.tensor(float(there), dtype=torch.float32, device=timestep.device)
+    def elsewhere(self, timestep: torch.Tensor) -> torch.Tensor:
+        """The timestep of Stable Diffusion's own schedule that has as much noise, or its nearest."""
+        log, logs = np.interp(float(timestep), np.arange(LEVELS), np.log(self.levels())), _stable_diffusion()
+        there = float(np.interp(log, logs, np.arange(len(logs))))
+        return torch.tensor(there, dtype=torch.float32, device=timestep.device)
 
     def turn(self, unet: torch.nn.Module) -> None:
         """Have ``unet`` take latents as they are scaled elsewhere, with timesteps of :meth:`levels`, and say v."""
@@ -98,6 +99,13 @@ class Edm:
 
         unet.register_forward_pre_hook(within)
         unet.register_forward_hook(without)
+
+
+@cache
+def _stable_diffusion() -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The logarithms of the levels of its timesteps, rising."""
+    kept = DDPMScheduler.from_config(dict(blueprint.SCHEDULER)).alphas_cumprod.double().numpy()
+    return np.asarray(np.log((1 - kept) / kept) / 2, np.float64)
 
 
 def of_config(config: Mapping[str, Any]) -> Edm | None:
