@@ -130,6 +130,10 @@ def test_the_operator_says_what_tensors_do_not(catalogue: Catalogue, tmp_path: P
     assert install(catalogue, control, Wish("c", control="canny")).facts["control"] == "canny"
 
     checkpoint = save(tmp_path / "m", models.checkpoint("sdxl"))
+    marked = save(tmp_path / "edm", models.checkpoint("sdxl") | arrays({"edm_vpred.sigma_max": ()}))
+    with pytest.raises(RestyleError, match=r"prediction-type: the marks .* say what it predicts"):
+        install(catalogue, marked, Wish("edm", prediction_type="epsilon"))
+    assert install(catalogue, marked, Wish("edm")).facts["schedule"] == "edm"
     entry = install(catalogue, checkpoint, Wish("m", prediction_type="v_prediction"))
     assert entry.facts["prediction_type"] == "v_prediction"
 

@@ -139,6 +139,8 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     if wish.prediction_type:
         if found.kind is not Kind.MAIN or found.format == "folder":
             raise _unfit("prediction-type", "only a main model in one file needs it")
+        if "schedule" in facts:
+            raise _unfit("prediction-type", "the marks of this file's noise schedule (EDM) say what it predicts")
         facts["prediction_type"] = wish.prediction_type
     if found.kind is Kind.CONTROLNET:
         several = tuple(facts.get("controls", ()))

@@ -19,7 +19,7 @@ from restyle.engines.diffusion import components, vae
 from restyle.engines.diffusion.blueprint import SCHEDULER
 from restyle.engines.diffusion.components import Latents
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.edm import Edm
+from restyle.engines.diffusion.edm import Edm, of_config
 from restyle.engines.diffusion.guidance import sample
 from restyle.engines.diffusion.injection import Noise
 from restyle.engines.diffusion.samplers import NAMES, SAMPLERS, Schedule
@@ -174,6 +174,14 @@ def test_a_file_and_a_folder_say_the_same(
         drawn = ours("Euler", edm, one.unet, 2, noise, **context)
         wanted = theirs(reference, checkpoints.unet(SDXL), noise, **context)
     assert torch.allclose(drawn, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_a_folder_says_it_in_other_words_too() -> None:
+    said = {"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous", "prediction_type": "v_prediction"}
+    assert of_config({**said, "sigma_min": 0.002, "sigma_max": 120.0, "use_karras_sigmas": False}) == COSXL
+    assert of_config(SCHEDULER) is None
+    with pytest.raises(ValueError, match="no schedule of noise"):
+        of_config({**FOLDERS["cosxl"], "sigma_schedule": "cosine"})
 
 
 def test_latents_of_playground_are_made_and_read_by_its_means_and_deviations() -> None:
