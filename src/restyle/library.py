@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from PIL import Image
 
 from restyle.conversion.draw import Drawer
-from restyle.conversion.options import Options, asked, naming, over, spelt_out
+from restyle.conversion.options import Options, asked, naming, over, pictures_of, spelt_out
 from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.stylecode import is_code
 from restyle.engines.base import Report
@@ -57,13 +57,21 @@ def draw_here(raw: Source, style: Source, options: Options, report: Report, *, o
         kept = StyleFolder(settings.data_dir, limits).find(str(style))
         style, options = kept.picture, over(options, kept.settings)
     conversion = asked(options)
+    beside = {name: to_pixels(picture, limits, field=name) for name, picture in pictures_of(options).items()}
     drawer = _drawer(settings, own_process)
     raw_pixels = to_pixels(raw, limits, field="raw", keep_alpha=conversion.keep_alpha)
     style_pixels = to_pixels(style, limits, field="style")
-    pictures = Pictures("raw", "style", (raw_pixels.shape[1], raw_pixels.shape[0]))
+    pictures = Pictures(
+        "raw",
+        "style",
+        (raw_pixels.shape[1], raw_pixels.shape[0]),
+        control="control" if "control_image" in beside else None,
+        mask="mask" if "mask" in beside else None,
+    )
     planned = plan(conversion, drawer.registry, pictures, named=naming(options))
     with _drawing:
-        drawing = drawer.drawing(planned, raw_pixels, (style_pixels,))
+        control = None if planned.control is None else beside["control_image"]
+        drawing = drawer.drawing(planned, raw_pixels, (style_pixels,), control=control, mask=beside.get("mask"))
         drawn = list(drawing.images(report))
     report(1.0)
     notices = (*planned.notices, *drawing.notices)

@@ -70,16 +70,32 @@ def test_through_a_service(folder: Path, service: RunningService) -> None:
         "RESTYLE_PUBLIC_KEY": service.key.public_key,
         "RESTYLE_PRIVATE_KEY": service.key.private_key,
     }
-    options = ("--seed", "9", "--strength", "0.4", "--resize-mode", "JustResize", "--preserve-color", "--keep-alpha")
+    options: tuple[str, ...] = (
+        "--seed",
+        "9",
+        "--strength",
+        "0.4",
+        "--resize-mode",
+        "JustResize",
+        "--preserve-color",
+        "--keep-alpha",
+    )
+    options += ("--control-type", "depth", "--control-image", "style.webp", "--mask", "mask.png")
+    closed = np.zeros((80, 64, 3), np.uint8)
+    closed[:40] = 255
+    (folder / "mask.png").write_bytes(pictures.encode(closed, "PNG"))
     clear = np.dstack([pictures.picture(80, 64), np.full((80, 64), 90, np.uint8)])
     (folder / "in" / "b.png").write_bytes(pictures.encode(clear, "PNG"))
     there = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "there.png", *options, folder=folder, **keys)
-    assert (there.code, there.err) == (0, "")
+    assert there.code == 0
+    assert "--control-image is not used by Restyle Painter" in there.err
     assert "Obedient" in restyle("models", "list", folder=folder, **keys).out
     restyle("convert", "in/b.png", "-s", "style.webp", "-o", "here.png", *options, folder=folder)
     assert (folder / "there.png").read_bytes() == (folder / "here.png").read_bytes()
     with Image.open(folder / "here.png") as image:
         assert np.array_equal(np.asarray(image)[..., 3], clear[..., 3])
+        assert np.array_equal(np.asarray(image)[40:], clear[40:])
+        assert not np.array_equal(np.asarray(image)[:40], clear[:40])
 
 
 def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:

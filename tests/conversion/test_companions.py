@@ -25,6 +25,7 @@ DRAWS = Family(
     frozenset(Feature),
     {"Euler": "", "Heun": "twice"},
     architectures=frozenset(Architecture),
+    controls=frozenset({"canny", "tile"}),
 )
 INJECTION = "Style route: style injection, from the model alone"
 
@@ -45,9 +46,10 @@ class Shop:
         self.catalogue.add(replace(entry, **more))
 
     def plan(self, model: str = "real", **changes: Any) -> Plan:
-        parameters = changes.pop("parameters", {})
+        parameters, control = changes.pop("parameters", {}), changes.pop("control_image", None)
         asked = {"model": {"code": model, "parameters": parameters}, "width": 64, "height": 64, **changes}
-        return plan(Conversion.read(asked), self.registry, Pictures("raw", "style"), named=wire_name)
+        pictures = Pictures("raw", "style", control=control)
+        return plan(Conversion.read(asked), self.registry, pictures, named=wire_name)
 
 
 @pytest.fixture
@@ -88,6 +90,65 @@ def test_the_one_marked_as_default_is_chosen_of_several(shop: Shop) -> None:
     assert roles(shop.plan())[Role.CONTROLNET] == "edges"
     shop.add("tiles", Kind.CONTROLNET, is_default=True)
     assert roles(shop.plan())[Role.CONTROLNET] == "tiles"
+
+
+def test_a_controlnet_whose_map_is_not_found_here_waits_for_one(shop: Shop) -> None:
+    shop.add("deep", Kind.CONTROLNET, facts={"control": "depth"}, is_default=True)
+    planned = shop.plan()
+    assert Role.CONTROLNET not in roles(planned)
+    assert "Deep is not used: it is shown depth, which ControlType and ControlImageIndex would give" in planned.notices
+    shop.add("edges", Kind.CONTROLNET, facts={"control": "canny"})
+    assert roles(shop.plan())[Role.CONTROLNET] == "edges"
+    planned = shop.plan(control_type="depth", control_image="map")
+    assert (roles(planned)[Role.CONTROLNET], planned.control) == ("deep", "map")
+    assert roles(shop.plan(control_type="canny"))[Role.CONTROLNET] == "edges"
+    planned = shop.plan(control_type="canny", control_image="map")
+    assert (roles(planned)[Role.CONTROLNET], planned.control) == ("edges", "map")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "field", "says"),
+    [
+        ({"control_type": "depth"}, 220, "ControlImageIndex", "depth is not found in the raw image here; give its map"),
+        ({"control_image": "map"}, 220, "ControlType", "say what the map of ControlImageIndex shows"),
+        (
+            {"control_type": "openpose", "control_image": "map"},
+            230,
+            "ControlType",
+            r"no ControlNet for openpose is registered for SD 1\.5; there are those for depth",
+        ),
+    ],
+)
+def test_a_control_that_cannot_be_shown_is_refused(
+    shop: Shop, asked: dict[str, Any], code: int, field: str, says: str
+) -> None:
+    shop.add("deep", Kind.CONTROLNET, facts={"control": "depth"})
+    with pytest.raises(RestyleError, match=says) as caught:
+        shop.plan(**asked)
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+def test_a_union_is_shown_what_is_asked(shop: Shop) -> None:
+    serves = {"control": "canny", "controls": ["canny", "lineart", "depth"]}
+    shop.add("union", Kind.CONTROLNET, facts=serves)
+
+    def shown(**asked: Any) -> Any:
+        (file,) = [file for file in shop.plan(**asked).files if file.role is Role.CONTROLNET]
+        return file.sha256, file.facts["control"], file.facts["controls"]
+
+    assert shown() == ("hash of union", "canny", serves["controls"])
+    assert shown(control_type="depth", control_image="map") == ("hash of union", "depth", serves["controls"])
+    shop.add("deep", Kind.CONTROLNET, facts={"control": "depth", "controls": ["depth"]})
+    assert shown(control_type="depth", control_image="map")[0] == "hash of deep"
+
+
+def test_a_model_without_controlnets_says_that_they_are_not_used(shop: Shop) -> None:
+    shop.registry = Registry(Settings(data_dir=shop.catalogue.folder.parent))
+    planned = shop.plan("Restyle Painter", control_type="depth", control_image="map")
+    assert planned.control is None
+    assert planned.notices == tuple(
+        f"{name} is not used by Restyle Painter" for name in ("ControlType", "ControlImageIndex")
+    )
 
 
 def test_a_registered_vae_is_used_unless_the_models_own_is_asked_for(shop: Shop) -> None:

@@ -48,6 +48,7 @@ def test_every_field_arrives_under_its_own_name() -> None:
             NegativePrompts=["b"],
             TranslatePrompts=False,
             UseMainModelVAE=True,
+            ControlType="depth",
         )
     )
     assert found.model.parameters.given() == ["steps", "cfg_scale"]
@@ -66,6 +67,7 @@ def test_every_field_arrives_under_its_own_name() -> None:
         "negative_prompts": ["b"],
         "translate_prompts": False,
         "use_main_model_vae": True,
+        "control_type": "depth",
     }
 
 
@@ -86,6 +88,7 @@ def test_limits_that_an_operator_raised_hold_all_the_way() -> None:
         (("model", "parameters", "steps"), "MainModel.InferenceParams.Steps"),
         (("sub_models", 3, "parameters", "weight"), "SubModelList[3].InferenceParams.LoraWeight"),
         (("use_main_model_vae",), "UseMainModelVAE"),
+        (("control_image",), "ControlImageIndex"),
     ],
 )
 def test_a_field_is_called_as_the_request_calls_it(parts: FieldPath, name: str) -> None:

@@ -98,7 +98,6 @@ def test_a_model_without_a_vae(model: Path) -> None:
         ("text_encoder/config.json", {"architectures": ["Custom"]}, "of text_encoder names the class 'Custom'"),
         ("text_encoder/config.json", {"auto_map": {"AutoModel": "code.Custom"}}, "code of its own"),
         ("scheduler/scheduler_config.json", {"_class_name": "Custom"}, "of scheduler names the class 'Custom'"),
-        ("scheduler/scheduler_config.json", {"_class_name": "EDMEulerScheduler"}, "the class 'EDMEulerScheduler'"),
     ],
 )
 def test_classes_that_are_not_on_the_list(model: Path, file: str, changes: dict[str, object], reason: str) -> None:

@@ -125,11 +125,15 @@ def test_the_operator_says_what_tensors_do_not(catalogue: Catalogue, tmp_path: P
     assert install(catalogue, vae, Wish("v", architecture=Architecture.SDXL)).architecture is Architecture.SDXL
 
     control = save(tmp_path / "c", models.controlnet("sd15"))
-    with pytest.raises(RestyleError, match="say canny or tile"):
+    with pytest.raises(RestyleError, match="say one of canny, tile, depth"):
         install(catalogue, control, Wish("c"))
     assert install(catalogue, control, Wish("c", control="canny")).facts["control"] == "canny"
 
     checkpoint = save(tmp_path / "m", models.checkpoint("sdxl"))
+    marked = save(tmp_path / "edm", models.checkpoint("sdxl") | arrays({"edm_vpred.sigma_max": ()}))
+    with pytest.raises(RestyleError, match=r"prediction-type: the marks .* say what it predicts"):
+        install(catalogue, marked, Wish("edm", prediction_type="epsilon"))
+    assert install(catalogue, marked, Wish("edm")).facts["schedule"] == "edm"
     entry = install(catalogue, checkpoint, Wish("m", prediction_type="v_prediction"))
     assert entry.facts["prediction_type"] == "v_prediction"
 

@@ -65,6 +65,22 @@ def test_the_raw_images_opacity_is_kept_when_that_is_asked(house: House) -> None
         assert image.mode == mode
 
 
+def test_what_a_mask_closes_stays_the_raw_image(house: House) -> None:
+    claim = claim_of(house)
+    mask = np.zeros((64, 80, 3), np.uint8)
+    mask[:, 40:] = 255
+    plan = json.loads(claim.plan) | {"mask": "inputs/mask"}
+    house.storage.put("inputs/mask", encode_png(mask))
+    drawn = []
+    for each in (claim, replace(claim, claim="c2", plan=json.dumps(plan))):
+        run(each, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
+        drawn.append(np.asarray(Image.open(BytesIO(house.storage.get(result_key(each.uid, each.claim, 0))))))
+    whole, half = drawn
+    assert np.array_equal(half[:, :40], picture(64, 80)[:, :40])
+    assert np.array_equal(half[:, 40:], whole[:, 40:])
+    assert not np.array_equal(half, whole)
+
+
 def test_the_picture_is_fitted_and_says_how_it_was_made(house: House) -> None:
     claim = claim_of(house)
     run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)

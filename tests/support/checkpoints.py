@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import (
     CLIPTextConfig,
@@ -202,6 +202,26 @@ def controlnet_network(architecture: Architecture, seed: int = 40) -> Any:
             if "controlnet_" in name:
                 weight.data.normal_(std=0.2 if "cond_embedding" in name else 0.05)
     return model
+
+
+def controlnet_union(path: Path, tasks: int = 6, seed: int = 41) -> Path:
+    """A ControlNet for SDXL that serves several controls, as a folder."""
+    options = dict(UNETS[Architecture.SDXL])
+    options.pop("up_block_types")
+    width = options["block_out_channels"][0]
+    with seeded(seed):
+        model = ControlNetUnionModel(
+            conditioning_embedding_out_channels=(8, 8, 16, 16),
+            num_control_type=tasks,
+            num_trans_channel=width,
+            num_proj_channel=width,
+            **options,
+        ).eval()
+        for name, weight in model.named_parameters():
+            if name.startswith(("controlnet_", "spatial_ch_projs")):
+                weight.data.normal_(std=0.2 if "cond_embedding" in name or "spatial" in name else 0.05)
+    model.save_pretrained(path)
+    return path
 
 
 def edit(path: Path, **changes: Any) -> None:

@@ -178,6 +178,9 @@ TYPES = {
     "ResizeMode": "String",
     "PreserveColor": "Bool",
     "KeepAlpha": "Bool",
+    "ControlType": "String",
+    "ControlImageIndex": "Int",
+    "MaskIndex": "Int",
     "request_uuid": "String",
 }
 
@@ -188,6 +191,9 @@ PAST: dict[str, tuple[Any, ...]] = {
     "BatchSize": (0, 17, -1, 10**9),
     "RawImageIndex": (-1, 2, 10**12),
     "StyleImageIndex": (-1, 2, 2.0),
+    "ControlImageIndex": (-1, 2),
+    "MaskIndex": (-1, 2, 10**12),
+    "ControlType": ("", "Depth", "normal", "depth\0"),
     "StyleReferStrength": (-0.0001, 1.0001, -1, 2, 1e308, 10**400),
     "ResizeMode": ("", "cropandresize", "Stretch", "CropAndResize\0"),
     "request_uuid": ("x" * 129, "a\nb", "\0"),

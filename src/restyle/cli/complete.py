@@ -49,6 +49,12 @@ def resize_modes(incomplete: str) -> list[str]:
     return _beginning(incomplete, ResizeMode)
 
 
+def control_types(incomplete: str) -> list[str]:
+    from restyle.wire.ranges import CONTROL_TYPES
+
+    return _beginning(incomplete, CONTROL_TYPES)
+
+
 def quoted_for_bash(complete: Callable[[], object]) -> None:
     """Let ``complete`` print, and print each line of it as bash takes it for one word: ``Restyle\\ Painter``.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from restyle.cli import kept, results
-from restyle.cli.complete import resize_modes, styles
+from restyle.cli.complete import control_types, resize_modes, styles
 from restyle.cli.exits import Exit, exit_of
 from restyle.cli.output import (
     AsJson,
@@ -33,6 +33,7 @@ from restyle.cli.words import in_options, of_pictures
 from restyle.client.errors import NO_ANSWER
 from restyle.conversion.stylecode import is_code
 from restyle.wire.codes import Code
+from restyle.wire.names import PICTURES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -96,6 +97,21 @@ def convert(
             help="JustResize, CropAndResize or ResizeAndFill, for a size of another shape.", autocompletion=resize_modes
         ),
     ] = "CropAndResize",
+    control_type: Annotated[
+        str | None,
+        typer.Option(
+            help="What a ControlNet is shown: canny, tile, depth, lineart, softedge or openpose.",
+            show_default="the model's",
+            autocompletion=control_types,
+        ),
+    ] = None,
+    control_image: Annotated[
+        Path | None, typer.Option(help="A picture that shows it, such as depth or a pose.", show_default=False)
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="A picture that is white where to redraw, black where not.", show_default=False),
+    ] = None,
     model: kept.Model = None,
     prompt: kept.Prompt = None,
     negative: kept.Negative = None,
@@ -144,6 +160,8 @@ def convert(
         options["keep_alpha"] = True
     if resize_mode != "CropAndResize":
         options["resize_mode"] = resize_mode
+    beside = {"control_type": control_type, "control_image": control_image, "mask": mask}
+    options |= {name: value for name, value in beside.items() if value is not None}
     found = find(raw, recursive=recursive)
     for sentence in found.left_out:
         say(f"restyle: left out: {sentence}", err=True)
@@ -181,8 +199,12 @@ def style_of(text: str) -> Path | str:
 def _of_all(record: dict[str, Any], options: dict[str, Any], styles: list[Path | str]) -> bool:
     """Whether what is wrong with one pair of pictures would be wrong with all that follow."""
     code, field = record["ErrorCode"], record["Field"]
+    if field in PICTURES:
+        return True  # which all have
     if field in ("style", "ImageList[1]", "StyleCode"):
         return len(styles) == 1
+    if str(field).startswith("ImageList[") and field != "ImageList[0]":
+        return True
     if str(field).lower() in ("width", "height") and options[str(field).lower()] is None:
         return False  # a side that follows the photograph
     return code in OF_ALL or code == NO_ANSWER

@@ -94,7 +94,10 @@ def add(
     prediction_type: Annotated[
         str | None, typer.Option(help="epsilon or v_prediction, for a checkpoint whose file does not say it.")
     ] = None,
-    control: Annotated[str | None, typer.Option(help="What a ControlNet is shown: canny or tile.")] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="What a ControlNet is shown: canny, tile, depth, lineart, softedge or openpose."),
+    ] = None,
     base: Annotated[str, typer.Option(help="Main model that completes a UNet alone.", autocompletion=registered)] = "",
     negative_prompt: Annotated[
         str, typer.Option("--negative-prompt", help="Negative prompt of a checkpoint, for requests that give none.")

@@ -3,7 +3,7 @@
 import re
 
 from restyle.wire.errors import RestyleError
-from restyle.wire.names import FIELDS, PARAMETERS
+from restyle.wire.names import FIELDS, PARAMETERS, PICTURES
 
 FLAGS = {
     "positive_prompts": "--prompt",
@@ -17,8 +17,8 @@ FLAGS = {
     "format": "--format",
 }
 """Argument of the library -> option of the command, where it is not called alike or stands for no field."""
-OWN = {wire: name for name, wire in (*FIELDS.items(), *PARAMETERS.items())}
-NAMES = {*FIELDS, *PARAMETERS, *FLAGS}
+OWN = {wire: name for name, wire in (*FIELDS.items(), *PARAMETERS.items(), *PICTURES.items())}
+NAMES = {*FIELDS, *PARAMETERS, *PICTURES, *FLAGS}
 WORDS = {
     "ListModels": "`restyle models list`",
     "ListRunningTasks": "`restyle tasks list`",

@@ -3,14 +3,14 @@
 from base64 import b64encode
 from typing import Any
 
-from restyle.conversion.options import OF_THE_MODEL, Options, check_names, models_of, to_keep
+from restyle.conversion.options import OF_THE_MODEL, Options, check_names, models_of, pictures_of, to_keep
 from restyle.conversion.size import result_size, shrunk
 from restyle.conversion.style import wire_fields
 from restyle.conversion.stylecode import is_code
 from restyle.images.decode import check_header
 from restyle.images.limits import Limits
 from restyle.images.source import Source, to_file
-from restyle.wire.names import FIELDS
+from restyle.wire.names import FIELDS, PICTURES
 
 ANY = Limits(max_bytes=1 << 31, max_pixels=178_000_000)
 """What the service takes is the service's to say; here only a size is read from a header."""
@@ -35,6 +35,9 @@ def fields(raw: Source, style: Source, options: Options) -> tuple[dict[str, Any]
     else:
         found["StyleImageIndex"] = 1
         files.append(to_file(style, field="style"))
+    for name, picture in pictures_of(options).items():
+        found[PICTURES[name]] = len(files)
+        files.append(to_file(picture, field=name))
     width, height = options.get("width"), options.get("height")
     notices: tuple[str, ...] = ()
     if width is None or height is None:

@@ -47,8 +47,8 @@ def checked_defaults(
         drawing = [family for family in FAMILIES if family.architectures]
         sampler = next(filter(None, (family.sampler(params.sampler) for family in drawing)), None)
         if sampler is None:
-            known = [name for family in drawing for name in family.samplers]
-            raise unavailable("Sampler", f'it is "{params.sampler[:48]}"; give one of {", ".join(known)}')
+            others = "; ".join(family.other_samplers(params.sampler) for family in drawing)
+            raise unavailable("Sampler", f'it is "{params.sampler[:48]}"; {others}')
         found["Sampler"] = sampler
     return found
 

@@ -13,6 +13,7 @@ from restyle.engines.base import Description, Engine, Family, Feature, File, Job
 from restyle.engines.processor import cores
 from restyle.images.clear import filled, is_clear, with_opacity
 from restyle.images.fit import ResizeMode, fit
+from restyle.images.mask import masked, opening
 from restyle.images.pixels import Pixels
 from restyle.prompts.translator import Translation, Translator
 from restyle.settings import Settings
@@ -75,6 +76,8 @@ class Drawing:
         for pixels, seed in zip(self.engine.convert(self.job, report), self.job.seeds, strict=True):
             if pixels.shape != size:
                 raise RuntimeError(f"{self.plan.family} drew {pixels.shape} instead of {size}")
+            if self.job.mask is not None:
+                pixels = masked(pixels, self.job.raw, self.job.mask)
             if self.clear is not None:
                 pixels = with_opacity(pixels, self.clear)
             yield pixels, parameters(self.plan, self.description, seed)
@@ -94,16 +97,26 @@ class Drawer:
         self._loaded: dict[str, Engine] = {}
         self._translator = Translator(settings.data_dir, threads=settings.threads or 1)
 
-    def drawing(self, plan: Plan, raw: Pixels, styles: Sequence[Pixels]) -> Drawing:
+    def drawing(
+        self,
+        plan: Plan,
+        raw: Pixels,
+        styles: Sequence[Pixels],
+        *,
+        control: Pixels | None = None,
+        mask: Pixels | None = None,
+    ) -> Drawing:
         """Fit ``raw`` to the result's size and describe the job. ``raw`` and each of ``styles`` are uint8 (H, W, 3);
-        ``raw`` may be (H, W, 4), whose opacity the images then get.
+        ``raw`` may be (H, W, 4), whose opacity the images then get. ``control`` and ``mask``, (H, W, 3), are those that
+        the plan names, and are fitted as ``raw`` is.
 
         Raises RestyleError (4004) where the engine or a file is not on this machine, and what the engine raises.
         """
         family = self.registry.family(plan.family)
         engine = self.engine(family)
         positive, negative = self._prompts(plan, family)
-        fitted = fit(raw, plan.width, plan.height, ResizeMode(plan.resize_mode))
+        mode = ResizeMode(plan.resize_mode)
+        fitted = fit(raw, plan.width, plan.height, mode)
         clear = fitted if is_clear(fitted) else None
         job = Job(
             raw=fitted if clear is None else filled(clear),
@@ -115,6 +128,8 @@ class Drawer:
             negative_prompts=negative.prompts,
             inference=plan.inference,
             files=tuple(self._found(file) for file in plan.files),
+            control=None if control is None else fit(control, plan.width, plan.height, mode),
+            mask=None if mask is None else opening(fit(mask, plan.width, plan.height, mode)),
         )
         description = engine.describe(job)
         notices = (*positive.notices, *negative.notices, *description.notices)

@@ -7,8 +7,9 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 from restyle.conversion.request import Conversion
 from restyle.conversion.style import OF_THE_MODEL as STYLES_MODEL
 from restyle.conversion.style import StyleSettings, as_choice, as_model
+from restyle.images.source import Source
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
-from restyle.wire.names import PARAMETERS
+from restyle.wire.names import PARAMETERS, PICTURES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,6 +26,8 @@ Sampler = Literal[
     "DPM2 Karras",
     "DPM2 a",
     "DPM2 a Karras",
+    "DPM++ 2S a",
+    "DPM++ 2S a Karras",
     "DPM++ 2S",
     "DPM++ 2S Karras",
     "DPM++ 2M",
@@ -74,6 +77,9 @@ class Options(TypedDict, total=False):
     resize_mode: how a raw image of another shape meets the size, ``CropAndResize`` unless given; Restyle's own.
     preserve_color: keep the raw image's colours, take texture and stroke alone; Restyle's own.
     keep_alpha: the result is as opaque as the raw image, which is laid on white otherwise; Restyle's own.
+    control_type: what a ControlNet is shown of the raw image; otherwise it is chosen; Restyle's own.
+    control_image: a picture that shows it, as depth or a pose, for what is not found in the raw image; Restyle's own.
+    mask: a picture that is white where to redraw, black where the raw image stays; Restyle's own.
     """
 
     strength: float
@@ -95,6 +101,9 @@ class Options(TypedDict, total=False):
     resize_mode: Literal["JustResize", "CropAndResize", "ResizeAndFill"]
     preserve_color: bool
     keep_alpha: bool
+    control_type: Literal["canny", "tile", "depth", "lineart", "softedge", "openpose"] | None
+    control_image: Source | None
+    mask: Source | None
 
 
 WIRE = {"parameters": "InferenceParams", **PARAMETERS}
@@ -106,6 +115,7 @@ def spelt_out(function: Function) -> Function:
     """``function`` of ``**options``, with the options one by one in its signature, for ``help`` and for editors."""
     fields = Conversion.model_fields
     defaults: dict[str, Any] = {"model": DEFAULT_MODEL, **dict.fromkeys(OF_THE_MODEL), "lora": (), "sub_models": ()}
+    defaults |= dict.fromkeys(PICTURES)
     options = []
     for name, kind in Options.__annotations__.items():
         default = defaults[name] if name in defaults else fields[name].default
@@ -188,11 +198,16 @@ def asked(options: Options) -> Conversion:
     """
     check_names(options)
     main, subs = models_of(options)
-    named = {*OF_THE_MODEL, "lora", "model", "sub_models"}
+    named = {*OF_THE_MODEL, *PICTURES, "lora", "model", "sub_models"}
     values: dict[str, Any] = {name: value for name, value in options.items() if name not in named}
     values["model"] = _choice(main, "model")
     values["sub_models"] = [_choice(one, _sub_name(number, options)) for number, one in enumerate(subs)]
     return Conversion.read(_with_lists(values), named=naming(options))
+
+
+def pictures_of(options: Options) -> dict[str, Source]:
+    """The pictures that ``options`` give beside the raw image and the style, by their options."""
+    return {name: options[name] for name in PICTURES if options.get(name) is not None}  # type: ignore[literal-required]
 
 
 def _with_lists(values: dict[str, Any]) -> dict[str, Any]:

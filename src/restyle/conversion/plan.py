@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from restyle.conversion.companions import companions
+from restyle.conversion.companions import Control, companions
 from restyle.conversion.models import CHECKPOINT_DEFAULTS, WEIGHTED, MainModel, SubModel
 from restyle.conversion.registry import Registry
 from restyle.conversion.request import Conversion, ModelChoice
@@ -35,11 +35,14 @@ SUB_ROLES = {
 class Pictures:
     """What stands for the pictures in a plan: ``raw`` and ``style`` name them (storage keys, for a service), and
     ``raw_size`` is (width, height) of the raw image in pixels, for a conversion that does not say its own size.
+    ``control`` names a map of the raw image for a ControlNet, ``mask`` a picture that is white where to redraw.
     """
 
     raw: str
     style: str
     raw_size: tuple[int, int] | None = None
+    control: str | None = None
+    mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class Plan:
     ``model`` is the ModelCode, ``family`` the name of the engine; ``width`` and ``height`` are the result's, in pixels;
     ``strength`` is 0..1; ``seeds`` holds one per image; ``cost`` is in credits, of the whole batch. ``notices`` are
     sentences for the client: what the conversion asks for and the model does not use, and choices it left open.
-    ``keep_alpha`` gives the result the raw image's opacity.
+    ``keep_alpha`` gives the result the raw image's opacity. ``control`` and ``mask`` name pictures, as ``raw`` does: a
+    map of the raw image for the ControlNet, and what is white where to redraw.
     """
 
     model: str
@@ -97,18 +101,21 @@ class Plan:
     cost: int
     notices: tuple[str, ...]
     keep_alpha: bool = False
+    control: str | None = None
+    mask: str | None = None
 
 
 def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, named: Named = path) -> Plan:
     """What ``conversion`` of ``pictures`` comes to; ``named`` is what the door that asks calls a field.
 
     Raises RestyleError: 4004 and 4005 for models, 230 for a sampler the engine does not know, for a checkpoint without
-    a VAE, and for a size that follows the raw image out of range.
+    a VAE, for a control that no ControlNet is there for, and for a size that follows the raw image out of range; 220
+    for a control whose map is missing.
     """
     model = registry.main(conversion.model.code, field=named(("model", "code")))
     inference = _inference(model, conversion, named)
     positive, negative = _prompts(conversion, model, registry)
-    files, notices = _files(conversion, model, registry, positive, named)
+    files, notices = _files(conversion, model, registry, positive, pictures, named)
     width, height = _size(conversion, pictures, named)
     seeds = batch_seeds(conversion.seed, conversion.batch_size)
     return Plan(
@@ -130,13 +137,15 @@ def plan(conversion: Conversion, registry: Registry, pictures: Pictures, *, name
         cost=model.points(width, height, conversion.batch_size, inference.steps),
         notices=(
             *shrunk(pictures.raw_size or (width, height), conversion.width, conversion.height, (width, height)),
-            *_unused(conversion, model, named),
+            *_unused(conversion, model, pictures, named),
             *notices,
             *positive.notices,
             *negative.notices,
             *_remarks(conversion, model, inference, named),
         ),
         keep_alpha=conversion.keep_alpha,
+        control=pictures.control if any(file.role is Role.CONTROLNET for file in files) else None,
+        mask=pictures.mask,
     )
 
 
@@ -162,7 +171,8 @@ def _inference(model: MainModel, conversion: Conversion, named: Named) -> Infere
         asked, sampler = sampler, model.family.sampler(sampler)
         if sampler is None:
             raise unavailable(
-                named(("model", "parameters", "sampler")), f"it is {shown(asked)}; give one of {', '.join(known)}"
+                named(("model", "parameters", "sampler")),
+                f"it is {shown(asked)}; {model.family.other_samplers(asked)}",
             )
     return Inference(value("steps"), sampler, value("clip_skip"), float(value("cfg_scale")))
 
@@ -185,7 +195,7 @@ def check_steps(steps: int, recipe: Mapping[str, Any], field: str) -> None:
 
 
 def _files(
-    conversion: Conversion, model: MainModel, registry: Registry, positive: Tagged, named: Named
+    conversion: Conversion, model: MainModel, registry: Registry, positive: Tagged, pictures: Pictures, named: Named
 ) -> tuple[tuple[PlannedFile, ...], tuple[str, ...]]:
     files: list[PlannedFile] = []
     notices: list[str] = []
@@ -203,8 +213,14 @@ def _files(
         _registered(SUB_ROLES[sub.kind], sub.entry, name=sub.code, weight=weight) for sub, weight in positive.subs
     ]
     if model.entry is not None and model.entry.architecture is not None:
-        beside = companions(model.entry, registry.catalogue, own_vae=conversion.use_main_model_vae, named=named)
+        asked = Control(conversion.control_type, pictures.control is not None, model.family.controls)
+        own_vae = conversion.use_main_model_vae
+        beside = companions(model.entry, registry.catalogue, asked, own_vae=own_vae, named=named)
         files += [_registered(role, entry) for role, entry in beside.files]
+        files += [
+            replace(_registered(Role.CONTROLNET, entry), facts={**entry.facts, "control": shown_it})
+            for entry, shown_it in beside.controls
+        ]
         if conversion.strength > 0:
             notices += beside.notices
     return tuple(files), tuple(notices)
@@ -241,7 +257,7 @@ def _weight(sub: SubModel, choice: ModelChoice) -> float:
     return float(sub.defaults.get("LoraWeight", 1) if given is None else given)
 
 
-def _unused(conversion: Conversion, model: MainModel, named: Named) -> Iterator[str]:
+def _unused(conversion: Conversion, model: MainModel, pictures: Pictures, named: Named) -> Iterator[str]:
     """A sentence for everything that is asked for and that the model does not use."""
     honours = model.family.honours
     unused: list[FieldPath] = []
@@ -249,6 +265,9 @@ def _unused(conversion: Conversion, model: MainModel, named: Named) -> Iterator[
         unused += [(name,) for name in ("positive_prompts", "negative_prompts") if getattr(conversion, name)]
     if conversion.use_main_model_vae and (Feature.VAE not in honours or model.entry is None):
         unused.append(("use_main_model_vae",))
+    if Feature.CONTROL not in honours or model.entry is None:
+        given = {"control_type": conversion.control_type, "control_image": pictures.control}
+        unused += [(name,) for name, value in given.items() if value is not None]
     unused += [
         ("model", "parameters", name) for name in conversion.model.parameters.given() if USES.get(name) not in honours
     ]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from restyle.wire.fields import Fields, Filled, Limits, Prompts, Resize, whole
+from restyle.wire.fields import ControlType, Fields, Filled, Limits, Prompts, Resize, whole
 from restyle.wire.ranges import (
     BATCH_SIZE,
     CFG_SCALE,
@@ -81,3 +81,6 @@ class Conversion(Fields):
     negative_prompts: Annotated[Prompts, Field(default=[], description="What should not appear.")]
     translate_prompts: Annotated[bool, Field(description="Translate prompts into English.")] = True
     use_main_model_vae: Annotated[bool, Field(description="Use the VAE that came with the main model.")] = False
+    control_type: Annotated[
+        ControlType | None, Field(description="What a ControlNet is shown of the raw image; None leaves it open.")
+    ] = None

@@ -23,6 +23,7 @@ class Feature(StrEnum):
     HYPERNETWORK = "hypernetwork"
     VAE = "vae"
     STEPS = "steps"
+    CONTROL = "control"
 
 
 class Role(StrEnum):
@@ -97,7 +98,9 @@ class Job:
 
     ``raw`` is uint8 (height, width, 3), already fitted to the size of the result. ``strength`` is 0..1. ``seeds`` holds
     one seed 0..2147483647 per image of the batch. Prompts are in the language the engine reads. ``files`` are what the
-    plan chose, each found on this machine; sub-models come in the order of the request.
+    plan chose, each found on this machine; sub-models come in the order of the request. ``control``, uint8 (height,
+    width, 3), is a map of the raw image for the ControlNet among them; None has the engine find what it shows.
+    ``mask``, uint8 (height, width), is 255 where to redraw, 0 where the raw image stays, whatever is drawn there.
     """
 
     raw: Pixels
@@ -109,6 +112,8 @@ class Job:
     negative_prompts: tuple[str, ...] = ()
     inference: Inference = Inference()
     files: tuple[File, ...] = ()
+    control: Pixels | None = None
+    mask: Pixels | None = None
 
     def all_of(self, role: Role) -> tuple[File, ...]:
         """The files of that role, in their order."""
@@ -246,11 +251,13 @@ class Family:
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
     ``weights`` are fetched by ``restyle models install <name>``; ``shipped`` comes with the release, and while it does
-    not, the engine's model is none. ``aliases`` are further names of samplers, each as :func:`sampler_key` makes it.
+    not, the engine's model is none. ``aliases`` are further names of samplers, each as :func:`sampler_key` makes it;
+    ``nearest`` are names of those that it does not have, with the one to take instead.
     ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models that it may be for; it
     returns the names of what drawing leaves out; RestyleError says what drawing would refuse. ``recipe`` is
     ``module:function``, which takes what a model's entry says of its own recipe and returns it as it is kept; it raises
-    RestyleError (230). ``eye`` is ``module:function``, which takes the path of the weights and returns an :class:`Eye`.
+    RestyleError (230). ``controls`` are the kinds of control that it finds in a raw image by itself. ``eye`` is
+    ``module:function``, which takes the path of the weights and returns an :class:`Eye`.
     """
 
     name: str
@@ -266,8 +273,10 @@ class Family:
     weights: WeightFile | None = None
     shipped: ShippedFile | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    nearest: Mapping[str, str] = field(default_factory=dict)
     rehearse: str = ""
     recipe: str = ""
+    controls: frozenset[str] = frozenset()
     eye: str = ""
 
     def sampler(self, name: str) -> str | None:
@@ -277,3 +286,9 @@ class Family:
         wanted = sampler_key(name)
         by_key = {sampler_key(each): each for each in self.samplers}
         return by_key.get(wanted) or self.aliases.get(wanted)
+
+    def other_samplers(self, name: str) -> str:
+        """What to give in place of the sampler ``name``, which there is not, in words."""
+        nearest = self.nearest.get(sampler_key(name))
+        known = ", ".join(self.samplers)
+        return f"{nearest} is nearest to it, of {known}" if nearest else f"give one of {known}"

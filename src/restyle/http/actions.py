@@ -38,7 +38,7 @@ class Call:
 def apply_reference_style(
     service: Service, call: Call, request: schema.ApplyReferenceStyle
 ) -> schema.ApplyReferenceStyleAnswer:
-    """Check everything, store the two pictures, then accept the task in one transaction."""
+    """Check everything, store the pictures, then accept the task in one transaction."""
     account_id = call.key.account_id
     digest = digest_body(call.body, request.Signature) if request.request_uuid else b""
     repeated = service.tasks.find_repeat(account_id, request.request_uuid, request.Signature, digest)
@@ -51,10 +51,16 @@ def apply_reference_style(
     planned = plan(
         asked(request, None if kept is None else kept.settings),
         service.registry,
-        Pictures(input_key(uid, request.RawImageIndex), input_key(uid, style_index)),
+        Pictures(
+            input_key(uid, request.RawImageIndex),
+            input_key(uid, style_index),
+            control=None if request.ControlImageIndex is None else input_key(uid, request.ControlImageIndex),
+            mask=None if request.MaskIndex is None else input_key(uid, request.MaskIndex),
+        ),
         named=wire_name,
     )
-    used = {request.RawImageIndex, style_index} & set(range(len(request.ImageList)))
+    named = {getattr(request, name) for name in schema.INDEXES} | {style_index}
+    used = named & set(range(len(request.ImageList)))
     pictures = read_pictures(request.ImageList, sorted(used), service.checkers, account_id)
     if kept is not None:
         pictures[style_index] = kept.picture

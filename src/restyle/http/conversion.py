@@ -7,9 +7,9 @@ from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.style import StyleSettings
 from restyle.wire import schema
 from restyle.wire.fields import FieldPath, path
-from restyle.wire.names import FIELDS, MODEL, PARAMETERS
+from restyle.wire.names import FIELDS, MODEL, PARAMETERS, PICTURES
 
-NAMES = {**FIELDS, **MODEL, **PARAMETERS}
+NAMES = {**FIELDS, **PICTURES, **MODEL, **PARAMETERS}
 ALWAYS = frozenset({"Width", "Height"})
 """Fields whose default on the wire is not that of a conversion."""
 

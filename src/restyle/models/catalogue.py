@@ -34,11 +34,11 @@ class Entry:
     ``recipe`` is what it says against its engine's table. ``facts`` are what the tensors tell
     (:mod:`restyle.models.detect`), by kind:
 
-    - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``zero_snr`` (whether its
-      schedule ends in noise alone; a folder's configuration says it), ``alone`` (whether it is a UNet and nothing
-      else) and ``base`` (the code of the main model that completes it), ``has_vae``, ``context``
-      (width of the cross-attention's input), ``widths`` (of all inputs of attention, the context's too); of a folder
-      also ``variant`` (``fp16``, or empty)
+    - main: ``layout`` (``ldm`` in a file, ``diffusers`` in a folder), ``prediction_type``, ``schedule`` (``edm`` for
+      another noise schedule than Stable Diffusion's, in a file), ``zero_snr`` (whether its schedule ends in
+      noise alone; a folder's configuration says it), ``alone`` (whether it is a UNet and nothing else) and ``base``
+      (the code of the main model that completes it), ``has_vae``, ``context`` (width of the cross-attention's input),
+      ``widths`` (of all inputs of attention, the context's too); of a folder also ``variant`` (``fp16``, or empty)
     - lora: ``layout`` (``kohya``, ``diffusers``), ``text_encoder`` (whether it has a part for text encoders),
       ``embeddings`` (words of those it brings), ``left_out`` (parts of it that no main model has a place for)
     - embedding: ``layout`` (``a1111``, ``diffusers``, ``sdxl``), ``vectors`` (tokens it stands for)
@@ -48,8 +48,9 @@ class Entry:
       ``context``
     - image-encoder: ``hidden``, ``projection``, ``layers``, ``heads``, ``patch``, ``image_size``, ``intermediate``,
       ``activation``; of a folder also ``variant``
-    - controlnet: ``layout`` (``ldm``, ``diffusers``), ``control`` (what it is shown: ``canny``, ``tile``),
-      ``context``; of a folder also ``variant``
+    - controlnet: ``layout`` (``ldm``, ``diffusers``), ``control`` (what it is shown: ``canny``, ``tile``, ``depth``,
+      ``lineart``, ``softedge``, ``openpose``), ``controls`` (of a Union, all that it can be shown), ``context``; of a
+      folder also ``variant``
     """
 
     code: str

@@ -40,7 +40,13 @@ FOREIGN = {
     "adapter.body.": "a T2I-Adapter",
 }
 """A piece of a tensor's name -> what has such a tensor, and is not drawn with here."""
-EDM_REFUSED = "Restyle draws with that of Stable Diffusion, so take a model trained on it"
+EDM_MARKS = frozenset({"edm_vpred.sigma_max", "edm_vpred.sigma_min", "edm_mean", "edm_std"})
+"""Tensors by which CosXL and Playground 2.5 say that they have another noise schedule (EDM)."""
+UNION = {
+    6: ("canny", "lineart", "depth", "softedge", "openpose"),
+    8: ("canny", "lineart", "depth", "softedge", "openpose", "tile"),
+}
+"""Tasks that a ControlNet Union was trained for, by their number -> the kinds of control among them."""
 INPAINTING = 9
 """Channels that the UNet of an inpainting model reads: latents, a mask, and latents of the picture around it."""
 INPUTS = {
@@ -91,16 +97,29 @@ def main(path: Path, tensors: Tensors) -> Detected | None:
 
 def _facts(path: Path, unet: Tensors, tensors: Tensors) -> dict[str, Any]:
     """What the UNet and the marks beside it tell. Raises RestyleError (230) for another noise schedule."""
-    if tensors.has("edm_"):
-        raise refusal(path, f"a model of another noise schedule (EDM, as CosXL and Playground 2.5); {EDM_REFUSED}")
+    marks = {name for name in tensors.shapes if name.startswith("edm_")}
+    if marks - EDM_MARKS or (marks and not ({"edm_vpred.sigma_max"} <= marks or {"edm_mean", "edm_std"} <= marks)):
+        raise refusal(
+            path,
+            f"a model of an unknown noise schedule ({min(marks)[:80]}); known are those of CosXL and Playground 2.5",
+        )
+    if marks:
+        vpred = "edm_vpred.sigma_max" in marks
+        return {"schedule": "edm", **_attention(unet), "prediction_type": "v_prediction" if vpred else "epsilon"}
     prediction = "v_prediction" if "v_pred" in tensors.shapes else "epsilon"
     told = str(tensors.values.get("modelspec.prediction_type", tensors.values.get("modelspec.predict_key", "")))
     if told.startswith("v"):
         prediction = "v_prediction"
     return {
-        "layout": "ldm",
         "prediction_type": prediction,
         **({"zero_snr": True} if "ztsnr" in tensors.shapes else {}),
+        **_attention(unet),
+    }
+
+
+def _attention(unet: Tensors) -> dict[str, Any]:
+    return {
+        "layout": "ldm",
         "context": max(unet.widths(CONTEXT_ENDS), default=0),
         "widths": sorted(unet.widths(ATTENTION_ENDS)),
     }
@@ -182,15 +201,22 @@ def controlnet(path: Path, tensors: Tensors) -> Detected | None:
         return None
     if tensors.has(UNET):
         raise refusal(path, "a checkpoint with a ControlNet in it; take the ControlNet alone")
+    several: dict[str, Any] = {}
     if inner.has("control_add_embedding.", "task_embedding"):
-        raise refusal(path, "a ControlNet Union, which serves several controls; take one of a single control")
+        tasks = inner.width("task_embedding", 0)
+        if layout != "diffusers" or tasks not in UNION or not inner.has("spatial_ch_projs."):
+            raise refusal(
+                path, f"a ControlNet Union of {tasks} tasks; known are those of {' and '.join(map(str, UNION))}"
+            )
+        several = {"controls": list(UNION[tasks])}
     if inner.width(entry, 1) != 3:
         raise refusal(path, f"a ControlNet that is shown {inner.width(entry, 1)} channels; a picture has 3")
     check_inputs(path, inner.width(deep[0], 1))
     context = max(inner.widths(CONTEXT_ENDS), default=0)
     structure = Architecture.SDXL if inner.has(deep[1]) else Architecture.SD15
     architecture = agreed(path, "a ControlNet", structure, context)
-    return Detected(Kind.CONTROLNET, architecture, "safetensors", {"layout": layout, "context": context})
+    facts = {"layout": layout, "context": context, **several}
+    return Detected(Kind.CONTROLNET, architecture, "safetensors", facts)
 
 
 def ip_adapter(path: Path, tensors: Tensors, *, nested: bool) -> Detected | None:

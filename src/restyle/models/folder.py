@@ -48,6 +48,8 @@ SCHEDULERS = frozenset(
         "KDPM2AncestralDiscrete",
         "UniPCMultistep",
         "DEISMultistep",
+        "EDMEuler",
+        "EDMDPMSolverMultistep",
         "LCM",
         "TCD",
     )
@@ -66,6 +68,8 @@ COMPONENTS: Mapping[str, frozenset[str]] = {
     "image_encoder": frozenset({"CLIPVisionModelWithProjection"}),
 }
 """Parts of a pipeline -> the classes each may be of."""
+CONTROLNETS = ("ControlNetModel", "ControlNetUnionModel", "ControlNetModel_Union")
+"""Of one control or of several, which the tensors tell, whatever the folder calls it."""
 LIBRARIES = frozenset({"diffusers", "transformers", "stable_diffusion"})
 UNREAD = frozenset({"tokenizer", "tokenizer_2", "safety_checker", "feature_extractor", "image_encoder"})
 """Parts that are never loaded: CLIP's vocabulary comes with Restyle, and nothing asks for the others."""
@@ -203,7 +207,7 @@ def _part(path: Path) -> Folder:
     names = _classes(config)
     known = {
         "AutoencoderKL": ("diffusion_pytorch_model", _vae_facts),
-        "ControlNetModel": ("diffusion_pytorch_model", _no_facts),
+        **dict.fromkeys(CONTROLNETS, ("diffusion_pytorch_model", _no_facts)),
         "CLIPVisionModelWithProjection": ("model", _encoder_facts),
     }
     _check_names(path, "the folder", config, names, frozenset(known))
@@ -214,7 +218,7 @@ def _part(path: Path) -> Folder:
     facts = facts_of(path, config)
     tell = {
         "AutoencoderKL": lambda: checkpoints.vae(path, tensors, facts),
-        "ControlNetModel": lambda: checkpoints.controlnet(path, tensors),
+        **dict.fromkeys(CONTROLNETS, lambda: checkpoints.controlnet(path, tensors)),
         "CLIPVisionModelWithProjection": lambda: checkpoints.image_encoder(path, tensors, facts),
     }
     found = tell[names[0]]()

@@ -31,8 +31,8 @@ MOST_BYTES = {
     Kind.CONTROLNET: 16 * GIB,
 }
 """The largest file of each kind: several times the largest in use."""
-CONTROLS = ("canny", "tile")
-"""What a ControlNet can be shown without a further network: the raw image's edges, or the raw image itself."""
+CONTROLS = ("canny", "tile", "depth", "lineart", "softedge", "openpose")
+"""What a ControlNet can be shown: the raw image's edges, the raw image itself, or a map of it."""
 WORDED = frozenset({Kind.LORA, Kind.EMBEDDING})
 PREDICTIONS = ("epsilon", "v_prediction")
 CheckDefaults = Callable[[Kind, Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
@@ -139,11 +139,18 @@ def settled(path: Path, found: Detected, wish: Wish) -> Detected:
     if wish.prediction_type:
         if found.kind is not Kind.MAIN or found.format == "folder":
             raise _unfit("prediction-type", "only a main model in one file needs it")
+        if "schedule" in facts:
+            raise _unfit("prediction-type", "the marks of this file's noise schedule (EDM) say what it predicts")
         facts["prediction_type"] = wish.prediction_type
     if found.kind is Kind.CONTROLNET:
-        if not wish.control:
-            raise _unfit("control", f"a ControlNet's tensors do not tell what it is shown; say {' or '.join(CONTROLS)}")
-        facts["control"] = wish.control
+        several = tuple(facts.get("controls", ()))
+        if not wish.control and not several:
+            raise _unfit(
+                "control", f"a ControlNet's tensors do not tell what it is shown; say one of {', '.join(CONTROLS)}"
+            )
+        if several and wish.control and wish.control not in several:
+            raise _unfit("control", f"this ControlNet Union is shown {', '.join(several)}, not {wish.control}")
+        facts["control"] = wish.control or several[0]
     elif wish.control:
         raise _unfit("control", "only a ControlNet has one")
     return replace(found, architecture=architecture, facts=facts)

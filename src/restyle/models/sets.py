@@ -59,7 +59,7 @@ class SetModel(_Table):
     revision: Text = "main"
     licence: Text
     licence_page: str = ""
-    control: Literal["", "canny", "tile"] = ""
+    control: Literal["", "canny", "tile", "depth", "lineart", "softedge", "openpose"] = ""
     prediction_type: Literal["", "epsilon", "v_prediction"] = ""
     trigger_words: tuple[str, ...] = ()
     negative_prompt: str = ""

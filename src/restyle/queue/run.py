@@ -40,8 +40,12 @@ def run(
     raw = decode(_stored(storage, plan.raw), limits, field="RawImageIndex", keep_alpha=plan.keep_alpha)
     report(PREPARED / 2)
     styles = [decode(_stored(storage, style.picture), limits, field="StyleImageIndex") for style in plan.styles]
-    drawing = drawer.drawing(plan, raw, styles)
-    del raw, styles
+    control, mask = (
+        None if key is None else decode(_stored(storage, key), limits, field=field)
+        for field, key in (("ControlImageIndex", plan.control), ("MaskIndex", plan.mask))
+    )
+    drawing = drawer.drawing(plan, raw, styles, control=control, mask=mask)
+    del raw, styles, control, mask
     drawn, stored = 0.0, 0
 
     def tell() -> None:

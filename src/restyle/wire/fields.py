@@ -1,6 +1,6 @@
 """Fields as data: what a type, a range and a default mean, and what is said when a value does not keep them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.ranges import RESIZE_MODES
+from restyle.wire.ranges import CONTROL_TYPES, RESIZE_MODES
 
 _SHOWN = 48
 """Characters of a refused value that a message repeats."""
@@ -115,10 +115,13 @@ def _at_most(setting: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _resize_mode(name: str) -> str:
-    if name not in RESIZE_MODES:
-        raise PydanticCustomError("enum", "unknown")
-    return name
+def _one_of(names: Sequence[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in names:
+            raise PydanticCustomError("enum", "unknown")
+        return name
+
+    return AfterValidator(check)
 
 
 whole = BeforeValidator(_whole)
@@ -127,7 +130,8 @@ Filled = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLe
 """A required String: an empty one signs like null, so it counts as missing."""
 Prompt = Annotated[str, _at_most("prompt_length", "characters"), AfterValidator(_no_nul)]
 Prompts = Annotated[list[Prompt], _at_most("prompts", "prompts")]
-Resize = Annotated[str, AfterValidator(_resize_mode), Field(json_schema_extra={"enum": list(RESIZE_MODES)})]
+Resize = Annotated[str, _one_of(RESIZE_MODES), Field(json_schema_extra={"enum": list(RESIZE_MODES)})]
+ControlType = Annotated[str, _one_of(CONTROL_TYPES), Field(json_schema_extra={"enum": list(CONTROL_TYPES)})]
 Images = Annotated[list[str], _at_most("images", "images"), Field(min_length=1)]
 
 

@@ -15,8 +15,11 @@ FIELDS = {
     "negative_prompts": "NegativePrompts",
     "translate_prompts": "TranslatePrompts",
     "use_main_model_vae": "UseMainModelVAE",
+    "control_type": "ControlType",
 }
 """Of a submission."""
+PICTURES = {"control_image": "ControlImageIndex", "mask": "MaskIndex"}
+"""Of the pictures that may come beside the raw image and the style."""
 MODEL = {"code": "ModelCode", "parameters": "InferenceParams"}
 """Of a model in it."""
 PARAMETERS = {

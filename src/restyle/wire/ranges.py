@@ -46,6 +46,8 @@ CFG_SCALE = Range(1, 30, 7.5)
 WEIGHT = Range(-1, 2, 1)
 """Of a LoRA or a hypernetwork."""
 SAMPLER = "Euler"
+CONTROL_TYPES = ("canny", "tile", "depth", "lineart", "softedge", "openpose")
+"""What a ControlNet can be shown of a raw image."""
 RESIZE_MODES = ("JustResize", "CropAndResize", "ResizeAndFill")
 RESIZE_MODE = "CropAndResize"
 """Its default."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from restyle.wire.codes import Code
-from restyle.wire.fields import Fields, Filled, Images, Prompts, Resize, whole
+from restyle.wire.fields import ControlType, Fields, Filled, Images, Prompts, Resize, whole
 from restyle.wire.ranges import (
     BATCH_SIZE,
     CFG_SCALE,
@@ -36,6 +36,8 @@ def _printable(text: str) -> str:
     return text
 
 
+INDEXES = ("RawImageIndex", "StyleImageIndex", "ControlImageIndex", "MaskIndex")
+"""Fields that name a picture of `ImageList`."""
 _ABSENT = object()
 """Stands for a field that is missing, where another would make up for it and is missing, too."""
 
@@ -70,6 +72,8 @@ class InferenceParams(Fields):
         return [name for name in type(self).model_fields if name in self.model_fields_set]
 
 
+Control = ControlType
+"""The type again, for `ApplyReferenceStyle`, where its name is that of a field."""
 Params = InferenceParams
 """The type again, for `Model`, where its name is that of a field."""
 
@@ -157,6 +161,23 @@ class ApplyReferenceStyle(Request):
     StyleCode: Annotated[
         str | None, Field(description="A kept style of `ListStyles`, in place of `StyleImageIndex` and `MainModel`.")
     ] = None
+    ControlType: Annotated[
+        Control | None, Field(description="What a ControlNet is shown of the raw image; otherwise the service chooses.")
+    ] = None
+    ControlImageIndex: Annotated[
+        int | None,
+        Field(ge=0, description="The image that shows it, a map of the raw image: its index in ImageList, from 0."),
+        whole,
+    ] = None
+    MaskIndex: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="The image that says where to redraw: its index in ImageList, from 0. White is redrawn, black "
+            "stays the raw image.",
+        ),
+        whole,
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -179,7 +200,8 @@ class ApplyReferenceStyle(Request):
     @model_validator(mode="after")
     def _indexes_are_in_the_list(self) -> Self:
         count = len(self.ImageList)
-        for name, index in (("RawImageIndex", self.RawImageIndex), ("StyleImageIndex", self.StyleImageIndex)):
+        for name in INDEXES:
+            index = getattr(self, name)
             if index is not None and index >= count:
                 reason = "is {index}, but ImageList holds {count} images; give an Int from 0 to {last}"
                 given = {"field": (name,), "index": index, "count": count, "last": count - 1}

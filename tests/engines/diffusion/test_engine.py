@@ -1,5 +1,8 @@
 """What the diffusion engine promises of its pictures, whatever the checkpoint."""
 
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 
 from restyle.models.kinds import Architecture
 from restyle.wire.errors import RestyleError
+from tests.support.checkpoints import edit
 from tests.support.pictures import picture
 from tests.support.studio import RAW, STYLE, Studio, Sub
 
@@ -51,6 +55,25 @@ def test_strength_zero_is_the_raw_image(studio: Studio, base: str) -> None:
 def test_the_weakest_styles_are_nearest_to_the_raw_image(studio: Studio, base: str) -> None:
     distances = [distance(studio.draw(f"{base} folder", strength=s), RAW) for s in (0.005, 0.25, 0.5)]
     assert distances == sorted(distances)
+
+
+def test_a_file_added_anew_with_another_prediction_acts_without_a_restart(studio: Studio, tmp_path: Path) -> None:
+    """And as the same weights do that say so themselves, in a file by its marks or in a folder by its scheduler."""
+    job = studio.job("sdxl file", own_vae=True)
+    (main,) = job.files
+    said = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
+    folder = tmp_path / "said"
+    copytree(studio.files / "sdxl", folder)
+    edit(folder / "scheduler" / "scheduler_config.json", **said)
+    facts = {**main.facts, "prediction_type": "v_prediction", "zero_snr": True}
+    marked = replace(main, facts=facts)
+    by_folder = replace(marked, path=folder, format="folder", sha256="said", facts={"prediction_type": "v_prediction"})
+    first, again, other = (
+        next(iter(studio.engine.convert(replace(job, files=(file,)), lambda fraction: None)))
+        for file in (main, marked, by_folder)
+    )
+    assert not np.array_equal(first, again)
+    assert np.array_equal(again, other)
 
 
 @pytest.mark.parametrize(("width", "height"), [(65, 64), (64, 79), (130, 100)])

@@ -7,6 +7,8 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from restyle.engines.diffusion import components, prompt
@@ -15,7 +17,7 @@ from restyle.engines.diffusion.guidance import Guided, sample
 from restyle.engines.diffusion.ipadapter import IPAdapter
 from restyle.engines.diffusion.samplers import SAMPLERS, SPACING, Schedule
 from tests.support.library import pipeline
-from tests.support.studio import SD15, Studio
+from tests.support.studio import RAW, SD15, Studio
 
 SEED = 11
 
@@ -75,6 +77,36 @@ def test_an_attached_ip_adapter_is_the_librarys(studio: Studio, form: str) -> No
         assert torch.equal(Guided(checkpoint.unet, found, against, 5.0)(seen, timestep), plain)
     assert torch.allclose(own, expected, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(own, plain, rtol=1e-2, atol=1e-2)
+
+
+def test_an_inpainting_model_sees_the_clients_mask_as_diffusers_shows_it(studio: Studio) -> None:
+    state = load_file(studio.files / "sd15.safetensors")
+    name = "model.diffusion_model.input_blocks.0.0.weight"
+    state[name] = torch.cat([state[name], torch.ones(len(state[name]), 5, 3, 3)], dim=1)
+    path = studio.files / "inpainting.safetensors"
+    save_file(state, path)
+    mask = np.zeros(RAW.shape[:2], np.uint8)
+    mask[:, 21:] = 255
+    seen: list[torch.Tensor] = []
+    with studio.registered(path.name):
+        checkpoint = studio.engine.checkpoint(studio.file(path.name))
+        hook = checkpoint.unet.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+        try:
+            studio.draw(path.name, own_vae=True, mask=mask, steps=1)
+        finally:
+            hook.remove()
+    processor = VaeImageProcessor()
+    opened = VaeImageProcessor(do_normalize=False, do_binarize=True, do_convert_grayscale=True).preprocess(
+        Image.fromarray(mask)
+    )
+    left = processor.preprocess(Image.fromarray(RAW)) * (opened < 0.5)
+    assert checkpoint.vae is not None
+    with torch.no_grad():
+        latents = checkpoint.vae.encode(left).latent_dist.mode() * checkpoint.vae.config.scaling_factor
+    beside = seen[-1][:1, 4:]
+    assert torch.equal(beside[:, :1], torch.nn.functional.interpolate(opened, size=(8, 8)))
+    # half a level of grey apart: 127.5 is no picture's
+    assert torch.allclose(beside[:, 1:], latents, atol=0.02)
 
 
 @pytest.mark.parametrize("heard", [0.0, 0.3])

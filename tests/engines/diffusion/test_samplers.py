@@ -1,5 +1,8 @@
 """Samplers: every name runs the steps asked for, repeats, and follows its seed."""
 
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -70,7 +73,40 @@ def test_the_part_of_the_schedule_is_about_what_is_asked() -> None:
 
 def test_names_are_those_of_the_web_ui_and_the_default_is_among_them() -> None:
     assert {"Euler", "Euler a", "DPM++ 2M Karras", "DPM++ SDE Karras", "DDIM", "UniPC", "LCM"} <= set(NAMES)
-    assert not {"DPM fast", "DPM adaptive", "Restart", "DPM++ 2S a"} & set(NAMES)
+    assert not {"DPM fast", "DPM adaptive", "Restart"} & set(NAMES)
+    for missing, nearest in {"DPM fast": "DPM++ 2S", "dpm_adaptive": "DPM++ 2S", "Restart": "Heun"}.items():
+        assert FAMILY.sampler(missing) is None
+        assert f"{nearest} is nearest to it" in FAMILY.other_samplers(missing)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_dpm_2s_a_is_its_published_solver(prediction: str) -> None:
+    """Lu et al. 2022 in data prediction and half a step of log-SNR, to the lower end of an ancestral step."""
+    config = {**SCHEDULER, "prediction_type": prediction}
+    made = Schedule(SAMPLERS["DPM++ 2S a"], config, steps=5, denoise=1.0, seed=3, device="cpu")
+    noise = torch.linspace(-1, 1, 4 * 8 * 8).reshape(1, 4, 8, 8)
+    start = made.start(torch.zeros_like(noise), noise)
+    found = sample(lambda seen, timestep: torch.tanh(2 * seen), made, start, lambda fraction: None)
+
+    def clean(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        root = (1 + sigma**2) ** 0.5
+        said = torch.tanh(2 * x / root)
+        return x - sigma * said if prediction == "epsilon" else x / root**2 - sigma / root * said
+
+    generator = torch.Generator("cpu").manual_seed(3)
+    sigmas = [*(float(sigma) for sigma in made.scheduler.sigmas[0::2][:5]), 0.0]
+    wanted = start
+    for sigma, lower in pairwise(sigmas):
+        up = (lower**2 * (sigma**2 - lower**2) / sigma**2) ** 0.5
+        down = (lower**2 - up**2) ** 0.5
+        if lower == 0:
+            wanted = clean(wanted, sigma)
+            break
+        step = math.log(sigma / down)
+        middle = math.exp(-step / 2) * wanted - math.expm1(-step / 2) * clean(wanted, sigma)
+        wanted = math.exp(-step) * wanted - math.expm1(-step) * clean(middle, sigma * math.exp(-step / 2))
+        wanted = wanted + up * torch.randn(wanted.shape, generator=generator)
+    assert torch.allclose(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +125,8 @@ def test_names_are_those_of_the_web_ui_and_the_default_is_among_them() -> None:
         ("k_dpm_2_ancestral", "DPM2 a"),
         ("uni_pc", "UniPC"),
         ("ddim", "DDIM"),
-        ("DPM++ 2S a", None),
+        ("DPM++ 2S a", "DPM++ 2S a"),
+        ("k_dpmpp_2s_ancestral", "DPM++ 2S a"),
         ("Euler Karras", None),
         ("", None),
     ],

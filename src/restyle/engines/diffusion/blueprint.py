@@ -20,7 +20,11 @@ SD15_HEADS = 8
 HEAD_WIDTH = 64
 """Channels of an attention head of SDXL's UNet and of CLIP."""
 TIME_EMBEDDING = 256
+UNION_HEADS = 8
+"""Of the attention in which a ControlNet Union weighs what it is shown."""
 SCALING = {Architecture.SD15: 0.18215, Architecture.SDXL: 0.13025}
+EDM_SCALING = 0.5
+"""Of Playground 2.5's latents, beside the means and deviations that its files bring."""
 NATIVE_SIDE = {Architecture.SD15: 512, Architecture.SDXL: 1024}
 """Side in pixels of the pictures that an architecture was trained with."""
 
@@ -112,6 +116,19 @@ def controlnet(found: Shapes, architecture: Architecture) -> dict[str, Any]:
     return {
         **_down_path(found, architecture, names),
         "conditioning_embedding_out_channels": tuple(found[hint][0] for hint in hints),
+    }
+
+
+def union(found: Shapes, architecture: Architecture) -> dict[str, Any]:
+    """Arguments of ``ControlNetUnionModel``, for tensors as diffusers names them."""
+    tasks, width = found["task_embedding"]
+    return {
+        **controlnet(found, architecture),
+        "num_control_type": tasks,
+        "num_trans_channel": width,
+        "num_trans_head": UNION_HEADS,
+        "num_trans_layer": _count(found, "transformer_layes."),
+        "num_proj_channel": found["spatial_ch_projs.weight"][0],
     }
 
 

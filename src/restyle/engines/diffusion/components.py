@@ -12,9 +12,10 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, con
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from restyle.engines.base import File
-from restyle.engines.diffusion import blueprint
+from restyle.engines.diffusion import blueprint, edm
 from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
+from restyle.engines.diffusion.edm import Edm
 from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import Tensors, architecture_of, broken, tensors, under, unscaled, weights_in
 from restyle.engines.diffusion.tokens import SIZE
@@ -40,12 +41,33 @@ OPEN_CLIP_LAYER = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What a UNet makes of a VAE's latents (1, C, H, W): less ``mean``, by ``deviation``, times ``scale``, each channel
+    for itself.
+    """
+
+    scale: float
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Latents | None":
+        """Those of a VAE's configuration; None where it knows a scale alone."""
+        mean, deviation = config.get("latents_mean"), config.get("latents_std")
+        if mean is None or deviation is None:
+            return None
+        return cls(float(config["scaling_factor"]), tuple(map(float, mean)), tuple(map(float, deviation)))
+
+
 @dataclass(eq=False, slots=True)
 class Checkpoint:
     """The networks of one main model.
 
     ``encoders`` are CLIP's (SDXL: the one of OpenAI, then OpenCLIP's with projection). ``vae`` is None where the
     checkpoint brings none. ``scheduler`` configures samplers. ``native`` is the side in pixels it was trained at.
+    ``latents`` is the form in which the UNet wants latents, where it is not that of whatever VAE makes them;
+    ``schedule`` its noise schedule, where it is not that of Stable Diffusion.
     """
 
     architecture: Architecture
@@ -54,10 +76,16 @@ class Checkpoint:
     vae: Any | None
     scheduler: Mapping[str, Any]
     native: int
+    latents: Latents | None = None
+    schedule: Edm | None = None
 
     def networks(self) -> tuple[torch.nn.Module, ...]:
         """All of them."""
         return (self.unet, *self.encoders, *([self.vae] if self.vae is not None else []))
+
+    def moment(self, timestep: torch.Tensor) -> torch.Tensor:
+        """The timestep of Stable Diffusion's own schedule that has as much noise, for networks trained on that."""
+        return timestep if self.schedule is None else self.schedule.elsewhere(timestep)
 
     def size(self) -> int:
         """Bytes of all weights."""
@@ -77,13 +105,28 @@ def load(file: File, device: Device) -> Checkpoint:
     checkpoint = read(rest, architecture, device, unet)
     if unet is not None:
         native = blueprint.NATIVE_SIDE[architecture]
-        checkpoint = replace(checkpoint, scheduler=_scheduler_of_file(file), native=native)
+        checkpoint = replace(
+            checkpoint, scheduler=_scheduler_of_file(file), native=native, latents=_latents_of_file(file)
+        )
     for network in checkpoint.networks():
         prepared(network, file, device)
     for encoder in checkpoint.encoders:
         if encoder.config.vocab_size != SIZE:
             raise broken(file, f"its text encoder knows {encoder.config.vocab_size} tokens; CLIP's knows {SIZE}")
+    if (schedule := _edm(file)) is not None:
+        checkpoint = replace(checkpoint, scheduler=schedule.scheduler(checkpoint.scheduler), schedule=schedule)
+        schedule.turn(checkpoint.unet)
     return checkpoint
+
+
+def _edm(file: File) -> Edm | None:
+    """The schedule of a checkpoint that has one of its own. Raises RestyleError (5101)."""
+    if file.format != "folder":
+        return edm.of_file(file) if file.facts.get("schedule") == "edm" else None
+    try:
+        return edm.of_config(_config_of_scheduler(file.path))
+    except ValueError as error:
+        raise broken(file, str(error)) from error
 
 
 def prepared(network: torch.nn.Module, file: File, device: Device) -> None:
@@ -115,6 +158,8 @@ def _from_folder(file: File, architecture: Architecture, device: Device, unet: A
     source = device.source
     if unet is None:
         unet = from_folder(UNet2DConditionModel, file, "unet", dtype=device.unet, source=source)
+    own = (file.path / "vae").is_dir()
+    vae = from_folder(AutoencoderKL, file, "vae", dtype=torch.float32, source=source) if own else None
     return Checkpoint(
         architecture,
         unet,
@@ -122,11 +167,10 @@ def _from_folder(file: File, architecture: Architecture, device: Device, unet: A
             from_folder(kind, file, name, dtype=device.text, source=source)
             for kind, name in zip(kinds, names, strict=False)
         ),
-        from_folder(AutoencoderKL, file, "vae", dtype=torch.float32, source=source)
-        if (file.path / "vae").is_dir()
-        else None,
+        vae,
         {**blueprint.SCHEDULER, **_scheduler_of(file.path)},
         blueprint.native_side(unet.config.sample_size, architecture),
+        None if vae is None else Latents.of(vae.config),
     )
 
 
@@ -161,9 +205,13 @@ def _own(network: torch.nn.Module, state: Tensors) -> Tensors:
     return {name: value for name, value in named.items() if name in wanted}
 
 
-def _scheduler_of(folder: Path) -> Mapping[str, Any]:
+def _config_of_scheduler(folder: Path) -> dict[str, Any]:
     file = folder / "scheduler" / "scheduler_config.json"
-    config = json.loads(file.read_text()) if file.is_file() else {}
+    return dict(json.loads(file.read_text())) if file.is_file() else {}
+
+
+def _scheduler_of(folder: Path) -> Mapping[str, Any]:
+    config = _config_of_scheduler(folder)
     wanted = (*blueprint.SCHEDULER, "trained_betas", "rescale_betas_zero_snr")
     return {name: config[name] for name in wanted if name in config}
 
@@ -176,7 +224,21 @@ def _from_file(file: File, architecture: Architecture, device: Device, unet: Any
         unet = _unet(_only(UNET, found), file, architecture, device)
     vae = vae_of(under(VAE, found), file, architecture) if any(name.startswith(VAE) for name in found) else None
     encoders = _encoders(found, file, architecture, device.text)
-    return Checkpoint(architecture, unet, encoders, vae, _scheduler_of_file(file), blueprint.NATIVE_SIDE[architecture])
+    native = blueprint.NATIVE_SIDE[architecture]
+    return Checkpoint(architecture, unet, encoders, vae, _scheduler_of_file(file), native, _latents_of_file(file))
+
+
+def _latents_of_file(file: File) -> Latents | None:
+    """What Playground's files say of their latents. Raises RestyleError (5101)."""
+    if file.facts.get("schedule") != "edm":
+        return None
+    found = tensors(file, lambda name: name in edm.MARKS[2:])
+    if not found:
+        return None
+    mean, deviation = (tuple(found[name].flatten().tolist()) if name in found else () for name in edm.MARKS[2:])
+    if len(mean) != edm.LATENTS or len(deviation) != edm.LATENTS:
+        raise broken(file, "edm_mean and edm_std have not a number for each channel of the latents")
+    return Latents(blueprint.EDM_SCALING, mean, deviation)
 
 
 def _scheduler_of_file(file: File) -> Mapping[str, Any]:

@@ -2,7 +2,8 @@
 
 from restyle.engines.base import Family, Feature
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.samplers import ALIASES, SAMPLERS
+from restyle.engines.diffusion.detectors import FOUND
+from restyle.engines.diffusion.samplers import ALIASES, NEAREST, SAMPLERS
 
 FAMILY = Family(
     name="diffusion",
@@ -11,9 +12,11 @@ FAMILY = Family(
     honours=frozenset(Feature),
     samplers={name: sampler.note for name, sampler in SAMPLERS.items()},
     aliases=ALIASES,
+    nearest=NEAREST,
     rehearse="restyle.engines.diffusion.rehearsal:rehearse",
     architectures=frozenset(Architecture),
     recipe="restyle.engines.diffusion.strength:checked",
+    controls=frozenset(FOUND),
     libraries=("torch", "diffusers", "transformers", "accelerate", "safetensors", "scipy", "torchsde", "cv2"),
     install="pip install 'restyle[diffusion]'",
 )

@@ -43,7 +43,7 @@ def architecture_of(file: File) -> Architecture:
 
 def identity(file: File) -> Hashable:
     """What decides the networks that are made of ``file``, and what is predicted with them."""
-    facts = ("prediction_type", "zero_snr", "control", "scaling_factor")
+    facts = ("prediction_type", "zero_snr", "scaling_factor")
     base = identity(file.base) if file.base else None
     return file.sha256, file.architecture, base, *(file.facts.get(fact) for fact in facts)
 

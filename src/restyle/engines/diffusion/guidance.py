@@ -44,12 +44,25 @@ class Denoiser(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Control:
-    """A ControlNet and the picture it reads: float (1, 3, H, W), 0..1. It acts down to the timestep ``until``."""
+    """A ControlNet and the picture it reads: float (1, 3, H, W), 0..1. It acts down to the timestep ``until``;
+    ``moment`` is which of the timesteps that it was trained at one of the UNet's is. ``task`` is the number of what a
+    ControlNet Union is shown.
+    """
 
     network: Any
     picture: torch.Tensor
     scale: float
     until: float = 0.0
+    moment: Callable[[torch.Tensor], torch.Tensor] = lambda timestep: timestep
+    task: int | None = None
+
+    def shown(self, picture: torch.Tensor) -> dict[str, Any]:
+        """Arguments of the network that say what it is shown: ``picture`` (N, 3, H, W), and as what."""
+        if self.task is None:
+            return {"controlnet_cond": picture}
+        tasks = torch.zeros(len(picture), self.network.config.num_control_type, device=picture.device)
+        tasks[:, self.task] = 1
+        return {"controlnet_cond": [picture], "control_type": tasks, "control_type_idx": [self.task]}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,9 +93,9 @@ class Guided:
             picture = self.control.picture if window is None else window.of_pixels(self.control.picture)
             down, middle = self.control.network(
                 batch,
-                timestep,
+                self.control.moment(timestep),
                 encoder_hidden_states=hidden,
-                controlnet_cond=picture.to(dtype).expand(len(sides), -1, -1, -1),
+                **self.control.shown(picture.to(dtype).expand(len(sides), -1, -1, -1)),
                 conditioning_scale=self.control.scale,
                 added_cond_kwargs=added,
                 return_dict=False,

@@ -8,6 +8,7 @@ from typing import Any
 from restyle.engines.base import Description, File, Job, Role
 from restyle.engines.diffusion import blueprint, composition, embeddings, prompt, strength
 from restyle.engines.diffusion.architecture import Architecture
+from restyle.engines.diffusion.detectors import FOUND
 from restyle.engines.diffusion.files import architecture_of
 from restyle.engines.diffusion.hires import Plan, refine_steps
 from restyle.engines.diffusion.samplers import trained
@@ -47,7 +48,7 @@ class Recipe:
     @classmethod
     def of(cls, job: Job) -> "Recipe":
         """Raises RestyleError: 5101 for a main model of no known architecture, 5000 for files that a plan never gives:
-        no main model, or an IP-Adapter without its image encoder.
+        no main model, an IP-Adapter without its image encoder, or a ControlNet without a map that it needs.
         """
         main = job.needed(Role.MAIN)
         adapter, encoder = job.one_of(Role.IP_ADAPTER), job.one_of(Role.IMAGE_ENCODER)
@@ -64,11 +65,15 @@ class Recipe:
         height, width = job.raw.shape[:2]
         native = native_side(main)
         base, control = architecture_of(main), job.one_of(Role.CONTROLNET)
+        if control and job.control is None and control_of(control) not in FOUND:
+            raise RestyleError(
+                Code.INTERNAL_ERROR, f"a ControlNet that is shown {control_of(control)} comes with a map"
+            )
         moved = strength.at(
             job.strength,
             base.value,
             strength.IP_ADAPTER if adapter else strength.INJECTION,
-            str(control.facts.get("control", "tile")) if control else "",
+            control_of(control) if control else "",
             main.recipe,
         )
         return cls(
@@ -119,6 +124,7 @@ class Recipe:
             parameters["Injection gamma"] = f"{moved.gamma:.3g}"
         if self.control:
             parameters["ControlNet"] = self.control.name
+            parameters["ControlNet type"] = control_of(self.control)
             parameters["ControlNet scale"] = f"{moved.control:.3g}"
             parameters["ControlNet end"] = f"{moved.control_end:.3g}"
         for name, files in (("Lora weights", self.loras), ("Hypernetworks", self.hypernetworks)):
@@ -154,6 +160,11 @@ class Recipe:
                 named = " or ".join(f'"{word}"' for word in words)
                 notices.append(f"{file.name} is not used: no prompt holds its word {named}")
         return notices
+
+
+def control_of(file: File) -> str:
+    """What a ControlNet is shown."""
+    return str(file.facts.get("control", "tile"))
 
 
 def native_side(file: File) -> int:

@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from restyle.engines.base import sampler_key
@@ -39,7 +40,8 @@ DISTILLED_STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """``scheduler`` is a class of diffusers, ``options`` replace values of the checkpoint's scheduler configuration.
+    """``scheduler`` is a class of diffusers, or ``module:class`` of one of ours; ``options`` replace values of the
+    checkpoint's scheduler configuration.
 
     ``own_noise``: it draws its noise from a seed of its own instead of the generator. ``even``: it steps by a whole
     number of timesteps, always the same. ``distilled``: its schedule is a part of the one that consistency models
@@ -56,6 +58,7 @@ class Sampler:
 
 
 TWICE = "evaluates the network twice a step"
+SINGLESTEP = "restyle.engines.diffusion.singlestep:DPMSolverSinglestepAncestral"
 
 SAMPLERS: Mapping[str, Sampler] = {
     sampler.name: sampler
@@ -69,6 +72,8 @@ SAMPLERS: Mapping[str, Sampler] = {
         Sampler("DPM2 Karras", "KDPM2DiscreteScheduler", KARRAS, note=TWICE),
         Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", note=TWICE),
         Sampler("DPM2 a Karras", "KDPM2AncestralDiscreteScheduler", KARRAS, note=TWICE),
+        Sampler("DPM++ 2S a", SINGLESTEP, note=TWICE),
+        Sampler("DPM++ 2S a Karras", SINGLESTEP, KARRAS, note=TWICE),
         Sampler("DPM++ 2S", "DPMSolverSinglestepScheduler", note="the solver of DPM++ 2S a without its fresh noise"),
         Sampler("DPM++ 2S Karras", "DPMSolverSinglestepScheduler", KARRAS, note="as DPM++ 2S"),
         Sampler("DPM++ 2M", "DPMSolverMultistepScheduler"),
@@ -104,6 +109,7 @@ LONG = {
     "eulerancestral": "Euler a",
     "dpm2ancestral": "DPM2 a",
     "dpmpp2s": "DPM++ 2S",
+    "dpmpp2sancestral": "DPM++ 2S a",
     "dpmpp2msdegpu": "DPM++ 2M SDE",
     "dpmpp3msdegpu": "DPM++ 3M SDE",
     "dpmppsdegpu": "DPM++ SDE",
@@ -114,6 +120,8 @@ LONG = {
     "dpmsolversde": "DPM++ SDE",
 }
 """What other programs call a sampler, by letters and digits."""
+NEAREST = {"dpmfast": "DPM++ 2S", "dpmadaptive": "DPM++ 2S", "restart": "Heun"}
+"""Samplers of that program that do not exist here, by letters and digits -> the one that is drawn most alike."""
 SCHEDULES = {"": "", "automatic": "", "normal": "", "karras": " Karras", "exponential": " Exponential", "beta": " Beta"}
 """What they call its schedule, which they give apart, and what stands of it in a name here."""
 
@@ -156,7 +164,8 @@ def _untouched(name: str, config: str, options: str) -> Any:
     """
     import diffusers
 
-    return getattr(diffusers, name).from_config(json.loads(config), **json.loads(options))
+    kind = resolve_name(name) if ":" in name else getattr(diffusers, name)
+    return kind.from_config(json.loads(config), **json.loads(options))
 
 
 class Schedule:

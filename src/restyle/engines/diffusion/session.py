@@ -19,7 +19,7 @@ from restyle.engines.diffusion.hires import Injected, Tiled, enlarged, refine_st
 from restyle.engines.diffusion.injection import Injection, Inverted
 from restyle.engines.diffusion.progress import Progress
 from restyle.engines.diffusion.prompt import Conditioning
-from restyle.engines.diffusion.recipe import Recipe
+from restyle.engines.diffusion.recipe import Recipe, control_of
 from restyle.engines.diffusion.samplers import SAMPLERS, Schedule
 from restyle.engines.diffusion.stock import Embeds
 from restyle.engines.diffusion.vae import FACTOR, decode, encode, padded
@@ -28,6 +28,10 @@ from restyle.images.resize import resized
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
+Opened = np.ndarray[Any, np.dtype[np.bool_]]
+"""Where a mask is open: (H, W)."""
+OPEN = 128
+"""From which a mask, 0..255, is open for a model that knows open and closed alone."""
 INPAINTING = 9
 """Channels that the UNet of an inpainting model reads: latents, a mask, and latents of the picture around it."""
 
@@ -122,7 +126,7 @@ class Session:
         below_width, below_height = self._recipe.plan.sizes[level - 1]
         small = _pixels(drawn[:below_height, :below_width])
         base = padded(enlarged(small, raw[: size[1], : size[0]], size, self._recipe.moved.texture))
-        clean = encode(self._tools.vae, base, self._device)
+        clean = self._latents(base)
         schedule = self._schedule(self._refine_steps, self._recipe.moved.refine, seed)
         tick = self._progress.stage(self._sides * self._refine_steps * raw.size)
         side = self._tools.checkpoint.native // FACTOR
@@ -145,31 +149,54 @@ class Session:
     def _guided(self, level: int, schedule: Schedule) -> Guided:
         control = None
         if self._tools.control is not None and self._recipe.control is not None:
-            kind = str(self._recipe.control.facts.get("control", "tile"))
-            shown = controlnet.condition(kind, self._levels[level]).to(self._device.name)
+            kind = control_of(self._recipe.control)
+            shown = self._shown(kind, level).to(self._device.name)
             moved = self._recipe.moved
-            control = Control(self._tools.control, shown, moved.control, schedule.until(moved.control_end))
+            until, moment = schedule.until(moved.control_end), self._tools.checkpoint.moment
+            task = controlnet.TASKS[kind] if "controls" in self._recipe.control.facts else None
+            control = Control(self._tools.control, shown, moved.control, until, moment, task)
         embeds = self._tools.image_embeds
         if embeds is not None:
             negative, positive = (part.to(self._device.name, self._device.unet) for part in embeds)
             embeds = (negative, positive)
         positive_prompt, negative_prompt = self._prompts
         cfg_scale = self._recipe.cfg_scale
-        unet, beside = self._tools.checkpoint.unet, self._beside(self._levels[level])
+        unet, beside = self._tools.checkpoint.unet, self._beside(self._levels[level], self._opened(level))
         return Guided(unet, positive_prompt, negative_prompt, cfg_scale, control, embeds, beside)
 
-    def _beside(self, pixels: Pixels) -> torch.Tensor | None:
-        """What an inpainting model sees beside latents of that size: a mask over all of them, and grey under it."""
+    def _shown(self, kind: str, level: int) -> torch.Tensor:
+        """What the ControlNet sees at a level: the client's map, or what is found in the raw image."""
+        given = self._recipe.job.control
+        if given is None:
+            return controlnet.condition(kind, self._levels[level])
+        return controlnet.as_shown(padded(resized(given, *self._recipe.plan.sizes[level])))
+
+    def _opened(self, level: int) -> Opened | None:
+        """Where the client's mask is open, at a level; None without one."""
+        mask = self._recipe.job.mask
+        if mask is None:
+            return None
+        wide = resized(np.repeat(mask[..., None], 3, axis=2), *self._recipe.plan.sizes[level])
+        return np.asarray(padded(wide)[..., 0] >= OPEN)
+
+    def _beside(self, pixels: Pixels, opened: Opened | None = None) -> torch.Tensor | None:
+        """What an inpainting model sees beside the latents of ``pixels``: where the mask is ``opened``, everywhere
+        without one, and the latents of what is left, grey under the mask.
+        """
         if self._tools.checkpoint.unet.config.in_channels != INPAINTING:
             return None
-        grey = encode(self._tools.vae, np.full(pixels.shape, 128, np.uint8), self._device)
-        return torch.cat([torch.ones_like(grey[:, :1]), grey], dim=1)
+        if opened is None:
+            opened = np.ones(pixels.shape[:2], bool)
+        left = self._latents(np.where(opened[..., None], np.uint8(128), pixels))
+        # as such models are drawn with everywhere: each latent by the first of its pixels
+        seen = torch.from_numpy(opened[::FACTOR, ::FACTOR].astype(np.float32)).to(left)
+        return torch.cat([seen[None, None], left], dim=1)
 
     def _run(self, denoiser: Denoiser, schedule: Schedule, start: torch.Tensor, tick: Any) -> Floats:
         networks = [self._tools.checkpoint.unet, *([self._tools.control] if self._tools.control is not None else [])]
         with self._device.using(*networks):
             latents = sample(denoiser, schedule, start, tick)
-        drawn = decode(self._tools.vae, latents, self._device)
+        drawn = self._pixels(latents)
         if not np.isfinite(drawn).all():
             raise RestyleError(
                 Code.ENGINE_FAILED,
@@ -178,17 +205,23 @@ class Session:
             )
         return drawn
 
+    def _latents(self, pixels: Pixels) -> torch.Tensor:
+        return encode(self._tools.vae, pixels, self._device, self._tools.checkpoint.latents)
+
+    def _pixels(self, latents: torch.Tensor) -> Floats:
+        return decode(self._tools.vae, latents, self._device, self._tools.checkpoint.latents)
+
     @cached_property
     def _clean(self) -> torch.Tensor:
         """The raw image's latents at the first level."""
-        return encode(self._tools.vae, self._levels[0], self._device)
+        return self._latents(self._levels[0])
 
     @cached_property
     def _lost(self) -> Floats:
         """What the VAE alone loses of the raw image."""
         raw = self._recipe.job.raw
         height, width = raw.shape[:2]
-        back = decode(self._tools.vae, encode(self._tools.vae, self._levels[-1], self._device), self._device)
+        back = self._pixels(self._latents(self._levels[-1]))
         return raw.astype(np.float32) - back[:height, :width]
 
     @cached_property
@@ -201,7 +234,7 @@ class Session:
         """The reference on its way to noise, with its keys and values; kept for later tasks."""
         height, width = self._levels[0].shape[:2]
         style = whole(self._recipe.job.style, height * width)
-        return self._kept("kv", style, lambda: encode(self._tools.vae, style, self._device))
+        return self._kept("kv", style, lambda: self._latents(style))
 
     def _kept(self, parts: str, pixels: Pixels, latents: Callable[[], torch.Tensor]) -> Inverted:
         """The inversion of ``pixels``, which prompts, seed, sampler and guidance have no part in."""

@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.components import from_folder, prepared, vae_of
+from restyle.engines.diffusion.components import Latents, from_folder, prepared, vae_of
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import architecture_of, tensors, under
 from restyle.images.pixels import Floats, Pixels
@@ -39,20 +39,34 @@ def padded(pixels: Pixels) -> Pixels:
     return np.pad(pixels, ((0, -height % FACTOR), (0, -width % FACTOR), (0, 0)), mode="edge")
 
 
-def encode(vae: Any, pixels: Pixels, device: Device) -> torch.Tensor:
-    """float32 (1, 4, H / 8, W / 8) of uint8 (H, W, 3), whose sides are multiples of 8; the most likely latents."""
+def encode(vae: Any, pixels: Pixels, device: Device, form: Latents | None = None) -> torch.Tensor:
+    """float32 (1, 4, H / 8, W / 8) of uint8 (H, W, 3), whose sides are multiples of 8; the most likely latents, in
+    ``form``, or scaled as the VAE's configuration says.
+    """
     picture = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].to(device.name)
     picture = picture.to(torch.float32) / 127.5 - 1
     with device.using(vae), _Tiled(vae, max(pixels.shape)):
         latents: torch.Tensor = vae.encode(picture).latent_dist.mode()
-    return latents * float(vae.config.scaling_factor)
+    if form is None:
+        return latents * float(vae.config.scaling_factor)
+    mean, deviation = _channels(form.mean, latents), _channels(form.deviation, latents)
+    return (latents - mean) / deviation * form.scale
 
 
-def decode(vae: Any, latents: torch.Tensor, device: Device) -> Floats:
-    """float32 (H, W, 3), about 0..255, of latents (1, 4, H / 8, W / 8)."""
+def decode(vae: Any, latents: torch.Tensor, device: Device, form: Latents | None = None) -> Floats:
+    """float32 (H, W, 3), about 0..255, of latents (1, 4, H / 8, W / 8) in ``form``, as :func:`encode` gives them."""
+    latents = latents.to(torch.float32)
+    if form is None:
+        latents = latents / float(vae.config.scaling_factor)
+    else:
+        latents = latents / form.scale * _channels(form.deviation, latents) + _channels(form.mean, latents)
     with device.using(vae), _Tiled(vae, max(latents.shape) * FACTOR):
-        picture = vae.decode(latents.to(torch.float32) / float(vae.config.scaling_factor)).sample
+        picture = vae.decode(latents).sample
     return np.ascontiguousarray(((picture[0].float() + 1) * 127.5).cpu().numpy().transpose(1, 2, 0))
+
+
+def _channels(numbers: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(numbers, dtype=like.dtype, device=like.device)[:, None, None]
 
 
 class _Tiled:

@@ -187,6 +187,14 @@ def whole(layer: Any) -> Case:
     return {"diff": weight, "diff_b": bias}, weight, bias
 
 
+def factors_and_whole(layer: Any) -> Case:
+    """As trainers of LyCORIS write where they extract a model and keep what its factors miss."""
+    found, weight, bias = whole(layer)
+    assert bias is not None
+    factors = product(layer, alpha=6.0)
+    return {**factors, **found}, weight + matrix(factors, 2.0).reshape(weight.shape), bias
+
+
 def norm(layer: Any) -> Case:
     weight, bias = numbers(*layer.weight.shape), numbers(*layer.bias.shape, seed=2)
     return {"w_norm": weight, "b_norm": bias}, weight, bias
@@ -226,6 +234,8 @@ FORMS: list[tuple[Callable[[Any], Case], str]] = [
     (lokr_around_a_core, CONV),
     (whole, CONV),
     (whole, FORWARD),
+    (factors_and_whole, FORWARD),
+    (factors_and_whole, CONV),
     (norm, NORM),
     (dora, ATTENTION),
     (dora, CONV),

@@ -80,24 +80,26 @@ def differences(change: Change, weight: torch.Tensor, bias: torch.Tensor | None)
     result = {}
     weight = weight.detach().float()
     found = {name: tensor.to(weight.device, torch.float32) for name, tensor in change.tensors.items()}
-    added = _product(found, change)
-    if added is not None:
-        added = _shaped(added, weight.shape)
+    factors, whole = _product(found, change), found.get("weight")
+    if factors is None:
+        factors, whole = whole, None
+    if factors is not None:
+        added = _shaped(factors, weight.shape)
         if "magnitude" in found:
             added = _magnified(weight, added, found["magnitude"]) - weight
-        result["weight"] = added
+        # a file may hold both for one part, and both act
+        result["weight"] = added if whole is None else added + _shaped(whole, weight.shape)
     for name, scale in (("bias", 1.0), ("up_bias", change.scale(len(found.get("down", ())) or 1))):
         if name in found:
             if bias is None:
                 raise ValueError("it changes the bias of a layer that has none")
-            result["bias"] = _shaped(found[name] * scale, bias.shape)
+            added = _shaped(found[name] * scale, bias.shape)
+            result["bias"] = result["bias"] + added if "bias" in result else added
     return result
 
 
 def _product(found: Mapping[str, torch.Tensor], change: Change) -> torch.Tensor | None:
-    """The matrix that is added, in whatever shape the file has it; None where the file has none."""
-    if "weight" in found:
-        return found["weight"]
+    """The matrix that the file's factors make, in whatever shape it has; None where the file has no factors."""
     if "up" in found or "down" in found:
         up, down = found["up"], found["down"]
         scale = change.scale(down.shape[0])
