@@ -57,7 +57,7 @@ class Index:
         """Where the file ``name`` of ``project`` is had. Raises RestyleError (5000) where the index has it not."""
         page = f"{self.endpoint}/{re.sub(r'[-_.]+', '-', project).lower()}/"
         loopback = urlsplit(page).scheme == "http"
-        advice = {
+        advice: Mapping[int, str] = {
             HTTPStatus.UNAUTHORIZED: "PIP_INDEX_URL, or pip's configuration, must name who asks, and the password",
             HTTPStatus.NOT_FOUND: "this index has no such package; PIP_INDEX_URL names another",
         }
