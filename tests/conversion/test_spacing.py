@@ -60,5 +60,5 @@ def test_a_jump_is_said_and_the_rest_is_evened_out() -> None:
 
 
 def test_a_way_back_is_said() -> None:
-    assert returns({0: 0, 0.2: 0.5, 0.4: 0.4, 0.6: 0.3, 1: 1}, MARKS) == (Stretch(0.2, 0.6, pytest.approx(-0.2)),)
+    assert returns({0: 0, 0.2: 0.75, 0.4: 0.5, 0.6: 0.25, 1: 1}, MARKS) == (Stretch(0.2, 0.6, -0.5),)
     assert returns({0: 0, 0.2: 0.5, 0.4: 0.49, 1: 1}, MARKS) == ()

@@ -40,13 +40,13 @@ def settled(gone: Callable[[float], float], count: int, report: Callable[[int], 
     ``gone`` says how much of the whole way is gone at a strength, 0 at 0 and 1 at 1; it may jump, stand and turn back.
     It is asked for at most ``ROUNDS * (count - 2)`` strengths beyond ``FIRST``; ``report`` is told how many so far.
     """
-    seen = {}
+    seen: dict[float, float] = {}
     for strength in FIRST:
         report(len(seen))
         seen[strength] = gone(strength)
     for _ in range(ROUNDS):
         best = most_even(seen, count)
-        if even(np.diff([seen[each] for each in best]), EVEN / 2):
+        if even([seen[two] - seen[one] for one, two in pairwise(best)], EVEN / 2):
             break
         likely = [each for each in most_even(_guessed(seen), count) if each not in seen]
         fresh = dict.fromkeys([*likely, *_steepest(seen, count)])
