@@ -9,14 +9,13 @@ from functools import cache
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from restyle.engines.base import File, Role
 from restyle.engines.diffusion import blueprint, components, controlnet, embeddings, hypernetwork, vae
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.components import Checkpoint
+from restyle.engines.diffusion.components import Checkpoint, unfilled
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import architecture_of, broken
 from restyle.engines.diffusion.ipadapter import ImageEncoder, IPAdapter
@@ -160,7 +159,7 @@ def standard(architecture: Architecture) -> Checkpoint:
             "addition_time_embed_dim": blueprint.TIME_EMBEDDING,
             "projection_class_embeddings_input_dim": clips[1][0] + 6 * blueprint.TIME_EMBEDDING,
         }
-    with init_empty_weights():
+    with unfilled():
         encoders = tuple(
             kind(
                 CLIPTextConfig(
