@@ -5,8 +5,8 @@ random. First the engine with tiny checkpoints: every precision, offload, two ch
 that runs out. Then networks of the full size of SD 1.5 and SDXL, built on the device, beside diffusers' own pipeline in
 the same run. On a processor alone the second part is narrow networks, and SD 1.5 of full size for one step at 512.
 
-Ends within ``--seconds`` and says what it left out. Writes the report to ``--out`` as Markdown. Exit code 1 where
-something failed or a bar is missed.
+Ends after about ``--seconds`` and says what it left out; drawing is stopped then, loading and building are not. Writes
+the report to ``--out`` as Markdown. Exit code 1 where something failed or a bar is missed.
 """
 
 import argparse

@@ -186,10 +186,14 @@ def _piped(report: Report, bench: _Bench, side: int, rounds: int) -> tuple[float
         "guidance_scale": CFG_SCALE,
         "callback_on_step_end": tell,
     }
-    base = _resident()
-    with peak_memory() as peak:
-        seconds = min(_timed(lambda: bench.theirs(**given)) for _ in range(rounds))
-        return seconds, peak() - base
+    before, base = torch.get_num_threads(), _resident()
+    torch.set_num_threads(bench.trial.threads)
+    try:
+        with peak_memory() as peak:
+            seconds = min(_timed(lambda: bench.theirs(**given)) for _ in range(rounds))
+            return seconds, peak() - base
+    finally:
+        torch.set_num_threads(before)
 
 
 def random_checkpoint(trial: Trial, device: Device) -> Checkpoint:
