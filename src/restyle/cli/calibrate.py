@@ -1,14 +1,21 @@
 """``restyle models calibrate``: equal steps of the strength that look equal, with this model on this machine."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from restyle.cli.complete import registered
 from restyle.cli.output import AsJson, DataDir, progress, read_settings, say, say_json, say_table
+
+if TYPE_CHECKING:
+    from restyle.conversion.spacing import Stretch
+
+
+def _between(stretch: "Stretch") -> str:
+    return f"from {stretch.start:.3f} to {stretch.end:.3f} of the recipe's strengths"
 
 
 def calibrate(
@@ -49,8 +56,12 @@ def calibrate(
             ],
         )
         say(f"seen by {found.eye}, {found.route}; see {found.sheet}")
+        for stretch in found.jumps:
+            say(f"{_between(stretch)} the picture jumps {stretch.part:.0%} of the way, which no table evens out")
+        for stretch in found.returns:
+            say(f"{_between(stretch)} the picture comes back by {-stretch.part:.0%} of the way")
         if not found.is_even:
-            say("the steps are not even within 10 %: more Steps, or other pairs, may do better")
+            say("not all steps are even within 10 %; this is the most even table of all that was drawn")
     kept = save or (not as_json and sys.stdin.isatty() and typer.confirm("Keep this with the model?", err=True))
     if kept:
         catalogue = Catalogue.read(settings.data_dir)
@@ -66,6 +77,8 @@ def calibrate(
                 "FromStyle": list(found.style),
                 "Steps": list(found.steps),
                 "IsEven": found.is_even,
+                "Jumps": [asdict(stretch) for stretch in found.jumps],
+                "Returns": [asdict(stretch) for stretch in found.returns],
                 "Eye": found.eye,
                 "Sheet": str(found.sheet),
                 "Saved": kept,

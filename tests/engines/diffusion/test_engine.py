@@ -89,6 +89,26 @@ def test_image_of_a_batch_equals_a_request_with_its_seed(studio: Studio, base: s
     assert np.array_equal(batch[2], studio.draw(f"{base} folder", seeds=(9,), **changes))
 
 
+def test_a_second_request_with_the_same_models_loads_nothing(studio: Studio, base: str) -> None:
+    """All of it is drawn again after the files are gone, and byte for byte."""
+    own = {"architecture": Architecture(base)}
+    subs = (Sub(f"{base} lora"), Sub(f"{base} word"), *((Sub("sd15 hyper"),) if base == "sd15" else ()))
+    with (
+        studio.registered("encoder"),
+        studio.registered(f"{base}-ip.safetensors", **own),
+        studio.registered(f"{base}-control", control="tile", **own),
+        studio.registered(f"{base}-vae.safetensors", **own),
+    ):
+        job = studio.job(f"{base} file", subs, positive_prompts=("a zorp",))
+    (first,) = studio.engine.convert(job, lambda fraction: None)
+    away = studio.files.rename(studio.files.with_name("away"))
+    try:
+        (second,) = studio.engine.convert(job, lambda fraction: None)
+    finally:
+        away.rename(studio.files)
+    assert np.array_equal(first, second)
+
+
 class Stopped(Exception):
     pass
 

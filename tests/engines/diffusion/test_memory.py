@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from restyle.engines.diffusion.memory import Needs
+from restyle.engines.diffusion.memory import Needs, is_shortage
 from restyle.models.kinds import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -35,6 +35,19 @@ def test_what_is_proposed_fits_and_is_smaller() -> None:
     assert found[0] / found[1] == pytest.approx(4 / 3, rel=0.05)
     assert SD15.bytes(*found) <= 2 * GIB
     assert SD15.smaller(1024, 768, 1000) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[enforce fail at alloc_cpu.cpp:125] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
+        "MPS backend out of memory (MPS allocated: 18.04 GB, other allocations: 92.86 MB, max allowed: 18.13 GB)",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_every_device_has_its_own_words_for_it(text: str) -> None:
+    assert is_shortage(RuntimeError(text))
+    assert not is_shortage(ValueError(text))
 
 
 def status(name: str) -> int:

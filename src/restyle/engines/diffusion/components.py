@@ -1,7 +1,8 @@
 """A checkpoint's networks, loaded from its registered file or folder and checked to be whole."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,13 +11,13 @@ import torch
 from diffusers import AutoencoderKL, ModelMixin, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from transformers.initialization import no_init_weights
 
 from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint, edm
 from restyle.engines.diffusion.architecture import Architecture
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.edm import Edm
-from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import Tensors, architecture_of, broken, tensors, under, unscaled, weights_in
 from restyle.engines.diffusion.tokens import SIZE
 
@@ -178,7 +179,7 @@ def from_folder(kind: type[Any], file: File, part: str, *, dtype: torch.dtype, s
     """A network out of a folder in diffusers' form. Raises RestyleError (5101) where it is not whole."""
     folder = file.path / part
     try:
-        with without_weights(buffers=True):
+        with unfilled():
             if issubclass(kind, ModelMixin):
                 network = kind.from_config(kind.load_config(folder, local_files_only=True))
             else:
@@ -303,12 +304,23 @@ def built(
     """
     try:
         config = configure()
-        with without_weights():
+        with unfilled():
             network = kind(**config)
         fill(network, convert(network.config), dtype)
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise broken(file, f"its {kind.__name__} has another form: {error}") from error
     return network
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Networks that are made inside have weights without numbers: none are drawn only to be loaded over.
+
+    Drawing them takes no memory, but on a device without numbers it is done in Python: most of the time that a text
+    encoder took to be made, and half of a UNet's.
+    """
+    with no_init_weights(), init_empty_weights(include_buffers=False):
+        yield
 
 
 def fill(network: torch.nn.Module, state: Tensors, dtype: torch.dtype) -> None:
@@ -335,7 +347,7 @@ def _encoders(found: Tensors, file: File, architecture: Architecture, dtype: tor
 
 def _encoder(kind: type[Any], state: Tensors, dtype: torch.dtype) -> Any:
     config = CLIPTextConfig(**blueprint.clip(blueprint.shapes(state)))
-    with without_weights(buffers=True):
+    with unfilled():
         network = kind(config)
     fill(network, _own(network, state), dtype)
     return network

@@ -68,6 +68,8 @@ class Device:
         """Give memory that nothing uses back to the device."""
         if self.name.startswith("cuda"):
             torch.cuda.empty_cache()
+        elif self.name.startswith("mps"):
+            torch.mps.empty_cache()
 
     def free_bytes(self) -> int:
         """Memory that a task could still take."""

@@ -11,9 +11,8 @@ from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.components import align, fill, from_folder, prepared
+from restyle.engines.diffusion.components import align, fill, from_folder, prepared, unfilled
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
 from restyle.images.pixels import Floats, Pixels
 
@@ -71,7 +70,7 @@ def _from_file(file: File, device: Device) -> Any:
         intermediate_size=facts["intermediate"],
         hidden_act=facts["activation"],
     )
-    with without_weights(buffers=True):
+    with unfilled():
         network = CLIPVisionModelWithProjection(config)
     state = {
         name: value for name, value in tensors(file, source=device.source).items() if not name.endswith("position_ids")

@@ -22,6 +22,8 @@ PICTURES = 10
 SMALLER = (0.75, 0.5, 0.375, 0.25, 0.125)
 """Parts of both sides that are proposed instead."""
 SMALLEST = 64
+SHORT = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")
+"""What torch says of it, where it has no exception of its own: on a processor, on MPS, in CUDA's libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def is_shortage(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
+    return isinstance(error, RuntimeError) and any(words in text for words in SHORT)
 
 
 def release(error: BaseException) -> None:

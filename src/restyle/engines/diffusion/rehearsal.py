@@ -15,9 +15,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from restyle.engines.base import File, Role
 from restyle.engines.diffusion import blueprint, components, controlnet, embeddings, hypernetwork, vae
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.components import Checkpoint
+from restyle.engines.diffusion.components import Checkpoint, unfilled
 from restyle.engines.diffusion.device import Device
-from restyle.engines.diffusion.empty import without_weights
 from restyle.engines.diffusion.files import architecture_of, broken
 from restyle.engines.diffusion.ipadapter import ImageEncoder, IPAdapter
 from restyle.engines.diffusion.lora.rack import LoraRack
@@ -160,7 +159,7 @@ def standard(architecture: Architecture) -> Checkpoint:
             "addition_time_embed_dim": blueprint.TIME_EMBEDDING,
             "projection_class_embeddings_input_dim": clips[1][0] + 6 * blueprint.TIME_EMBEDDING,
         }
-    with without_weights():
+    with unfilled():
         encoders = tuple(
             kind(
                 CLIPTextConfig(
