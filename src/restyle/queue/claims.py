@@ -46,6 +46,8 @@ class Claims:
         highest priority, the oldest task of the account that was served longest ago. A task whose row cannot be read
         ends as Error 5000 on the way.
         """
+        if self._db.dialect.name == "sqlite" and not self.waiting():
+            return None  # nobody who writes was held up for nothing
         while True:
             id: int | None = None
             try:
@@ -66,10 +68,9 @@ class Claims:
     def _turn(self, connection: sa.Connection) -> tuple[int, int] | None:
         """The id and account of the task whose turn it is."""
         mine = self._reach.eligible(connection)
-        again = sa.select(tasks.c.id, tasks.c.account_id).where(mine, self._interrupted())
-        row = connection.execute(again.order_by(tasks.c.id).limit(1)).one_or_none()
-        if row is not None:
-            return row.id, row.account_id
+        first, then = sa.literal(0).label("rank"), sa.literal(1).label("rank")
+        no = sa.literal(0).label("served")
+        again = sa.select(first, no, tasks.c.id, tasks.c.account_id).where(mine, self._interrupted())
         highest = sa.select(sa.func.max(tasks.c.priority)).where(mine, self._queued()).scalar_subquery()
         heads = (
             sa.select(tasks.c.account_id, sa.func.min(tasks.c.id).label("id"))
@@ -77,8 +78,13 @@ class Claims:
             .group_by(tasks.c.account_id)
             .subquery()
         )
-        turn = sa.select(heads.c.id, heads.c.account_id).join(accounts, accounts.c.id == heads.c.account_id)
-        row = connection.execute(turn.order_by(accounts.c.served, accounts.c.id).limit(1)).one_or_none()
+        turn = sa.select(then, accounts.c.served, heads.c.id, heads.c.account_id).join(
+            accounts, accounts.c.id == heads.c.account_id
+        )
+        oldest = again.order_by(tasks.c.id).limit(1).subquery()
+        next = turn.order_by(accounts.c.served, accounts.c.id).limit(1).subquery()
+        both = sa.union_all(sa.select(oldest), sa.select(next)).order_by("rank").limit(1)
+        row = connection.execute(both).one_or_none()
         return None if row is None else (row.id, row.account_id)
 
     def _take(self, connection: sa.Connection, id: int, account_id: int) -> Claim | None:
@@ -125,7 +131,7 @@ class Claims:
     def progress(self, claim: Claim, fraction: float) -> bool:
         """Record progress, which never falls, also when a task runs again. False if the run is no longer wanted."""
         higher = sa.case((tasks.c.progress < fraction, fraction), else_=tasks.c.progress)
-        with writing(self._db) as connection:
+        with writing(self._db, together=False) as connection:
             return connection.execute(sa.update(tasks).where(_under(claim)).values(progress=higher)).rowcount == 1
 
     def finish(self, claim: Claim, images: Sequence[str], notices: Sequence[str] = ()) -> bool:
@@ -142,7 +148,7 @@ class Claims:
             "expires": now + self._settings.result_seconds,
             "claim": None,
         }
-        with writing(self._db) as connection:
+        with writing(self._db, together=bool(notices)) as connection:
             if notices:
                 before = sa.select(sa.cast(tasks.c.notices, Raw)).where(_under(claim))
                 end["notices"] = [*stored_list(connection.execute(before).scalar_one_or_none() or "[]"), *notices]

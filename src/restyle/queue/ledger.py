@@ -294,7 +294,7 @@ class Ledger:
         # A worker that asks for more has just ended a run: that is written first, so that no more tasks show as Running
         # than there are workers.
         while not (self._closing or self._new) and len(self._taken) < self._wanted:
-            claim = self._claims.next() if self._claims.waiting() else None
+            claim = self._claims.next()
             if claim is None:
                 return
             self._held[claim.claim] = claim

@@ -25,6 +25,7 @@ from restyle.queue.store import Status
 from restyle.settings import Settings
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
+RUNNING = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
 
 log = structlog.get_logger(__name__)
 
@@ -106,16 +107,19 @@ class Membership:
             "free_memory": psutil.virtual_memory().available,
             "offer_digest": self._digest,
         }
-        with writing(self._db) as connection:
-            me = sa.update(machines).where(machines.c.id == self._machine).values(says)
+        me = sa.update(machines).where(machines.c.id == self._machine).values(says)
+        with writing(self._db, together=False) as connection:
             known = self._machine is not None and connection.execute(me).rowcount == 1
             if not known:
                 self._machine = self._join(connection, says)
             elif self._fleet.digests.get(self._machine or 0) != self._digest:
                 offer = sa.update(machines).where(machines.c.id == self._machine).values(offer=self._offer)
                 connection.execute(offer)
-            self._bury(connection, known)
             self._fleet = _look(connection, self._fleet)
+        if self._steady(known) and self._fleet.mourns(self._settings.machine_seconds):
+            with writing(self._db) as connection:
+                self._bury(connection)
+                self._fleet = _look(connection, self._fleet)
 
     def release(self) -> None:
         """Leave at once: nobody has to wait for a silence, unless the database is away."""
@@ -187,24 +191,24 @@ class Membership:
         log.info("this machine is one of the fleet", machine=machine, before=self._machine)
         return machine
 
-    def _bury(self, connection: sa.Connection, known: bool) -> None:
-        """Take the silent for gone: but not after a silence that was this machine's own, or the database's."""
+    def _steady(self, known: bool) -> bool:
+        """Whether a silence of others is theirs: not so after one that was this machine's own, or the database's."""
         now, seconds = time.monotonic(), self._settings.machine_seconds
         if not known or self._heard_at is None or now - self._heard_at > seconds / 2:
             self._steady_since = now
         self._heard_at = now
-        if now - self._steady_since < seconds:
-            return
-        silent = machines.c.heard < NOW - seconds
+        return now - self._steady_since >= seconds
+
+    def _bury(self, connection: sa.Connection) -> None:
+        """Take the silent for gone, and let run again what runs in the name of nobody who is there."""
+        silent = machines.c.heard < NOW - self._settings.machine_seconds
         gone = connection.execute(sa.delete(machines).where(silent).returning(machines.c.id, machines.c.name)).all()
         for machine in gone:
             log.warning("a machine is gone", machine=machine.id, name=machine.name)
-        there = sa.select(machines.c.id)
-        self._interrupt(connection, tasks.c.machine.not_in(there))
+        self._interrupt(connection, tasks.c.machine.not_in(sa.select(machines.c.id)))
 
     def _interrupt(self, connection: sa.Connection, whose: sa.ColumnElement[bool]) -> None:
-        running = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
-        again = sa.update(tasks).where(running, whose).values(claim=None).returning(tasks.c.uid)
+        again = sa.update(tasks).where(RUNNING, whose).values(claim=None).returning(tasks.c.uid)
         uids = list(connection.scalars(again))
         if uids:
             log.warning("tasks run again whose machine is gone", tasks=uids)
@@ -214,10 +218,17 @@ class Membership:
 class _Fleet:
     """The machines as of one look."""
 
-    def __init__(self, machines: Sequence[Machine] = (), digests: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self, machines: Sequence[Machine] = (), digests: Mapping[int, str] | None = None, stray: bool = False
+    ) -> None:
         self.machines = machines
+        self.stray = stray
         self.digests = digests or {}
         self.offers: Sequence[Offer] = [each.offer for each in machines if each.slots and each.ready]
+
+    def mourns(self, seconds: float) -> bool:
+        """Whether a machine was not heard for ``seconds``, or a task runs in the name of one that is not there."""
+        return self.stray or any(each.silent > seconds for each in self.machines)
 
     def loaded_but(self, machine: int | None) -> frozenset[str]:
         """What the other machines that draw have loaded."""
@@ -227,7 +238,10 @@ class _Fleet:
 def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
     """The machines now. What they offer is read only where it changed."""
     light = [column for column in machines.c if column is not machines.c.offer]
-    rows = connection.execute(sa.select(*light, (NOW - machines.c.heard).label("silent")).order_by(machines.c.id)).all()
+    silent = (NOW - machines.c.heard).label("silent")
+    nobodys = RUNNING & tasks.c.machine.not_in(sa.select(machines.c.id.label("there")).correlate(None))
+    stray = sa.exists().where(nobodys).correlate(None).label("stray")
+    rows = connection.execute(sa.select(*light, silent, stray).order_by(machines.c.id)).all()
     digests = {row.id: row.offer_digest for row in rows}
     offers = {each.id: each.offer for each in before.machines if digests.get(each.id) == before.digests.get(each.id)}
     unread = [row.id for row in rows if row.id not in offers]
@@ -252,7 +266,7 @@ def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
         )
         for row in rows
     ]
-    fleet = _Fleet(found, digests)
+    fleet = _Fleet(found, digests, any(row.stray for row in rows))
     if fleet.offers == before.offers:
         fleet.offers = before.offers
     return fleet
