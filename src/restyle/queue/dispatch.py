@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -140,6 +141,10 @@ class Dispatcher:
     def spare(self) -> bool:
         """Whether a worker is free and there is nothing for it."""
         return self._ledger.spare()
+
+    def at_rest(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called, from a thread that must not wait, whenever :meth:`spare` came true."""
+        self._ledger.rested = call
 
     def loaded(self) -> frozenset[str]:
         """The SHA-256 of the checkpoints that workers drew with last, and have loaded."""

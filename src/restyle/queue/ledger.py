@@ -57,6 +57,8 @@ class Ledger:
         self._ended = ended
         self.unwanted: deque[Claim] = deque()
         """Runs that nobody wants any more, as their progress was to be written."""
+        self.rested: Callable[[], None] = lambda: None
+        """Called when :meth:`spare` came true; replaced by whoever waits for it."""
         self._changed = threading.Condition()
         self._todo: dict[str, deque[Write]] = {}
         self._new = False
@@ -209,6 +211,8 @@ class Ledger:
                 trouble = error
             self._at_work_since = None
             self._settle(trouble)
+            if self.spare():
+                self.rested()
             if closing and (trouble is not None or self.written()):
                 return
 

@@ -1,7 +1,7 @@
 """Which tasks one service may claim, and in whose name: all there are, unless it shares them with others."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -24,8 +24,12 @@ class Reach(Protocol):
     def release(self) -> None:
         """End; nothing is claimed in its name from now on."""
 
-    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
-        """Which tasks it may claim now."""
+    @property
+    def mine(self) -> sa.ColumnElement[bool]:
+        """Which tasks it may claim: always the same, with parameters whose values :meth:`eligible` knows."""
+
+    def eligible(self, connection: sa.Connection) -> Mapping[str, Any] | None:
+        """Those values now, None where there is no task that it may claim."""
         ...
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 
 from restyle import __version__
@@ -26,6 +27,26 @@ from restyle.settings import Settings
 
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 RUNNING = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
+
+# What every machine says each second and before each claim, put together once.
+HEARD = (
+    sa.update(machines)
+    .where(machines.c.id == sa.bindparam("me"))
+    .values({"heard": NOW} | {name: sa.bindparam(name) for name in ("ready", "loaded", "free_memory", "offer_digest")})
+)
+SIGHT = sa.select(
+    *(column for column in machines.c if column is not machines.c.offer),
+    (NOW - machines.c.heard).label("silent"),
+    sa.exists()
+    .where(RUNNING, tasks.c.machine.not_in(sa.select(machines.c.id.label("there")).correlate(None)))
+    .correlate(None)
+    .label("stray"),
+).order_by(machines.c.id)
+WAITING = (
+    sa.select(tasks.c.needs)
+    .where((tasks.c.status == Status.QUEUING) | ((tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)))
+    .distinct()
+)
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +94,10 @@ class Membership:
         self._offer: Offer = {"families": [], "files": [], "mains": [], "subs": [], "entries": []}
         self._digest = ""
         self._machine: int | None = None
+        texts = ARRAY(sa.Text)
+        soon, later = (sa.any_(sa.bindparam(name, type_=texts)) for name in ("soon", "later"))
+        old = tasks.c.created <= sa.bindparam("old", type_=sa.Double)
+        self.mine: sa.ColumnElement[bool] = (tasks.c.needs == soon) | ((tasks.c.needs == later) & old)
         self._heard_at: float | None = None
         self._steady_since = 0.0
         self._fleet = _Fleet()
@@ -101,15 +126,13 @@ class Membership:
         self._look_at_offer()
         condition = self.condition()
         says: dict[str, Any] = {
-            "heard": NOW,
             "ready": condition.ready,
             "loaded": sorted(condition.loaded),
             "free_memory": psutil.virtual_memory().available,
             "offer_digest": self._digest,
         }
-        me = sa.update(machines).where(machines.c.id == self._machine).values(says)
         with writing(self._db, together=False) as connection:
-            known = self._machine is not None and connection.execute(me).rowcount == 1
+            known = self._machine is not None and connection.execute(HEARD, {"me": self._machine, **says}).rowcount == 1
             if not known:
                 self._machine = self._join(connection, says)
             elif self._fleet.digests.get(self._machine or 0) != self._digest:
@@ -133,15 +156,15 @@ class Membership:
             self._machine = None
         self._lock.release()
 
-    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+    def eligible(self, connection: sa.Connection) -> Mapping[str, Any] | None:
         """Tasks that this machine can draw; those whose checkpoint another has loaded, after a while only."""
-        again = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)
-        known = sa.select(tasks.c.needs).where((tasks.c.status == Status.QUEUING) | again).distinct()
-        mine = [needs for needs in connection.scalars(known) if self._can(needs)]
+        can = [needs for needs in connection.scalars(WAITING) if self._can(needs)]
+        if not can:
+            return None
         loaded, elsewhere = self.condition().loaded, self._fleet.loaded_but(self._machine)
-        later = {needs for needs in mine if checkpoint_of(needs) in elsewhere - loaded}
-        old = tasks.c.created <= time.time() - self._settings.affinity_seconds
-        return tasks.c.needs.in_([needs for needs in mine if needs not in later]) | (tasks.c.needs.in_(later) & old)
+        later = [needs for needs in can if checkpoint_of(needs) in elsewhere - loaded]
+        soon = [needs for needs in can if needs not in later] if later else can
+        return {"soon": soon, "later": later, "old": time.time() - self._settings.affinity_seconds}
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:
         """Call somebody for these tasks."""
@@ -179,6 +202,7 @@ class Membership:
         draws = self._offer_now is not None
         row = {
             **says,
+            "heard": NOW,
             "name": self._settings.machine_name or socket.gethostname(),
             "role": self._settings.role,
             "version": __version__,
@@ -237,11 +261,7 @@ class _Fleet:
 
 def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
     """The machines now. What they offer is read only where it changed."""
-    light = [column for column in machines.c if column is not machines.c.offer]
-    silent = (NOW - machines.c.heard).label("silent")
-    nobodys = RUNNING & tasks.c.machine.not_in(sa.select(machines.c.id.label("there")).correlate(None))
-    stray = sa.exists().where(nobodys).correlate(None).label("stray")
-    rows = connection.execute(sa.select(*light, silent, stray).order_by(machines.c.id)).all()
+    rows = connection.execute(SIGHT).all()
     digests = {row.id: row.offer_digest for row in rows}
     offers = {each.id: each.offer for each in before.machines if digests.get(each.id) == before.digests.get(each.id)}
     unread = [row.id for row in rows if row.id not in offers]
