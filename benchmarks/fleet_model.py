@@ -1,9 +1,11 @@
-"""A model of a fleet: arrivals in bursts, checkpoints, workers, and one database that all transactions share.
+"""A model of a fleet: arrivals in bursts, checkpoints, workers, one database that all transactions share, and cores
+that all of its programs share where they run on one machine.
 
 A discrete-event simulation. Tasks arrive, wait, are claimed by a free worker by the rules of
 :mod:`restyle.queue.cluster.claims` (the oldest first; a task whose checkpoint another worker has loaded waits for it
 ``affinity_seconds`` at most), load a checkpoint where it is not loaded, and are drawn. The database is ``lanes``
-servers of transactions that take ``transaction_seconds`` each; what it cannot take in time delays claims.
+servers of transactions that take ``transaction_seconds`` each; what it cannot take in time delays claims. So do
+``cores`` that cannot take in time the ``processor_seconds`` of a task, those of all programs together.
 """
 
 import heapq
@@ -17,7 +19,10 @@ class Shape:
     """A fleet and its load. Times are in seconds.
 
     ``burst`` is how many tasks arrive together on the average, ``checkpoints`` how many there are, asked for by Zipf's
-    law with exponent ``skew``. ``transactions`` are a task's own, without a machine's ``beats`` per second.
+    law with exponent ``skew``. ``transactions`` are a task's own, without a machine's ``beats`` per second. ``steady``
+    arrivals keep equal distances, as those of one client that waits for each answer. ``claim_seconds`` is what lies
+    between a worker that is free, with a task that is there, and its claim; ``draw_seconds`` between claim and end.
+    Without ``cores`` every machine has what it needs.
     """
 
     workers: int
@@ -35,6 +40,9 @@ class Shape:
     lanes: int = 8
     affinity_seconds: float = 5.0
     claim_seconds: float = 0.01
+    steady: bool = False
+    cores: float = 0.0
+    processor_seconds: float = 0.0
     seed: int = 1
 
 
@@ -71,7 +79,7 @@ def simulate(shape: Shape) -> Outcome:
     idle = set(range(shape.workers))
     waiting: dict[int, deque[float]] = {}
     ends: list[tuple[float, int]] = []
-    database_free = 0.0
+    database_free = processor_free = 0.0
     waits: list[float] = []
     now = last = busy = 0.0
     loads = 0
@@ -90,7 +98,7 @@ def simulate(shape: Shape) -> Outcome:
         return None if best is None else best[1]
 
     def serve() -> None:
-        nonlocal database_free, busy, loads, last
+        nonlocal database_free, processor_free, busy, loads, last
         for worker in sorted(idle, key=lambda each: not waiting.get(loaded[each])):
             checkpoint = pick(worker)
             if checkpoint is None:
@@ -98,7 +106,9 @@ def simulate(shape: Shape) -> Outcome:
             since = waiting[checkpoint].popleft()
             cost = shape.transactions * shape.transaction_seconds / shape.lanes / max(0.05, 1 - beats / capacity)
             database_free = max(database_free, now) + cost
-            start = max(now + shape.claim_seconds, database_free)
+            if shape.cores:
+                processor_free = max(processor_free, now) + shape.processor_seconds / shape.cores
+            start = max(now + shape.claim_seconds, database_free, processor_free)
             load = 0.0
             if loaded[worker] != checkpoint:
                 load = shape.load_seconds
@@ -139,7 +149,9 @@ def _arrivals(shape: Shape, dice: random.Random, weights: list[float]) -> list[t
     found: list[tuple[float, int]] = []
     now = 0.0
     while len(found) < shape.tasks:
-        now += dice.expovariate(shape.tasks_per_second / shape.burst) if shape.tasks_per_second else 0.0
+        if shape.tasks_per_second:
+            apart = shape.burst / shape.tasks_per_second
+            now += apart if shape.steady else dice.expovariate(1 / apart)
         size = 1
         while shape.burst > 1 and dice.random() > 1 / shape.burst:
             size += 1

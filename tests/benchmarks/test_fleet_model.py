@@ -26,6 +26,12 @@ def test_a_slow_database_is_what_limits_a_large_fleet() -> None:
     assert outcome.database > 0.9
 
 
+def test_cores_that_all_share_are_what_limits_a_fleet_on_one_machine() -> None:
+    shared = replace(LIGHT, workers=40, tasks_per_second=1000, cores=2, processor_seconds=0.1)
+    assert simulate(shared).throughput == pytest.approx(20, rel=0.05)
+    assert simulate(replace(shared, cores=0)).throughput > 50
+
+
 def test_affinity_saves_loads_and_starves_nobody() -> None:
     mixed = replace(LIGHT, workers=8, checkpoints=4, load_seconds=2, tasks_per_second=2, tasks=1000)
     kept, eager = simulate(mixed), simulate(replace(mixed, affinity_seconds=0))

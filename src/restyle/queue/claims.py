@@ -107,9 +107,12 @@ class Claims:
     def _turn(self) -> tuple[int, int] | None:
         """The id and account of the task whose turn it is; asks without holding up a writer."""
         with reading(self._db) as connection:
-            mine = self._reach.eligible(connection)
-            row = None if mine is None else connection.execute(self._turns, mine).one_or_none()
-        return None if row is None else (row.id, row.account_id)
+            while True:
+                row = connection.execute(self._turns, self._reach.eligible()).one_or_none()
+                if row is None:
+                    return None
+                if self._reach.knows(row.needs):
+                    return row.id, row.account_id
 
     def _turns_of(self) -> sa.CompoundSelect[Any]:
         """The question whose turn it is. Made once: SQLAlchemy takes longer to put it together than the database to
@@ -117,7 +120,7 @@ class Claims:
         mine = self._reach.mine
         interrupted, queued = self._sound(INTERRUPTED), self._sound(tasks.c.status == Status.QUEUING)
         none = sa.literal_column("0", sa.BigInteger).label("served")
-        again = sa.select(sa.literal_column("0").label("rank"), none, tasks.c.id, tasks.c.account_id)
+        again = sa.select(sa.literal_column("0").label("rank"), none, tasks.c.id, tasks.c.account_id, tasks.c.needs)
         highest = sa.select(sa.func.max(tasks.c.priority)).where(mine, queued).scalar_subquery()
         heads = (
             sa.select(tasks.c.account_id, sa.func.min(tasks.c.id).label("id"))
@@ -125,8 +128,12 @@ class Claims:
             .group_by(tasks.c.account_id)
             .subquery()
         )
-        turn = sa.select(sa.literal_column("1").label("rank"), accounts.c.served, heads.c.id, heads.c.account_id).join(
-            accounts, accounts.c.id == heads.c.account_id
+        turn = (
+            sa.select(
+                sa.literal_column("1").label("rank"), accounts.c.served, heads.c.id, heads.c.account_id, tasks.c.needs
+            )
+            .join(accounts, accounts.c.id == heads.c.account_id)
+            .join(tasks, tasks.c.id == heads.c.id)
         )
         oldest = again.where(mine, interrupted).order_by(tasks.c.id).limit(1).subquery()
         longest_ago = turn.order_by(accounts.c.served, accounts.c.id).limit(1).subquery()

@@ -53,7 +53,8 @@ class Dispatcher:
         self._retention = Retention(db, storage, settings)
         self._probe = Probe(storage, self._ring)
         reach = SupervisorLock(db) if reach is None else reach
-        self._ledger = Ledger(Claims(db, settings, reach), reach, ring=self._ring, ended=self._retention.ended)
+        ended, finished = self._retention.ended, self._retention.finished
+        self._ledger = Ledger(Claims(db, settings, reach), reach, ring=self._ring, ended=ended, finished=finished)
         self._crew = Crew(settings.workers, Hello.of(settings))
         # Runs that storage broke off, with the key that could not be read: they wait until it works again.
         self._hindered: list[tuple[Claim, str | None]] = []

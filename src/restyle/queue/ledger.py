@@ -47,14 +47,23 @@ class Ledger:
     """Claims tasks for whoever has a free worker, and writes down what becomes of them: of one run in order.
 
     ``ring`` is called when there is something to :meth:`take` or to read in ``unwanted``, ``ended`` with the uid of
-    a task that may have ended.
+    a task that may have ended, ``finished`` with that of one that has for sure, and well.
     """
 
-    def __init__(self, claims: Claims, reach: Reach, *, ring: Callable[[], None], ended: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        claims: Claims,
+        reach: Reach,
+        *,
+        ring: Callable[[], None],
+        ended: Callable[[str], None],
+        finished: Callable[[str], None],
+    ) -> None:
         self._claims = claims
         self._reach = reach
         self._ring = ring
         self._ended = ended
+        self._finished = finished
         self.unwanted: deque[Claim] = deque()
         """Runs that nobody wants any more, as their progress was to be written."""
         self.rested: Callable[[], None] = lambda: None
@@ -157,8 +166,10 @@ class Ledger:
         """The task has ended well, with ``images`` (storage keys)."""
 
         def write() -> None:
-            self._claims.finish(claim, images, notices)
-            self._ended(claim.uid)
+            if self._claims.finish(claim, images, notices):
+                self._finished(claim.uid)
+            else:
+                self._ended(claim.uid)
 
         self._add(Write(claim, "end", write))
 

@@ -26,10 +26,15 @@ class Reach(Protocol):
 
     @property
     def mine(self) -> sa.ColumnElement[bool]:
-        """Which tasks it may claim: always the same, with parameters whose values :meth:`eligible` knows."""
+        """Which tasks it may claim, and those that it has to be asked about: always the same, with parameters."""
 
-    def eligible(self, connection: sa.Connection) -> Mapping[str, Any] | None:
-        """Those values now, None where there is no task that it may claim."""
+    def eligible(self) -> Mapping[str, Any]:
+        """The values of the parameters of ``mine`` now."""
+        ...
+
+    def knows(self, needs: str) -> bool:
+        """Whether ``mine`` said for sure that a task with these needs may be claimed. Where not, it does from now on,
+        by its parameters, and has to be asked anew."""
         ...
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:

@@ -25,10 +25,12 @@ from restyle.queue.needs import checkpoint_of, family_of, files_of
 from restyle.queue.store import Status
 from restyle.settings import Settings
 
+MOST_SEEN = 1000
+"""How many kinds of needs are remembered from one beat to the next."""
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
 RUNNING = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
 
-# What every machine says each second and before each claim, put together once.
+# What every machine says each second, put together once.
 HEARD = (
     sa.update(machines)
     .where(machines.c.id == sa.bindparam("me"))
@@ -42,11 +44,6 @@ SIGHT = sa.select(
     .correlate(None)
     .label("stray"),
 ).order_by(machines.c.id)
-WAITING = (
-    sa.select(tasks.c.needs)
-    .where((tasks.c.status == Status.QUEUING) | ((tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)))
-    .distinct()
-)
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +94,9 @@ class Membership:
         texts = ARRAY(sa.Text)
         soon, later = (sa.any_(sa.bindparam(name, type_=texts)) for name in ("soon", "later"))
         old = tasks.c.created <= sa.bindparam("old", type_=sa.Double)
-        self.mine: sa.ColumnElement[bool] = (tasks.c.needs == soon) | ((tasks.c.needs == later) & old)
+        unseen = tasks.c.needs != sa.all_(sa.bindparam("seen", type_=texts))
+        self.mine: sa.ColumnElement[bool] = (tasks.c.needs == soon) | ((tasks.c.needs == later) & old) | unseen
+        self._seen: dict[str, bool] = {}
         self._heard_at: float | None = None
         self._steady_since = 0.0
         self._fleet = _Fleet()
@@ -156,15 +155,25 @@ class Membership:
             self._machine = None
         self._lock.release()
 
-    def eligible(self, connection: sa.Connection) -> Mapping[str, Any] | None:
-        """Tasks that this machine can draw; those whose checkpoint another has loaded, after a while only."""
-        can = [needs for needs in connection.scalars(WAITING) if self._can(needs)]
-        if not can:
-            return None
+    def eligible(self) -> Mapping[str, Any]:
+        """Tasks that this machine can draw, those whose checkpoint another has loaded after a while only; and those
+        whose needs it has not seen yet."""
         loaded, elsewhere = self.condition().loaded, self._fleet.loaded_but(self._machine)
+        can = [needs for needs, drawn in self._seen.items() if drawn]
         later = [needs for needs in can if checkpoint_of(needs) in elsewhere - loaded]
-        soon = [needs for needs in can if needs not in later] if later else can
-        return {"soon": soon, "later": later, "old": time.time() - self._settings.affinity_seconds}
+        return {
+            "soon": [needs for needs in can if needs not in later] if later else can,
+            "later": later,
+            "old": time.time() - self._settings.affinity_seconds,
+            "seen": list(self._seen),
+        }
+
+    def knows(self, needs: str) -> bool:
+        """Whether these needs were seen before: what comes of them is told by :meth:`eligible` from now on."""
+        if needs in self._seen:
+            return True
+        self._seen[needs] = self._can(needs)
+        return False
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:
         """Call somebody for these tasks."""
@@ -196,7 +205,10 @@ class Membership:
     def _look_at_offer(self) -> None:
         if self._offer_now is not None:
             self._offer = self._offer_now()
-        self._digest = digest_of(self._offer)
+        digest = digest_of(self._offer)
+        if digest != self._digest or len(self._seen) > MOST_SEEN:
+            self._digest = digest
+            self._seen.clear()
 
     def _join(self, connection: sa.Connection, says: Mapping[str, Any]) -> int:
         draws = self._offer_now is not None
