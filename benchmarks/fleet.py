@@ -8,6 +8,7 @@ fleets.
 
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from restyle.engines.processor import cores
 
 ROUNDS, TASKS, SECONDS = 3, 60, 0.5
 SINGLES = 8
-DRAWN, SIDE = 12, 512
+DRAWN, SIDE = 9, 512
 REST_SECONDS = 10.0
 LARGE = (
     Shape(10, 20_000 / 86_400, 20, tasks=4000, burst=5, checkpoints=20, load_seconds=10),
@@ -77,6 +78,8 @@ def measure(alone: Side, fleet: Side) -> None:
             each.waiting.append(each.side.round(TASKS, **task))
             each.drawn.append(each.side.round(DRAWN, **picture))
             each.singles += each.side.singles(SINGLES, **waiting(0))
+            last = each.waiting[-1], each.drawn[-1]
+            print(number, each.side.name, *(f"{found.seconds:.1f} s" for found in last), file=sys.stderr, flush=True)
     transactions = _transactions_of_a_task(fleet, beats, task)
     one, many = found
     print(machine())
@@ -136,7 +139,7 @@ def _modelled(found: Found, measured: Round, transactions: float, beats: float) 
         tasks=measured.tasks,
         spread=0.05,
         transactions=transactions,
-        claim_seconds=statistics.mean(_claims(steps)),
+        claim_seconds=statistics.mean(claims(steps)),
         beats=beats / (WORKERS + 1),
         steady=True,
         cores=cores(),
@@ -145,7 +148,7 @@ def _modelled(found: Found, measured: Round, transactions: float, beats: float) 
     return simulate(shape).seconds / measured.seconds
 
 
-def _claims(steps: Sequence[Step]) -> list[float]:
+def claims(steps: Sequence[Step]) -> list[float]:
     """Seconds from the moment that a machine was free and a task was there to the claim, of every task."""
     free: dict[int | None, float] = {}
     found = []
