@@ -89,6 +89,7 @@ def measure(alone: Side, fleet: Side) -> None:
     bare, light = (
         many.per_core(getattr(many, kind)) / one.per_core(getattr(one, kind)) for kind in ("waiting", "drawn")
     )
+    taken = many.cost(many.waiting)["PostgreSQL"] / transactions
     singly = [each.side.delay(each.singles) * 1000 for each in found]
     print(
         f"Throughput of the fleet beside one service alone, {WORKERS} workers each, half a second a task: median "
@@ -100,15 +101,15 @@ def measure(alone: Side, fleet: Side) -> None:
     )
     print(f"Accepted to started, idle, median: {singly[1]:.0f} ms (alone {singly[0]:.0f} ms)")
     print(
-        f"Transactions of a task: {transactions:.1f}, those that only read among them, besides polling; "
-        f"of a machine at rest {beats / (WORKERS + 1):.1f} a second"
+        f"Transactions of a task: {transactions:.1f}, those that only read among them, besides polling, of "
+        f"{taken * 1000:.2f} ms of a core each; of a machine at rest {beats / (WORKERS + 1):.1f} a second"
     )
     print(
         "The model's time of the run beside the measured one: "
         + ", ".join(f"{_modelled(many, each, transactions, beats):.2f}" for each in many.waiting)
     )
     print()
-    print(_large(transactions, beats))
+    print(_large(transactions, beats, taken))
 
 
 def _transactions(fleet: Side, seconds: float) -> float:
@@ -131,7 +132,7 @@ def _transactions_of_a_task(fleet: Side, beats: float, task: dict[str, Any]) -> 
 def _modelled(found: Found, measured: Round, transactions: float, beats: float) -> float:
     """The model's time of a round, beside the measured one. Its inputs are the steps of that round."""
     steps = found.side.steps(measured.uids)
-    own = sum(found.cost([measured]).values())
+    cost = found.cost([measured])
     shape = Shape(
         WORKERS,
         measured.tasks / measured.submitting,
@@ -139,11 +140,12 @@ def _modelled(found: Found, measured: Round, transactions: float, beats: float) 
         tasks=measured.tasks,
         spread=0.05,
         transactions=transactions,
+        transaction_seconds=cost["PostgreSQL"] / transactions,
         claim_seconds=statistics.mean(claims(steps)),
         beats=beats / (WORKERS + 1),
         steady=True,
         cores=cores(),
-        processor_seconds=own,
+        processor_seconds=sum(cost.values()),
     )
     return simulate(shape).seconds / measured.seconds
 
@@ -174,11 +176,12 @@ def _row(found: Found, part: str, rest: float, costs: Sequence[float]) -> list[s
     return [found.side.name, part, f"{rest * 1000:.0f}", *(f"{cost * 1000:.1f}" for cost in costs)]
 
 
-def _large(transactions: float, beats: float) -> str:
+def _large(transactions: float, beats: float, seconds: float) -> str:
     heads = ("workers", "tasks a day", "busy", "loads a task", "wait p50", "p99", "transactions/s", "of the database")
     rows = []
     for shape in LARGE:
-        outcome = simulate(replace(shape, transactions=transactions, beats=beats / (WORKERS + 1)))
+        each = beats / (WORKERS + 1)
+        outcome = simulate(replace(shape, transactions=transactions, beats=each, transaction_seconds=seconds))
         rows.append(
             (
                 f"{shape.workers}",

@@ -19,10 +19,11 @@ class Shape:
     """A fleet and its load. Times are in seconds.
 
     ``burst`` is how many tasks arrive together on the average, ``checkpoints`` how many there are, asked for by Zipf's
-    law with exponent ``skew``. ``transactions`` are a task's own, without a machine's ``beats`` per second. ``steady``
-    arrivals keep equal distances, as those of one client that waits for each answer. ``claim_seconds`` is what lies
-    between a worker that is free, with a task that is there, and its claim; ``draw_seconds`` between claim and end.
-    Without ``cores`` every machine has what it needs.
+    law with exponent ``skew``; 0 are tasks of an engine that needs none, which any worker draws at once.
+    ``transactions`` are a task's own, without a machine's ``beats`` per second. ``steady`` arrivals keep equal
+    distances, as those of one client that waits for each answer. ``claim_seconds`` is what lies between a worker that
+    is free, with a task that is there, and its claim; ``draw_seconds`` between claim and end. Without ``cores`` every
+    machine has what it needs.
     """
 
     workers: int
@@ -30,7 +31,7 @@ class Shape:
     draw_seconds: float
     tasks: int = 20_000
     burst: float = 1.0
-    checkpoints: int = 1
+    checkpoints: int = 0
     skew: float = 1.0
     load_seconds: float = 0.0
     spread: float = 0.25
@@ -70,11 +71,11 @@ class Outcome:
 def simulate(shape: Shape) -> Outcome:
     """Run the tasks of ``shape`` to their end."""
     dice = random.Random(shape.seed)
-    weights = [1 / (rank + 1) ** shape.skew for rank in range(shape.checkpoints)]
+    weights = [1 / (rank + 1) ** shape.skew for rank in range(max(1, shape.checkpoints))]
     arrivals = _arrivals(shape, dice, weights)
     capacity = shape.lanes / shape.transaction_seconds
     beats = shape.workers * shape.beats
-    loaded: list[int] = [-1] * shape.workers
+    loaded: list[int] = [-1 if shape.checkpoints else 0] * shape.workers
     holders: dict[int, int] = {}
     idle = set(range(shape.workers))
     waiting: dict[int, deque[float]] = {}
@@ -106,9 +107,9 @@ def simulate(shape: Shape) -> Outcome:
             since = waiting[checkpoint].popleft()
             cost = shape.transactions * shape.transaction_seconds / shape.lanes / max(0.05, 1 - beats / capacity)
             database_free = max(database_free, now) + cost
-            if shape.cores:
-                processor_free = max(processor_free, now) + shape.processor_seconds / shape.cores
             start = max(now + shape.claim_seconds, database_free, processor_free)
+            if shape.cores:  # its own part lies in claim and drawing; whoever comes next waits for what is left of it
+                processor_free = max(processor_free, now) + shape.processor_seconds / shape.cores
             load = 0.0
             if loaded[worker] != checkpoint:
                 load = shape.load_seconds
@@ -155,6 +156,6 @@ def _arrivals(shape: Shape, dice: random.Random, weights: list[float]) -> list[t
         size = 1
         while shape.burst > 1 and dice.random() > 1 / shape.burst:
             size += 1
-        checkpoint = dice.choices(range(shape.checkpoints), weights)[0]
+        checkpoint = dice.choices(range(len(weights)), weights)[0]
         found += [(now, checkpoint)] * size
     return found[: shape.tasks]

@@ -81,9 +81,14 @@ def test_an_exception_undoes_the_transaction(db: sa.Engine) -> None:
 
 def test_what_need_not_be_written_together_is_one_transaction_each_on_postgresql(db: sa.Engine) -> None:
     account = {"total_credits": 1, "unlimited": False, "created": 0}
-    with pytest.raises(RuntimeError), writing(db, together=False) as connection:
-        connection.execute(sa.insert(accounts).values(account))
-        raise RuntimeError
+
+    def write_and_fail() -> None:
+        with writing(db, together=False) as connection:
+            connection.execute(sa.insert(accounts).values(account))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
     with writing(db) as connection:  # the pool's connections are as before
         connection.execute(sa.insert(accounts).values(account))
         connection.rollback()
