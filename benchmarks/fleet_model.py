@@ -1,9 +1,11 @@
-"""A model of a fleet: arrivals in bursts, checkpoints, workers, and one database that all transactions share.
+"""A model of a fleet: arrivals in bursts, checkpoints, workers, one database that all transactions share, and cores
+that all of its programs share where they run on one machine.
 
 A discrete-event simulation. Tasks arrive, wait, are claimed by a free worker by the rules of
 :mod:`restyle.queue.cluster.claims` (the oldest first; a task whose checkpoint another worker has loaded waits for it
 ``affinity_seconds`` at most), load a checkpoint where it is not loaded, and are drawn. The database is ``lanes``
-servers of transactions that take ``transaction_seconds`` each; what it cannot take in time delays claims.
+servers of transactions that take ``transaction_seconds`` each; what it cannot take in time delays claims. So do
+``cores`` that cannot take in time the ``processor_seconds`` of a task, those of all programs together.
 """
 
 import heapq
@@ -17,7 +19,11 @@ class Shape:
     """A fleet and its load. Times are in seconds.
 
     ``burst`` is how many tasks arrive together on the average, ``checkpoints`` how many there are, asked for by Zipf's
-    law with exponent ``skew``. ``transactions`` are a task's own, without a machine's ``beats`` per second.
+    law with exponent ``skew``; 0 are tasks of an engine that needs none, which any worker draws at once.
+    ``transactions`` are a task's own, without a machine's ``beats`` per second. ``steady`` arrivals keep equal
+    distances, as those of one client that waits for each answer. ``claim_seconds`` is what lies between a worker that
+    is free, with a task that is there, and its claim; ``draw_seconds`` between claim and end. Without ``cores`` every
+    machine has what it needs.
     """
 
     workers: int
@@ -25,7 +31,7 @@ class Shape:
     draw_seconds: float
     tasks: int = 20_000
     burst: float = 1.0
-    checkpoints: int = 1
+    checkpoints: int = 0
     skew: float = 1.0
     load_seconds: float = 0.0
     spread: float = 0.25
@@ -35,6 +41,9 @@ class Shape:
     lanes: int = 8
     affinity_seconds: float = 5.0
     claim_seconds: float = 0.01
+    steady: bool = False
+    cores: float = 0.0
+    processor_seconds: float = 0.0
     seed: int = 1
 
 
@@ -62,16 +71,16 @@ class Outcome:
 def simulate(shape: Shape) -> Outcome:
     """Run the tasks of ``shape`` to their end."""
     dice = random.Random(shape.seed)
-    weights = [1 / (rank + 1) ** shape.skew for rank in range(shape.checkpoints)]
+    weights = [1 / (rank + 1) ** shape.skew for rank in range(max(1, shape.checkpoints))]
     arrivals = _arrivals(shape, dice, weights)
     capacity = shape.lanes / shape.transaction_seconds
     beats = shape.workers * shape.beats
-    loaded: list[int] = [-1] * shape.workers
+    loaded: list[int] = [-1 if shape.checkpoints else 0] * shape.workers
     holders: dict[int, int] = {}
     idle = set(range(shape.workers))
     waiting: dict[int, deque[float]] = {}
     ends: list[tuple[float, int]] = []
-    database_free = 0.0
+    database_free = processor_free = 0.0
     waits: list[float] = []
     now = last = busy = 0.0
     loads = 0
@@ -90,7 +99,7 @@ def simulate(shape: Shape) -> Outcome:
         return None if best is None else best[1]
 
     def serve() -> None:
-        nonlocal database_free, busy, loads, last
+        nonlocal database_free, processor_free, busy, loads, last
         for worker in sorted(idle, key=lambda each: not waiting.get(loaded[each])):
             checkpoint = pick(worker)
             if checkpoint is None:
@@ -98,7 +107,9 @@ def simulate(shape: Shape) -> Outcome:
             since = waiting[checkpoint].popleft()
             cost = shape.transactions * shape.transaction_seconds / shape.lanes / max(0.05, 1 - beats / capacity)
             database_free = max(database_free, now) + cost
-            start = max(now + shape.claim_seconds, database_free)
+            start = max(now + shape.claim_seconds, database_free, processor_free)
+            if shape.cores:  # its own part lies in claim and drawing; whoever comes next waits for what is left of it
+                processor_free = max(processor_free, now) + shape.processor_seconds / shape.cores
             load = 0.0
             if loaded[worker] != checkpoint:
                 load = shape.load_seconds
@@ -139,10 +150,12 @@ def _arrivals(shape: Shape, dice: random.Random, weights: list[float]) -> list[t
     found: list[tuple[float, int]] = []
     now = 0.0
     while len(found) < shape.tasks:
-        now += dice.expovariate(shape.tasks_per_second / shape.burst) if shape.tasks_per_second else 0.0
+        if shape.tasks_per_second:
+            apart = shape.burst / shape.tasks_per_second
+            now += apart if shape.steady else dice.expovariate(1 / apart)
         size = 1
         while shape.burst > 1 and dice.random() > 1 / shape.burst:
             size += 1
-        checkpoint = dice.choices(range(shape.checkpoints), weights)[0]
+        checkpoint = dice.choices(range(len(weights)), weights)[0]
         found += [(now, checkpoint)] * size
     return found[: shape.tasks]

@@ -79,6 +79,24 @@ def test_an_exception_undoes_the_transaction(db: sa.Engine) -> None:
         assert connection.execute(sa.select(accounts)).all() == []
 
 
+def test_what_need_not_be_written_together_is_one_transaction_each_on_postgresql(db: sa.Engine) -> None:
+    account = {"total_credits": 1, "unlimited": False, "created": 0}
+
+    def write_and_fail() -> None:
+        with writing(db, together=False) as connection:
+            connection.execute(sa.insert(accounts).values(account))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    with writing(db) as connection:  # the pool's connections are as before
+        connection.execute(sa.insert(accounts).values(account))
+        connection.rollback()
+    count = sa.select(sa.func.count()).select_from(accounts)
+    with reading(db) as connection:
+        assert connection.execute(count).scalar_one() == (1 if db.dialect.name == "postgresql" else 0)
+
+
 def test_a_killed_writer_leaves_nothing_half_done(database_url: str) -> None:
     open_database(database_url).dispose()
     script = (

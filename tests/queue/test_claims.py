@@ -35,15 +35,12 @@ def take(claims: Claims) -> Claim:
 
 
 def test_a_claim_holds_what_was_submitted(house: House, claims: Claims) -> None:
-    assert not claims.waiting()
     assert claims.next() is None
     uid, submission = house.submission("draw 1", "äpfel", seeds=(3, 4))
     house.store.submit(uid, submission)
-    assert claims.waiting()
     claim = take(claims)
     assert (claim.uid, claim.seeds) == (uid, (3, 4))
     assert json.loads(claim.plan) == json.loads(json.dumps(submission.plan))
-    assert not claims.waiting()
     task = house.task(uid)
     assert task.status == Status.RUNNING
     assert task.started is not None
@@ -107,7 +104,6 @@ def test_an_interrupted_task_goes_on_running_and_comes_first(house: House, claim
     claim = take(claims)
     claims.interrupt(claim)
     assert house.task(first).status == Status.RUNNING
-    assert claims.waiting()
     again = take(claims)
     assert (again.uid, again.claim != claim.claim) == (first, True)
     assert take(claims).uid == second
@@ -231,7 +227,6 @@ def test_a_row_that_cannot_even_be_ended_is_left_alone(house: House, claims: Cla
         connection.execute(sa.update(tasks).where(tasks.c.uid == bad).values(cost=900))
     assert take(claims).uid == good
     assert claims.next() is None
-    assert not claims.waiting()
     assert house.task(bad).status == Status.QUEUING
 
 

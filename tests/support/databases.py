@@ -47,6 +47,11 @@ class PostgresServer:
     def _data(self) -> str:
         return str(self._folder / "data")
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server come from."""
+        return int(Path(self._data, "postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         """Start, and wait until it answers."""
         options = (

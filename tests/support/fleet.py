@@ -91,6 +91,11 @@ class SeaweedServer:
             )
         wait_for(self._stores, (self._folder / "log").read_text)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()

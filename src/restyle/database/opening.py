@@ -98,14 +98,21 @@ def migrate(url: str, revision: str = "") -> str:
 
 @contextmanager
 def reading(db: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection to read with, which waits for no writer. On SQLite it sees one state of the database throughout."""
+    """A connection to read with, which waits for no writer. On SQLite it sees one state of the database throughout.
+
+    On PostgreSQL each statement is a transaction of its own: it sees no less than it would inside a longer one, and
+    the two words to the server that begin and end that one are saved.
+    """
     with db.connect() as connection:
-        yield connection
+        yield _by_itself(connection)
 
 
 @contextmanager
-def writing(db: sa.Engine) -> Iterator[sa.Connection]:
+def writing(db: sa.Engine, *, together: bool = True) -> Iterator[sa.Connection]:
     """One transaction, committed at the end of the block, undone by an exception.
+
+    Without ``together`` what is written need not be one: on PostgreSQL each statement is a transaction then, as where
+    there is only one.
 
     SQLite has one writer at a time: the write lock is taken at the start, so that no transaction fails half-way because
     another wrote since it read; and inside one process writers queue on a lock of ours, which wakes the next at once
@@ -114,8 +121,12 @@ def writing(db: sa.Engine) -> Iterator[sa.Connection]:
     """
     lock: threading.Lock | None = db.get_execution_options().get("restyle_lock")
     if lock is None:
-        with db.begin() as connection:
-            yield connection
+        if together:
+            with db.begin() as connection:
+                yield connection
+        else:
+            with db.connect() as connection:
+                yield _by_itself(connection)
         return
     if not lock.acquire(timeout=BUSY_SECONDS):
         raise PoolTimeoutError(f"the database could not be written within {BUSY_SECONDS} s")
@@ -124,6 +135,13 @@ def writing(db: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
     finally:
         lock.release()
+
+
+def _by_itself(connection: sa.Connection) -> sa.Connection:
+    """``connection``, each of whose statements is committed as it ends, where the database has a mode for that."""
+    if connection.dialect.name != "postgresql":
+        return connection
+    return connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def may_pass(error: Exception) -> bool:

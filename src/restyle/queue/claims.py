@@ -18,6 +18,53 @@ from restyle.wire.codes import Code
 
 log = structlog.get_logger(__name__)
 
+# What every run says, put together once.
+INTERRUPTED = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)
+UNDER = (
+    (tasks.c.uid == sa.bindparam("task"))
+    & (tasks.c.status == Status.RUNNING)
+    & (tasks.c.claim == sa.bindparam("under"))
+)
+TAKE = (
+    sa.update(tasks)
+    .where(tasks.c.id == sa.bindparam("of"), INTERRUPTED | (tasks.c.status == Status.QUEUING))
+    .values(
+        status=Status.RUNNING,
+        claim=sa.bindparam("by"),
+        machine=sa.bindparam("at"),
+        started=sa.func.coalesce(tasks.c.started, sa.bindparam("now", type_=sa.Double)),
+    )
+    .returning(
+        tasks.c.uid,
+        tasks.c.needs,
+        sa.cast(tasks.c.seeds, Raw).label("seeds"),
+        sa.cast(tasks.c.spec, Raw).label("plan"),
+    )
+)
+SERVE = (
+    sa.update(accounts)
+    .where(accounts.c.id == sa.bindparam("whose"))
+    .values(served=sa.select(sa.func.max(accounts.c.served)).scalar_subquery() + 1)
+)
+FRACTION = sa.bindparam("fraction", type_=sa.Double)
+ADVANCE = (
+    sa.update(tasks)
+    .where(UNDER)
+    .values(progress=sa.case((tasks.c.progress < FRACTION, FRACTION), else_=tasks.c.progress))
+)
+FINISH = (
+    sa.update(tasks)
+    .where(UNDER)
+    .values(
+        status=Status.FINISHED,
+        images=sa.bindparam("results"),
+        progress=1.0,
+        finished=sa.bindparam("now"),
+        expires=sa.bindparam("until"),
+        claim=None,
+    )
+)
+
 
 class Claims:
     """The workers' side of the task table; :class:`restyle.queue.store.TaskStore` is the clients'.
@@ -31,13 +78,7 @@ class Claims:
         self._reach: Reach = SupervisorLock(db) if reach is None else reach
         # Rows that could be neither claimed nor ended, by their id: without them the queue goes on.
         self._spoilt: set[int] = set()
-
-    def waiting(self) -> bool:
-        """Whether there is a task to claim; asks without holding up a writer."""
-        with reading(self._db) as connection:
-            mine = self._reach.eligible(connection)
-            waits = sa.exists().where(mine, self._interrupted() | self._queued())
-            return connection.execute(sa.select(waits)).scalar_one()
+        self._turns = self._turns_of()
 
     def next(self) -> Claim | None:
         """Claim the task whose turn it is, None if there is none.
@@ -47,64 +88,65 @@ class Claims:
         ends as Error 5000 on the way.
         """
         while True:
-            id: int | None = None
+            turn = self._turn()
+            if turn is None:
+                return None
+            id, account_id = turn
             try:
                 with writing(self._db) as connection:
-                    turn = self._turn(connection)
-                    if turn is None:
-                        return None
-                    id, account_id = turn
                     claim = self._take(connection, id, account_id)
                 if claim is not None:
                     return claim
             except Exception as error:
-                if id is None or may_pass(error):
+                if may_pass(error):
                     raise
                 self._spoilt.add(id)
+                self._turns = self._turns_of()
                 log.exception("a task cannot be worked with, and is left alone until the next start", id=id)
 
-    def _turn(self, connection: sa.Connection) -> tuple[int, int] | None:
-        """The id and account of the task whose turn it is."""
-        mine = self._reach.eligible(connection)
-        again = sa.select(tasks.c.id, tasks.c.account_id).where(mine, self._interrupted())
-        row = connection.execute(again.order_by(tasks.c.id).limit(1)).one_or_none()
-        if row is not None:
-            return row.id, row.account_id
-        highest = sa.select(sa.func.max(tasks.c.priority)).where(mine, self._queued()).scalar_subquery()
+    def _turn(self) -> tuple[int, int] | None:
+        """The id and account of the task whose turn it is; asks without holding up a writer."""
+        with reading(self._db) as connection:
+            while True:
+                row = connection.execute(self._turns, self._reach.eligible()).one_or_none()
+                if row is None:
+                    return None
+                if self._reach.knows(row.needs):
+                    return row.id, row.account_id
+
+    def _turns_of(self) -> sa.CompoundSelect[Any]:
+        """The question whose turn it is. Made once: SQLAlchemy takes longer to put it together than the database to
+        answer it."""
+        mine = self._reach.mine
+        interrupted, queued = self._sound(INTERRUPTED), self._sound(tasks.c.status == Status.QUEUING)
+        none = sa.literal_column("0", sa.BigInteger).label("served")
+        again = sa.select(sa.literal_column("0").label("rank"), none, tasks.c.id, tasks.c.account_id, tasks.c.needs)
+        highest = sa.select(sa.func.max(tasks.c.priority)).where(mine, queued).scalar_subquery()
         heads = (
             sa.select(tasks.c.account_id, sa.func.min(tasks.c.id).label("id"))
-            .where(mine, self._queued(), tasks.c.priority == highest)
+            .where(mine, queued, tasks.c.priority == highest)
             .group_by(tasks.c.account_id)
             .subquery()
         )
-        turn = sa.select(heads.c.id, heads.c.account_id).join(accounts, accounts.c.id == heads.c.account_id)
-        row = connection.execute(turn.order_by(accounts.c.served, accounts.c.id).limit(1)).one_or_none()
-        return None if row is None else (row.id, row.account_id)
+        turn = (
+            sa.select(
+                sa.literal_column("1").label("rank"), accounts.c.served, heads.c.id, heads.c.account_id, tasks.c.needs
+            )
+            .join(accounts, accounts.c.id == heads.c.account_id)
+            .join(tasks, tasks.c.id == heads.c.id)
+        )
+        oldest = again.where(mine, interrupted).order_by(tasks.c.id).limit(1).subquery()
+        longest_ago = turn.order_by(accounts.c.served, accounts.c.id).limit(1).subquery()
+        return sa.union_all(sa.select(oldest), sa.select(longest_ago)).order_by("rank").limit(1)
 
     def _take(self, connection: sa.Connection, id: int, account_id: int) -> Claim | None:
         """None where the task has ended: terminated at this moment, or because its row cannot be read."""
         claim = secrets.token_hex(8)
-        take = (
-            sa.update(tasks)
-            .where(tasks.c.id == id, self._interrupted() | self._queued())
-            .values(
-                status=Status.RUNNING,
-                claim=claim,
-                machine=self._reach.machine,
-                started=sa.func.coalesce(tasks.c.started, time.time()),
-            )
-            .returning(
-                tasks.c.uid,
-                tasks.c.needs,
-                sa.cast(tasks.c.seeds, Raw).label("seeds"),
-                sa.cast(tasks.c.spec, Raw).label("plan"),
-            )
-        )
-        taken = connection.execute(take).one_or_none()
-        if taken is None:  # on PostgreSQL, where writers do not queue
+        values = {"of": id, "by": claim, "at": self._reach.machine, "now": time.time()}
+        taken = connection.execute(TAKE, values).one_or_none()
+        if taken is None:  # ended at this moment; or another was first, on PostgreSQL, where writers do not queue
             return None
-        last = sa.select(sa.func.max(accounts.c.served)).scalar_subquery()
-        connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(served=last + 1))
+        connection.execute(SERVE, {"whose": account_id})
         try:
             return Claim.of(taken.uid, claim, taken.seeds, taken.plan, taken.needs)
         except ValueError as error:
@@ -113,20 +155,13 @@ class Claims:
             log.error("a task cannot be read", task=taken.uid, reason=str(error))
             return None
 
-    def _queued(self) -> sa.ColumnElement[bool]:
-        return self._sound(tasks.c.status == Status.QUEUING)
-
-    def _interrupted(self) -> sa.ColumnElement[bool]:
-        return self._sound((tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None))
-
     def _sound(self, which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         return which & tasks.c.id.not_in(self._spoilt) if self._spoilt else which
 
     def progress(self, claim: Claim, fraction: float) -> bool:
         """Record progress, which never falls, also when a task runs again. False if the run is no longer wanted."""
-        higher = sa.case((tasks.c.progress < fraction, fraction), else_=tasks.c.progress)
-        with writing(self._db) as connection:
-            return connection.execute(sa.update(tasks).where(_under(claim)).values(progress=higher)).rowcount == 1
+        with writing(self._db, together=False) as connection:
+            return connection.execute(ADVANCE, {**_named(claim), "fraction": fraction}).rowcount == 1
 
     def finish(self, claim: Claim, images: Sequence[str], notices: Sequence[str] = ()) -> bool:
         """End the task as Finished with ``images`` (storage keys), and ``notices`` added to those it was accepted with.
@@ -134,19 +169,14 @@ class Claims:
         False if the run is no longer wanted.
         """
         now = time.time()
-        end: dict[str, Any] = {
-            "status": Status.FINISHED,
-            "images": list(images),
-            "progress": 1.0,
-            "finished": now,
-            "expires": now + self._settings.result_seconds,
-            "claim": None,
-        }
-        with writing(self._db) as connection:
+        end = {**_named(claim), "now": now, "until": now + self._settings.result_seconds, "results": list(images)}
+        with writing(self._db, together=bool(notices)) as connection:
+            statement = FINISH
             if notices:
                 before = sa.select(sa.cast(tasks.c.notices, Raw)).where(_under(claim))
-                end["notices"] = [*stored_list(connection.execute(before).scalar_one_or_none() or "[]"), *notices]
-            return connection.execute(sa.update(tasks).where(_under(claim)).values(end)).rowcount == 1
+                told = stored_list(connection.execute(before).scalar_one_or_none() or "[]")
+                statement = FINISH.values(notices=[*told, *notices])
+            return connection.execute(statement, end).rowcount == 1
 
     def fail(self, claim: Claim, code: Code, message: str) -> bool:
         """End the task as Error and return its credits. False if the run is no longer wanted."""
@@ -206,3 +236,8 @@ class Claims:
 
 def _under(claim: Claim) -> sa.ColumnElement[bool]:
     return (tasks.c.uid == claim.uid) & (tasks.c.status == Status.RUNNING) & (tasks.c.claim == claim.claim)
+
+
+def _named(claim: Claim) -> dict[str, str]:
+    """The run that the statements below are about."""
+    return {"task": claim.uid, "under": claim.claim}

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -52,7 +53,8 @@ class Dispatcher:
         self._retention = Retention(db, storage, settings)
         self._probe = Probe(storage, self._ring)
         reach = SupervisorLock(db) if reach is None else reach
-        self._ledger = Ledger(Claims(db, settings, reach), reach, ring=self._ring, ended=self._retention.ended)
+        ended, finished = self._retention.ended, self._retention.finished
+        self._ledger = Ledger(Claims(db, settings, reach), reach, ring=self._ring, ended=ended, finished=finished)
         self._crew = Crew(settings.workers, Hello.of(settings))
         # Runs that storage broke off, with the key that could not be read: they wait until it works again.
         self._hindered: list[tuple[Claim, str | None]] = []
@@ -140,6 +142,10 @@ class Dispatcher:
     def spare(self) -> bool:
         """Whether a worker is free and there is nothing for it."""
         return self._ledger.spare()
+
+    def at_rest(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called, from a thread that must not wait, whenever :meth:`spare` came true."""
+        self._ledger.rested = call
 
     def loaded(self) -> frozenset[str]:
         """The SHA-256 of the checkpoints that workers drew with last, and have loaded."""

@@ -47,16 +47,27 @@ class Ledger:
     """Claims tasks for whoever has a free worker, and writes down what becomes of them: of one run in order.
 
     ``ring`` is called when there is something to :meth:`take` or to read in ``unwanted``, ``ended`` with the uid of
-    a task that may have ended.
+    a task that may have ended, ``finished`` with that of one that has for sure, and well.
     """
 
-    def __init__(self, claims: Claims, reach: Reach, *, ring: Callable[[], None], ended: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        claims: Claims,
+        reach: Reach,
+        *,
+        ring: Callable[[], None],
+        ended: Callable[[str], None],
+        finished: Callable[[str], None],
+    ) -> None:
         self._claims = claims
         self._reach = reach
         self._ring = ring
         self._ended = ended
+        self._finished = finished
         self.unwanted: deque[Claim] = deque()
         """Runs that nobody wants any more, as their progress was to be written."""
+        self.rested: Callable[[], None] = lambda: None
+        """Called when :meth:`spare` came true; replaced by whoever waits for it."""
         self._changed = threading.Condition()
         self._todo: dict[str, deque[Write]] = {}
         self._new = False
@@ -155,8 +166,10 @@ class Ledger:
         """The task has ended well, with ``images`` (storage keys)."""
 
         def write() -> None:
-            self._claims.finish(claim, images, notices)
-            self._ended(claim.uid)
+            if self._claims.finish(claim, images, notices):
+                self._finished(claim.uid)
+            else:
+                self._ended(claim.uid)
 
         self._add(Write(claim, "end", write))
 
@@ -209,6 +222,8 @@ class Ledger:
                 trouble = error
             self._at_work_since = None
             self._settle(trouble)
+            if self.spare():
+                self.rested()
             if closing and (trouble is not None or self.written()):
                 return
 
@@ -294,7 +309,7 @@ class Ledger:
         # A worker that asks for more has just ended a run: that is written first, so that no more tasks show as Running
         # than there are workers.
         while not (self._closing or self._new) and len(self._taken) < self._wanted:
-            claim = self._claims.next() if self._claims.waiting() else None
+            claim = self._claims.next()
             if claim is None:
                 return
             self._held[claim.claim] = claim

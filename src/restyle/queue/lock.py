@@ -1,10 +1,10 @@
 """One service at a time supervises the tasks of a database."""
 
 import fcntl
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -27,6 +27,7 @@ class SupervisorLock:
     """
 
     machine: int | None = None
+    mine: sa.ColumnElement[bool] = sa.true()
 
     def __init__(self, db: sa.Engine, *, shared: bool = False) -> None:
         self._db = db
@@ -73,9 +74,13 @@ class SupervisorLock:
             self._connection.close()
             self._connection = None
 
-    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
+    def eligible(self) -> Mapping[str, Any]:
         """All tasks."""
-        return sa.true()
+        return {}
+
+    def knows(self, needs: str) -> bool:
+        """Whatever they need."""
+        return True
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:
         """Nobody else has to hear of it."""

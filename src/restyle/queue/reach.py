@@ -1,7 +1,7 @@
 """Which tasks one service may claim, and in whose name: all there are, unless it shares them with others."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -24,8 +24,17 @@ class Reach(Protocol):
     def release(self) -> None:
         """End; nothing is claimed in its name from now on."""
 
-    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
-        """Which tasks it may claim now."""
+    @property
+    def mine(self) -> sa.ColumnElement[bool]:
+        """Which tasks it may claim, and those that it has to be asked about: always the same, with parameters."""
+
+    def eligible(self) -> Mapping[str, Any]:
+        """The values of the parameters of ``mine`` now."""
+        ...
+
+    def knows(self, needs: str) -> bool:
+        """Whether ``mine`` said for sure that a task with these needs may be claimed. Where not, it does from now on,
+        by its parameters, and has to be asked anew."""
         ...
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class Retention:
         self._db = db
         self._storage = storage
         self._settings = settings
-        self._todo: SimpleQueue[str | None] = SimpleQueue()
+        self._todo: SimpleQueue[tuple[str, Status | None] | None] = SimpleQueue()
         self._swept: dict[str, str] = {}
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
 
@@ -57,7 +57,11 @@ class Retention:
 
     def ended(self, uid: str) -> None:
         """The task may have ended: if so, its inputs go now, and with an Error what it drew until then."""
-        self._todo.put(uid)
+        self._todo.put((uid, None))
+
+    def finished(self, uid: str) -> None:
+        """The task has finished for sure: its inputs go now."""
+        self._todo.put((uid, Status.FINISHED))
 
     def sweep(self) -> None:
         """Delete all that is due, unless another process that shares the tasks is at it."""
@@ -77,14 +81,15 @@ class Retention:
         next_sweep = time.monotonic()
         while True:
             try:
-                uid = self._todo.get(timeout=max(0, next_sweep - time.monotonic()))
+                todo = self._todo.get(timeout=max(0, next_sweep - time.monotonic()))
             except Empty:
-                uid = ""
-            if uid is None:
+                todo = "", None
+            if todo is None:
                 return
+            uid, status = todo
             try:
                 if uid:
-                    self._clean(uid)
+                    self._clean(uid, status)
                 else:
                     next_sweep = time.monotonic() + self._settings.sweep_seconds
                     self.sweep()
@@ -151,8 +156,8 @@ class Retention:
         while uids := list(islice(xids, BATCH)):
             yield uids
 
-    def _clean(self, uid: str) -> None:
-        match self._status([uid]).get(uid):
+    def _clean(self, uid: str, status: str | None) -> None:
+        match status or self._status([uid]).get(uid):
             case Status.FINISHED:
                 self._storage.delete_prefix(input_prefix(uid))
             case Status.ERROR:

@@ -244,12 +244,14 @@ class TaskStore:
 
     def _check_room(self, connection: sa.Connection, account_id: int) -> None:
         count = sa.select(sa.func.count()).select_from(tasks)
-        own = count.where(tasks.c.account_id == account_id, tasks.c.status.in_(UNFINISHED))
+        own = count.where(tasks.c.account_id == account_id, tasks.c.status.in_(UNFINISHED)).scalar_subquery()
+        queued = count.where(tasks.c.status == Status.QUEUING).scalar_subquery()
+        found = connection.execute(sa.select(own.label("own"), queued.label("queued"))).one()
         limit = self._settings.max_unfinished_tasks
-        if connection.execute(own).scalar_one() >= limit:
+        if found.own >= limit:
             raise RestyleError(Code.QUEUE_FULL, f"the account has {limit} unfinished tasks, the most it may have")
         limit = self._settings.max_queued_tasks
-        if connection.execute(count.where(tasks.c.status == Status.QUEUING)).scalar_one() >= limit:
+        if found.queued >= limit:
             raise RestyleError(Code.QUEUE_FULL, f"{limit} tasks of all accounts are queued, the most the service takes")
 
 

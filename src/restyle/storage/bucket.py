@@ -58,9 +58,13 @@ class Bucket:
         assert prefix.endswith("/"), prefix
         with self._failing("delete", prefix):
             for chunk in obstore.list(self._store, prefix=prefix):
-                for item in chunk:
-                    with suppress(*self._gone):  # somebody else deleted it: what was asked for
-                        obstore.delete(self._store, item["path"])
+                paths = [item["path"] for item in chunk]
+                try:
+                    obstore.delete(self._store, paths)  # on S3 one request for all of them
+                except self._gone:
+                    for path in paths:
+                        with suppress(*self._gone):  # somebody else deleted it: what was asked for
+                            obstore.delete(self._store, path)
 
     def names(self, prefix: str) -> Iterator[str]:
         import obstore

@@ -56,6 +56,7 @@ class Fleet:
             call=dispatcher.notify,
             spare=dispatcher.spare,
         )
+        dispatcher.at_rest(wakeups.rested)
         return cls(membership, dispatcher, registry, Calls(), wakeups)
 
     def start(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 
 from restyle import __version__
@@ -24,7 +25,25 @@ from restyle.queue.needs import checkpoint_of, family_of, files_of
 from restyle.queue.store import Status
 from restyle.settings import Settings
 
+MOST_SEEN = 1000
+"""How many kinds of needs are remembered from one beat to the next."""
 NOW = sa.func.extract("epoch", sa.func.clock_timestamp())
+RUNNING = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
+
+# What every machine says each second, put together once.
+HEARD = (
+    sa.update(machines)
+    .where(machines.c.id == sa.bindparam("me"))
+    .values({"heard": NOW} | {name: sa.bindparam(name) for name in ("ready", "loaded", "free_memory", "offer_digest")})
+)
+SIGHT = sa.select(
+    *(column for column in machines.c if column is not machines.c.offer),
+    (NOW - machines.c.heard).label("silent"),
+    sa.exists()
+    .where(RUNNING, tasks.c.machine.not_in(sa.select(machines.c.id.label("there")).correlate(None)))
+    .correlate(None)
+    .label("stray"),
+).order_by(machines.c.id)
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +91,12 @@ class Membership:
         self._offer: Offer = {"families": [], "files": [], "mains": [], "subs": [], "entries": []}
         self._digest = ""
         self._machine: int | None = None
+        texts = ARRAY(sa.Text)
+        soon, later = (sa.any_(sa.bindparam(name, type_=texts)) for name in ("soon", "later"))
+        old = tasks.c.created <= sa.bindparam("old", type_=sa.Double)
+        unseen = tasks.c.needs != sa.all_(sa.bindparam("seen", type_=texts))
+        self.mine: sa.ColumnElement[bool] = (tasks.c.needs == soon) | ((tasks.c.needs == later) & old) | unseen
+        self._seen: dict[str, bool] = {}
         self._heard_at: float | None = None
         self._steady_since = 0.0
         self._fleet = _Fleet()
@@ -100,22 +125,23 @@ class Membership:
         self._look_at_offer()
         condition = self.condition()
         says: dict[str, Any] = {
-            "heard": NOW,
             "ready": condition.ready,
             "loaded": sorted(condition.loaded),
             "free_memory": psutil.virtual_memory().available,
             "offer_digest": self._digest,
         }
-        with writing(self._db) as connection:
-            me = sa.update(machines).where(machines.c.id == self._machine).values(says)
-            known = self._machine is not None and connection.execute(me).rowcount == 1
+        with writing(self._db, together=False) as connection:
+            known = self._machine is not None and connection.execute(HEARD, {"me": self._machine, **says}).rowcount == 1
             if not known:
                 self._machine = self._join(connection, says)
             elif self._fleet.digests.get(self._machine or 0) != self._digest:
                 offer = sa.update(machines).where(machines.c.id == self._machine).values(offer=self._offer)
                 connection.execute(offer)
-            self._bury(connection, known)
             self._fleet = _look(connection, self._fleet)
+        if self._steady(known) and self._fleet.mourns(self._settings.machine_seconds):
+            with writing(self._db) as connection:
+                self._bury(connection)
+                self._fleet = _look(connection, self._fleet)
 
     def release(self) -> None:
         """Leave at once: nobody has to wait for a silence, unless the database is away."""
@@ -129,15 +155,25 @@ class Membership:
             self._machine = None
         self._lock.release()
 
-    def eligible(self, connection: sa.Connection) -> sa.ColumnElement[bool]:
-        """Tasks that this machine can draw; those whose checkpoint another has loaded, after a while only."""
-        again = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_(None)
-        known = sa.select(tasks.c.needs).where((tasks.c.status == Status.QUEUING) | again).distinct()
-        mine = [needs for needs in connection.scalars(known) if self._can(needs)]
+    def eligible(self) -> Mapping[str, Any]:
+        """Tasks that this machine can draw, those whose checkpoint another has loaded after a while only; and those
+        whose needs it has not seen yet."""
         loaded, elsewhere = self.condition().loaded, self._fleet.loaded_but(self._machine)
-        later = {needs for needs in mine if checkpoint_of(needs) in elsewhere - loaded}
-        old = tasks.c.created <= time.time() - self._settings.affinity_seconds
-        return tasks.c.needs.in_([needs for needs in mine if needs not in later]) | (tasks.c.needs.in_(later) & old)
+        can = [needs for needs, drawn in self._seen.items() if drawn]
+        later = [needs for needs in can if checkpoint_of(needs) in elsewhere - loaded]
+        return {
+            "soon": [needs for needs in can if needs not in later] if later else can,
+            "later": later,
+            "old": time.time() - self._settings.affinity_seconds,
+            "seen": list(self._seen),
+        }
+
+    def knows(self, needs: str) -> bool:
+        """Whether these needs were seen before: what comes of them is told by :meth:`eligible` from now on."""
+        if needs in self._seen:
+            return True
+        self._seen[needs] = self._can(needs)
+        return False
 
     def again(self, connection: sa.Connection, uids: Sequence[str]) -> None:
         """Call somebody for these tasks."""
@@ -169,12 +205,16 @@ class Membership:
     def _look_at_offer(self) -> None:
         if self._offer_now is not None:
             self._offer = self._offer_now()
-        self._digest = digest_of(self._offer)
+        digest = digest_of(self._offer)
+        if digest != self._digest or len(self._seen) > MOST_SEEN:
+            self._digest = digest
+            self._seen.clear()
 
     def _join(self, connection: sa.Connection, says: Mapping[str, Any]) -> int:
         draws = self._offer_now is not None
         row = {
             **says,
+            "heard": NOW,
             "name": self._settings.machine_name or socket.gethostname(),
             "role": self._settings.role,
             "version": __version__,
@@ -187,24 +227,24 @@ class Membership:
         log.info("this machine is one of the fleet", machine=machine, before=self._machine)
         return machine
 
-    def _bury(self, connection: sa.Connection, known: bool) -> None:
-        """Take the silent for gone: but not after a silence that was this machine's own, or the database's."""
+    def _steady(self, known: bool) -> bool:
+        """Whether a silence of others is theirs: not so after one that was this machine's own, or the database's."""
         now, seconds = time.monotonic(), self._settings.machine_seconds
         if not known or self._heard_at is None or now - self._heard_at > seconds / 2:
             self._steady_since = now
         self._heard_at = now
-        if now - self._steady_since < seconds:
-            return
-        silent = machines.c.heard < NOW - seconds
+        return now - self._steady_since >= seconds
+
+    def _bury(self, connection: sa.Connection) -> None:
+        """Take the silent for gone, and let run again what runs in the name of nobody who is there."""
+        silent = machines.c.heard < NOW - self._settings.machine_seconds
         gone = connection.execute(sa.delete(machines).where(silent).returning(machines.c.id, machines.c.name)).all()
         for machine in gone:
             log.warning("a machine is gone", machine=machine.id, name=machine.name)
-        there = sa.select(machines.c.id)
-        self._interrupt(connection, tasks.c.machine.not_in(there))
+        self._interrupt(connection, tasks.c.machine.not_in(sa.select(machines.c.id)))
 
     def _interrupt(self, connection: sa.Connection, whose: sa.ColumnElement[bool]) -> None:
-        running = (tasks.c.status == Status.RUNNING) & tasks.c.claim.is_not(None)
-        again = sa.update(tasks).where(running, whose).values(claim=None).returning(tasks.c.uid)
+        again = sa.update(tasks).where(RUNNING, whose).values(claim=None).returning(tasks.c.uid)
         uids = list(connection.scalars(again))
         if uids:
             log.warning("tasks run again whose machine is gone", tasks=uids)
@@ -214,10 +254,17 @@ class Membership:
 class _Fleet:
     """The machines as of one look."""
 
-    def __init__(self, machines: Sequence[Machine] = (), digests: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self, machines: Sequence[Machine] = (), digests: Mapping[int, str] | None = None, stray: bool = False
+    ) -> None:
         self.machines = machines
+        self.stray = stray
         self.digests = digests or {}
         self.offers: Sequence[Offer] = [each.offer for each in machines if each.slots and each.ready]
+
+    def mourns(self, seconds: float) -> bool:
+        """Whether a machine was not heard for ``seconds``, or a task runs in the name of one that is not there."""
+        return self.stray or any(each.silent > seconds for each in self.machines)
 
     def loaded_but(self, machine: int | None) -> frozenset[str]:
         """What the other machines that draw have loaded."""
@@ -226,8 +273,7 @@ class _Fleet:
 
 def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
     """The machines now. What they offer is read only where it changed."""
-    light = [column for column in machines.c if column is not machines.c.offer]
-    rows = connection.execute(sa.select(*light, (NOW - machines.c.heard).label("silent")).order_by(machines.c.id)).all()
+    rows = connection.execute(SIGHT).all()
     digests = {row.id: row.offer_digest for row in rows}
     offers = {each.id: each.offer for each in before.machines if digests.get(each.id) == before.digests.get(each.id)}
     unread = [row.id for row in rows if row.id not in offers]
@@ -252,7 +298,7 @@ def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
         )
         for row in rows
     ]
-    fleet = _Fleet(found, digests)
+    fleet = _Fleet(found, digests, any(row.stray for row in rows))
     if fleet.offers == before.offers:
         fleet.offers = before.offers
     return fleet
