@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -40,6 +41,11 @@ def default_data_dir() -> Path:
 def cors_origins(text: str) -> list[str]:
     """The origins of ``RESTYLE_CORS_ORIGINS``."""
     return [origin.strip() for origin in text.split(",") if origin.strip()]
+
+
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """The networks of a setting that lists addresses and networks. Raises ValueError for what is none."""
+    return [ip_network(each.strip()) for each in text.split(",") if each.strip()]
 
 
 def _checked(url: str, *, path: bool) -> str:
@@ -95,6 +101,15 @@ class Settings(BaseSettings):
     port: int = Field(8484, ge=0, le=65535, description="Port to bind; 0 lets the system choose.")
     public_url: str = Field(
         "", description="Base of result URLs; empty means the address that the client asked for (its Host header)."
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names, such as restyle.lan, that clients may have in the Host header where RESTYLE_PUBLIC_URL is "
+        "not set, besides localhost and the address that they connect to; separated by commas; * allows all.",
+    )
+    internal_networks: str = Field(
+        "127.0.0.0/8,::1",
+        description="Addresses or networks that may read /metrics, /docs and /openapi.json; others get 403.",
     )
     cors_origins: str = Field(
         "",
@@ -185,6 +200,9 @@ class Settings(BaseSettings):
     max_styles_bytes: int = Field(256 * MIB, ge=0, description="Bytes of their pictures together.")
     max_favourites: int = Field(1000, ge=0, description="Pictures that one account may keep as favourites.")
     requests_per_minute: int = Field(6000, ge=1, description="Requests one public key may make in a minute.")
+    requests_per_address: int = Field(
+        30_000, ge=1, description="Requests of any kind that one address may make in a minute, health aside."
+    )
 
     result_seconds: int = Field(24 * HOUR, ge=1, description="How long result images are kept (PICPIK: 24 hours).")
     record_seconds: int = Field(30 * DAY, ge=1, description="How long task records are kept.")
@@ -226,6 +244,12 @@ class Settings(BaseSettings):
         for origin in cors_origins(text):
             if origin != "*":
                 _checked(origin, path=False)
+        return text
+
+    @field_validator("internal_networks")
+    @classmethod
+    def _check_networks(cls, text: str) -> str:
+        networks(text)
         return text
 
     def price(self, engine: str) -> float | None:

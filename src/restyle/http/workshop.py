@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import sqlalchemy as sa
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from restyle.conversion.draw import open_registry
 from restyle.database import open_database
 from restyle.http import metrics
-from restyle.http.envelope import HEADERS, respond
+from restyle.http.envelope import HEADERS, Refused, failure, respond
+from restyle.http.limits import check_internal
 from restyle.http.metrics import Metrics
 from restyle.private import make_data_folder
 from restyle.queue.cluster.fleet import Fleet
@@ -20,6 +21,7 @@ from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.storage import open_storage
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.schema import Answer
 
 
@@ -74,6 +76,11 @@ def create_workshop(workshop: Workshop) -> FastAPI:
 
     app = FastAPI(title="Restyle worker", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
 
+    @app.exception_handler(RestyleError)
+    async def _(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return failure(error, {})
+
     @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def _() -> Response:
         return respond(Answer(Action=""))
@@ -86,7 +93,8 @@ def create_workshop(workshop: Workshop) -> FastAPI:
         return respond(Answer(RetCode=Code.QUEUE_FULL, Action="", Message=reason), 503, {"Retry-After": "1"})
 
     @app.api_route("/metrics", methods=["GET", "HEAD"])
-    async def _() -> Response:
+    async def _(request: Request) -> Response:
+        check_internal(request, workshop.settings)
         text = await asyncio.to_thread(workshop.metrics.page)
         return Response(text, headers={**HEADERS, "Content-Type": metrics.CONTENT_TYPE})
 
