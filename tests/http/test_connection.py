@@ -76,7 +76,9 @@ def test_an_endless_head_is_refused(service: RunningService, first: bytes, again
 )
 def test_a_head_has_a_size_and_a_number_of_headers(service: RunningService, headers: list[str], status: int) -> None:
     with connected(service) as raw:
-        raw.sendall("\r\n".join(["GET /healthz HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]).encode())
+        raw.sendall(
+            "\r\n".join(["GET /healthz HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]).encode()
+        )
         answer = to_the_end(raw)
     assert status_of(answer) == status
     assert json_of(answer)["RetCode"] == (4001 if status == 431 else 0)

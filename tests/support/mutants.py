@@ -26,6 +26,8 @@ from tests.support.service import PICTURE, RunningService, submission
 
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 63, 64, 127, 128, 255, 256, 257, 1023, 4096, 32767, 32768, 65535)
 LARGE = (2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 8)
+GREY = {256: 32, 257: 32, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 32, 279: 1024}
+"""A TIFF's directory: 32 x 32, grey, in one strip at byte 8."""
 MOST = 64 * 1024
 """Bytes of a mutant."""
 SENDERS = 4
@@ -78,7 +80,7 @@ def originals() -> dict[str, tuple[bytes, ...]]:
             ),
             encode(rgb.convert("1"), "TIFF", compression="group4"),
             encode(clear, "TIFF"),
-            tiff({256: (32,), 257: (32,), 258: (8,), 259: (1,), 262: (1,), 277: (1,), 273: (8,), 278: (32,), 279: (1024,)}),
+            tiff({tag: (value,) for tag, value in GREY.items()}),
         ),
     }  # fmt: skip
 
@@ -154,7 +156,7 @@ CHANGES: tuple[Callable[[bytearray, random.Random], None], ...] = (
 
 
 def repaired(file: bytearray) -> bytearray:
-    """A PNG whose chunks have the right sums again, as far as its chunks can be followed; else nothing looks further."""
+    """A PNG whose chunks have the right sums again, as far as they can be followed; else nothing looks further."""
     made, at = bytearray(file[:8]), 8
     while at + 12 <= len(file):
         size = int.from_bytes(file[at : at + 4], "big")
@@ -208,7 +210,7 @@ class Barrage:
 
 @dataclass
 class Body:
-    """What a service is made of at a moment: memory in bytes, handles, threads, and whether it is still the same one."""
+    """What a service is made of at a moment: memory in bytes, handles, threads, and its worker processes."""
 
     memory: int
     handles: int
