@@ -204,6 +204,13 @@ class Settings(BaseSettings):
         30_000, ge=1, description="Requests of any kind that one address may make in a minute, health aside."
     )
 
+    content_filter: Literal["off", "on"] = Field(
+        "off", description="on: workers refuse pornographic pictures, sent or drawn (5105); needs restyle[content]."
+    )
+    content_threshold: float = Field(
+        0.8, ge=0, le=1, description="Score, 0 to 1, from which that filter refuses a picture."
+    )
+
     result_seconds: int = Field(24 * HOUR, ge=1, description="How long result images are kept (PICPIK: 24 hours).")
     record_seconds: int = Field(30 * DAY, ge=1, description="How long task records are kept.")
     sweep_seconds: float = Field(60, gt=0, description="Pause between two retention sweeps.")

