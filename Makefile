@@ -51,7 +51,7 @@ audit: install $(TOOLS)/.sbom  ## known vulnerabilities of what is installed; fa
 	$(TOOLS)/bin/pip-audit --strict --skip-editable --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 
 image-check:  ## the steps of deploy/Dockerfile in a clean root without a container runtime (needs root and debootstrap)
-	scripts/image_check.sh
+	$(PYTHON) scripts/image_check.py deploy/Dockerfile
 
 clean:
 	rm -rf $(VENV) $(TOOLS) out dist

@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
 
+    tracing_endpoint: str = Field(
+        "",
+        description="OTLP address of a collector, such as http://127.0.0.1:4318/v1/traces, that gets a trace of each "
+        "task; empty means none. Needs restyle[tracing].",
+    )
+
     role: Literal["alone", "api", "worker", "all"] = Field(
         "alone",
         description="alone: one service does everything. In a fleet, on PostgreSQL and an object store that all share: "
@@ -240,7 +246,7 @@ class Settings(BaseSettings):
         None, ge=0, description="Credits per megapixel and step of diffusion models; the engine's, 0.2, unless given."
     )
 
-    @field_validator("public_url")
+    @field_validator("public_url", "tracing_endpoint")
     @classmethod
     def _check_public_url(cls, url: str) -> str:
         return _checked(url, path=True) if url else url

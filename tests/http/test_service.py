@@ -42,9 +42,16 @@ def test_a_picture_that_the_content_filter_refuses_costs_nothing_and_is_not_draw
     assert "content filter" in detail["ErrorMessage"]
 
 
-def test_the_server_loads_no_engine_and_no_history() -> None:
+def test_the_server_loads_no_engine_and_no_history_and_traces_nothing_unless_told() -> None:
+    program = """
+import sys, restyle.http.server
+from restyle import tracing
+tracing.start("", "alone")
+with tracing.span("draw", "a task"):
+    print(*sys.modules)
+"""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, restyle.http.server; print(*sys.modules)"],
+        [sys.executable, "-c", program],
         env={"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
@@ -52,6 +59,7 @@ def test_the_server_loads_no_engine_and_no_history() -> None:
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & {"alembic", "ctranslate2", "diffusers", "h5py", "obstore", "openvino", "torch", "transformers"}
+    assert "opentelemetry" not in loaded
 
 
 def test_while_storage_is_away_submissions_are_put_off_and_tasks_wait(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from restyle import tracing
 from restyle.http.app import create_app
 from restyle.http.connection import connections
 from restyle.http.crowd import Crowd
@@ -57,6 +58,7 @@ def serve(
         network_file()
     handles = _raise_handles()
     crowd = Crowd(min(settings.max_connections, handles))
+    tracing.start(settings.tracing_endpoint, settings.role, settings.machine_name)
     with _bind(settings.host, settings.port) as listener:
         service: Service | Workshop
         if settings.role == "worker":
@@ -81,6 +83,7 @@ def serve(
             timeout_graceful_shutdown=LINGER_SECONDS,
         )
         _Server(config, service, _address(listener), bound).run(sockets=[listener])
+    tracing.stop()
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from restyle import tracing
 from restyle.conversion.draw import Drawer
 from restyle.conversion.stored import from_json
 from restyle.images.content import ContentFilter
@@ -36,6 +37,18 @@ def run(
     :class:`restyle.wire.errors.RestyleError` (4003, 4004, 5105; 5000 for a plan that cannot be read),
     :class:`restyle.storage.StorageError`, and whatever the engine raises.
     """
+    with tracing.span("draw", claim.uid, attempt=claim.claim):
+        return _run(claim, drawer, storage, settings, report, content)
+
+
+def _run(
+    claim: Claim,
+    drawer: Drawer,
+    storage: Storage,
+    settings: Settings,
+    report: Callable[[float], None],
+    content: ContentFilter | None,
+) -> tuple[str, ...]:
     plan, count = from_json(claim.plan, drawer.registry, claim.seeds), len(claim.seeds)
     if plan.seeds != claim.seeds:
         raise RestyleError(
@@ -67,7 +80,9 @@ def run(
     for pixels, text in drawing.images(draw):
         if content is not None:
             content.check(pixels, "what was drawn")
-        storage.put(result_key(claim.uid, claim.claim, stored), encode_png(pixels, text))
+        file = encode_png(pixels, text)
+        with tracing.span("put", claim.uid, bytes=len(file)):
+            storage.put(result_key(claim.uid, claim.claim, stored), file)
         stored += 1
         tell()
     return drawing.notices

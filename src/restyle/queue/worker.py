@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 from queue import SimpleQueue
 
+from restyle import tracing
 from restyle.conversion.draw import Drawer
 from restyle.images.content import ContentFilter
 from restyle.queue.channel import WorkerChannel
@@ -82,6 +83,7 @@ def main(descriptor: int) -> None:
     _offer_to_the_oom_killer()
     try:
         settings = Settings(**hello.settings)
+        tracing.start(settings.tracing_endpoint, "worker", settings.machine_name)
         storage = open_storage(settings)
         drawer = Drawer(settings, own_process=True, processes=settings.workers)
         drawer.warm()
