@@ -62,14 +62,18 @@ def licences(found: Distribution) -> set[str]:
     name = canonicalize_name(found.metadata["Name"])
     if name in READ:
         return {READ[name]}
-    expression = found.metadata.get("License-Expression")
+    expression = _said(found, "License-Expression")
     if expression:
         parts = re.split(r"\s+(?:AND|OR)\s+|[()]", re.sub(r"\s+WITH\s+\S+", "", expression))
         return {part.strip() for part in parts if part.strip()}
     classifiers = [each for each in found.metadata.get_all("Classifier") or () if each.startswith("License :: OSI")]
     said = [each.rpartition(" :: ")[2] for each in classifiers]
-    said = [each for each in said if each != "OSI Approved"] or (found.metadata.get("License") or "none").split(" AND ")
+    said = [each for each in said if each != "OSI Approved"] or (_said(found, "License") or "none").split(" AND ")
     return {_spdx(each) for each in said}
+
+
+def _said(found: Distribution, field: str) -> str:
+    return next(iter(found.metadata.get_all(field) or ()), "")
 
 
 def _spdx(said: str) -> str:

@@ -177,6 +177,24 @@ def test_every_action_is_for_who_signs_it_alone(whole: RunningService) -> None:
         assert whole.http.post("/", json=forged, headers=STRANGER).json()["RetCode"] == 171
 
 
+def test_texts_that_look_like_markup_stay_text(whole: RunningService) -> None:
+    markup = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+    pair = whole.keys.create(credits=0, unlimited=True, name=markup)
+    uid = whole.submit(markup, key=pair)
+    form = {"public_key": pair.public_key, "private_key": pair.private_key}
+    with browsing(whole) as browser:
+        assert browser.post("/studio/sign-in", data=form).status_code == 303
+        shown = ""
+        for place in ("account", f"tasks/{uid}", f"tasks/{uid}/copies", "history", f"sign-in?to={quote(markup)}"):
+            answer = browser.get(f"/studio/{place}", headers={"Accept": "text/html"})
+            assert "<script>alert" not in answer.text, place
+            assert "<img src=x" not in answer.text, place
+            policy = answer.headers["Content-Security-Policy"]
+            assert "unsafe" not in policy.partition("script-src")[2].partition(";")[0], place
+            shown += answer.text
+        assert shown.count("&lt;script&gt;alert(1)") >= 2
+
+
 def test_mutated_pictures_are_refused_or_drawn_and_the_server_never_notices(whole: RunningService) -> None:
     sent = Barrage(whole)
     sent.send(seed=7, count=8)

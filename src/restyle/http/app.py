@@ -21,6 +21,7 @@ from restyle.http.openapi import document
 from restyle.http.page import POLICY, page
 from restyle.http.results import result
 from restyle.http.service import Service, field_limits
+from restyle.http.telemetry import NO_TELEMETRY
 from restyle.settings import Settings, cors_origins
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -47,7 +48,13 @@ def create_app(settings: Settings, opened: Service | None = None, *, home: str =
             await asyncio.to_thread(service.close)
 
     app = FastAPI(
-        title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Restyle",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.add_exception_handler(HTTPException, _no_such_way)
     app.add_exception_handler(RestyleError, _refused)

@@ -15,6 +15,7 @@ from restyle.http import metrics
 from restyle.http.envelope import HEADERS, Refused, failure, respond
 from restyle.http.limits import check_internal
 from restyle.http.metrics import Metrics
+from restyle.http.telemetry import NO_TELEMETRY
 from restyle.private import make_data_folder
 from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.store import TaskStore
@@ -74,7 +75,14 @@ def create_workshop(workshop: Workshop) -> FastAPI:
         finally:
             await asyncio.to_thread(workshop.close)
 
-    app = FastAPI(title="Restyle worker", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Restyle worker",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
+    )
 
     @app.exception_handler(RestyleError)
     async def _(_: Request, error: Exception) -> Response:
