@@ -8,7 +8,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -89,13 +89,17 @@ def span(name: str, uid: str, **attributes: str | int) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        record(name, uid, began, error=type(error).__name__, **attributes)
+        _record(name, uid, began, type(error).__name__, attributes)
         raise
-    record(name, uid, began, **attributes)
+    _record(name, uid, began, "", attributes)
 
 
-def record(name: str, uid: str, began: int, *, error: str = "", **attributes: str | int) -> None:
+def record(name: str, uid: str, began: int, **attributes: str | int) -> None:
     """As :func:`span`, for what began at ``began``, nanoseconds since the epoch, and ends now."""
+    _record(name, uid, began, "", attributes)
+
+
+def _record(name: str, uid: str, began: int, error: str, attributes: Mapping[str, str | int]) -> None:
     if _provider is None:
         return
     from opentelemetry import trace

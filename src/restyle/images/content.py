@@ -25,7 +25,7 @@ PACKAGE = "restyle[content]"
 DIGEST = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa"
 RESIZED, SEEN = 256, 224
 """Sides in pixels: the whole picture is brought to the one, and its middle of the other is looked at."""
-MEAN_BGR = (104, 117, 123)
+MEAN_BGR = np.array([104, 117, 123], np.float32)
 QUALITY = 75
 """Of the JPEG that a picture passes through before the network sees it, as those did that it learnt from."""
 
@@ -72,7 +72,7 @@ class ContentFilter:
         file = BytesIO()
         image.crop((edge, edge, edge + SEEN, edge + SEEN)).save(file, "JPEG", quality=QUALITY)
         with Image.open(file, formats=("JPEG",)) as seen:
-            bgr = np.asarray(seen)[..., ::-1].astype(np.float32) - np.float32(MEAN_BGR)
+            bgr = np.asarray(seen)[..., ::-1].astype(np.float32) - MEAN_BGR
         return float(self._network([bgr[None]])[0][0, 1])
 
     def check(self, pixels: Pixels, what: str) -> None:
