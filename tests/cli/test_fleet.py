@@ -1,6 +1,7 @@
 """``restyle fleet``: on a real PostgreSQL, with machines that have joined."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,16 @@ def test_machines_are_listed_for_people_and_for_programs(url: str, tmp_path: Pat
     joined = []
     for name, role, ready in (("counter", "api", False), ("bench", "worker", True)):
         settings = Settings(
-            data_dir=tmp_path, database_url=url, registry=REGISTRY, role=role, machine_name=name, workers=3
-        )  # type: ignore[arg-type]
-        registry = open_registry(settings)
-        membership = Membership(db, settings, (lambda of=registry: offer_of(of)) if role == "worker" else None)
-        membership.condition = lambda ready=ready: Condition(ready, frozenset({"c" * 64} if ready else ()))  # type: ignore[misc]
+            data_dir=tmp_path,
+            database_url=url,
+            registry=REGISTRY,
+            role=role,
+            machine_name=name,
+            workers=3,
+        )
+        offer = partial(offer_of, open_registry(settings)) if role == "worker" else None
+        membership = Membership(db, settings, offer)
+        membership.condition = partial(Condition, ready, frozenset({"c" * 64} if ready else ()))
         membership.acquire()
         joined.append(membership)
     listed = restyle("fleet", "machines", folder=tmp_path, RESTYLE_DATABASE_URL=url)

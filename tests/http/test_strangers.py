@@ -104,7 +104,8 @@ WHO: dict[str, dict[str, str]] = {
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A service with the Studio."""
-    many = dict.fromkeys(("max_unfinished_tasks", "requests_per_minute", "requests_per_address"), 10**6)
+    limits = ("max_unfinished_tasks", "requests_per_minute", "requests_per_address")
+    many: dict[str, Any] = dict.fromkeys(limits, 10**6)
     with running(tmp_path_factory.mktemp("whole"), program=PROGRAM, **many) as service:
         yield service
 
@@ -163,9 +164,9 @@ def test_every_route_answers_those_it_is_for_and_nobody_else(whole: RunningServi
                 allowed = operator if who == OPERATOR else user
                 assert allowed.get(place).status_code in (200, 204), told
             if who == SESSION and "{uid}" in path:  # it is somebody else's
-                sent = {"data": {"x": "1"}} if method == "POST" else {}
+                sent = {"x": "1"} if method == "POST" else None
                 nothing = (303,) if path.endswith("/remove") else (404, 409)  # what is no favourite stays none
-                assert user.request(method, place, **sent).status_code in nothing, told
+                assert user.request(method, place, data=sent).status_code in nothing, told
 
 
 def test_every_action_is_for_who_signs_it_alone(whole: RunningService) -> None:
