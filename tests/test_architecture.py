@@ -18,6 +18,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "wire": frozenset(),
     "settings": frozenset(),
     "private": WORDS,
+    "tracing": WORDS,
     "images": WORDS | {"settings"},
     "storage": WORDS | {"settings"},
     "database": WORDS | {"private"},
@@ -28,14 +29,14 @@ ROOMS: dict[str, frozenset[str]] = {
     "engines": WORDS | {"images"},
     "engines.families": frozenset({"engines"}),
     "conversion": FORMS | {"engines", "engines.families", "images", "models", "prompts", "settings"},
-    "queue": WORDS | {"accounts", "conversion", "database", "images", "private", "settings", "storage"},
+    "queue": WORDS | {"accounts", "conversion", "database", "images", "private", "settings", "storage", "tracing"},
     "http": frozenset(
         {"wire", "accounts", "conversion", "database", "engines", "images", "private", "queue", "settings", "storage"}
-        | {"styles"}
+        | {"styles", "tracing"}
     ),
     "studio": frozenset(
         {"wire", "accounts", "conversion", "database", "engines", "engines.families", "http", "images", "models.files"}
-        | {"queue", "settings", "storage", "styles"}
+        | {"queue", "settings", "storage", "styles", "tracing"}
     ),
     "client": frozenset({"wire", "conversion", "images"}),
     "styles": FORMS | {"conversion", "images", "private"},

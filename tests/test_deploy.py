@@ -98,6 +98,27 @@ def test_a_manifest_says_what_kubernetes_needs(path: Path) -> None:
         assert spec["terminationGracePeriodSeconds"] > drain
 
 
+CUSTOM = {"ScaledObject"}
+"""Kinds that an operator brings (KEDA), of which Kubernetes itself has no schema."""
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("release", ["1.29", "1.37"])
+def test_a_manifest_is_what_kubernetes_own_schemas_say(path: Path, release: str) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    for document in documents(path):
+        if document["kind"] not in CUSTOM:
+            kubernetes_validate.validate(document, release, strict=True)
+
+
+def test_the_schemas_would_see_a_slip() -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    (deployment, *_) = documents(DEPLOY / "kubernetes" / "api.yaml")
+    deployment["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
+        kubernetes_validate.validate(deployment, "1.37", strict=True)
+
+
 def test_what_is_scaled_is_there() -> None:
     there = {
         document["metadata"]["name"]

@@ -11,6 +11,8 @@ OURS = frozenset({"restyle.sqlite3", "key", "objects", "models", "languages", "s
 """What tells that a folder is a data folder."""
 OTHERS = 0o077
 """The bits of a mode that let others in."""
+BEYOND_THE_GROUP = 0o037
+"""Those that let in more than a group that may read."""
 
 
 def make_private(path: Path) -> Path:
@@ -32,6 +34,16 @@ def close_to_others(path: Path) -> None:
             raise RestyleError(
                 Code.INTERNAL_ERROR, f"{path} can be read by others; let its owner mend it with: chmod 600 {path}"
             ) from error
+
+
+def may_be_read_by_others(found: os.stat_result) -> bool:
+    """Whether a secret file is open to more than those it is for.
+
+    That is its owner alone, where that is us. A file of another user is for a group of ours that may read it: so
+    arrives what an orchestrator mounts, owned by root, for a container without root (0440 by Kubernetes' ``fsGroup``).
+    """
+    given = found.st_uid != os.geteuid() and found.st_gid in {os.getegid(), *os.getgroups()}
+    return bool(found.st_mode & (BEYOND_THE_GROUP if given else OTHERS))
 
 
 def make_data_folder(folder: Path) -> bool:

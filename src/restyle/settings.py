@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -40,6 +41,11 @@ def default_data_dir() -> Path:
 def cors_origins(text: str) -> list[str]:
     """The origins of ``RESTYLE_CORS_ORIGINS``."""
     return [origin.strip() for origin in text.split(",") if origin.strip()]
+
+
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """The networks of a setting that lists addresses and networks. Raises ValueError for what is none."""
+    return [ip_network(each.strip()) for each in text.split(",") if each.strip()]
 
 
 def _checked(url: str, *, path: bool) -> str:
@@ -96,6 +102,15 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="Base of result URLs; empty means the address that the client asked for (its Host header)."
     )
+    allowed_hosts: str = Field(
+        "",
+        description="Names, such as restyle.lan, that clients may have in the Host header where RESTYLE_PUBLIC_URL is "
+        "not set, besides localhost and the address that they connect to; separated by commas; * allows all.",
+    )
+    internal_networks: str = Field(
+        "127.0.0.0/8,::1",
+        description="Addresses or networks that may read /metrics, /docs and /openapi.json; others get 403.",
+    )
     cors_origins: str = Field(
         "",
         description="Origins, such as https://app.example.org, whose pages may call the service from a browser, "
@@ -119,6 +134,12 @@ class Settings(BaseSettings):
         8 * GIB, ge=1024, description="Pictures that one account may keep in the Studio at once, to convert them."
     )
     log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
+
+    tracing_endpoint: str = Field(
+        "",
+        description="OTLP address of a collector, such as http://127.0.0.1:4318/v1/traces, that gets a trace of each "
+        "task; empty means none. Needs restyle[tracing].",
+    )
 
     role: Literal["alone", "api", "worker", "all"] = Field(
         "alone",
@@ -185,6 +206,16 @@ class Settings(BaseSettings):
     max_styles_bytes: int = Field(256 * MIB, ge=0, description="Bytes of their pictures together.")
     max_favourites: int = Field(1000, ge=0, description="Pictures that one account may keep as favourites.")
     requests_per_minute: int = Field(6000, ge=1, description="Requests one public key may make in a minute.")
+    requests_per_address: int = Field(
+        30_000, ge=1, description="Requests of any kind that one address may make in a minute, health aside."
+    )
+
+    content_filter: Literal["off", "on"] = Field(
+        "off", description="on: workers refuse pornographic pictures, sent or drawn (5105); needs restyle[content]."
+    )
+    content_threshold: float = Field(
+        0.8, ge=0, le=1, description="Score, 0 to 1, from which that filter refuses a picture."
+    )
 
     result_seconds: int = Field(24 * HOUR, ge=1, description="How long result images are kept (PICPIK: 24 hours).")
     record_seconds: int = Field(30 * DAY, ge=1, description="How long task records are kept.")
@@ -215,7 +246,7 @@ class Settings(BaseSettings):
         None, ge=0, description="Credits per megapixel and step of diffusion models; the engine's, 0.2, unless given."
     )
 
-    @field_validator("public_url")
+    @field_validator("public_url", "tracing_endpoint")
     @classmethod
     def _check_public_url(cls, url: str) -> str:
         return _checked(url, path=True) if url else url
@@ -226,6 +257,12 @@ class Settings(BaseSettings):
         for origin in cors_origins(text):
             if origin != "*":
                 _checked(origin, path=False)
+        return text
+
+    @field_validator("internal_networks")
+    @classmethod
+    def _check_networks(cls, text: str) -> str:
+        networks(text)
         return text
 
     def price(self, engine: str) -> float | None:

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.accounts.credits import balance
-from restyle.accounts.keys import KeyStore
+from restyle.accounts.keys import KeyStore, read_master_key
 from restyle.database import keys, open_database, reading, writing
 from restyle.wire.errors import RestyleError
+from tests.support.strangers import NOBODY, let_others_through, needs_root, nobody
 
 
 @pytest.fixture
@@ -108,6 +109,24 @@ def test_a_missing_damaged_or_foreign_key_file_is_told_apart(store: KeyStore, db
     assert KeyStore(db, file).list()
 
 
+@needs_root
+def test_a_key_file_that_an_orchestrator_mounts_for_a_group_of_ours_is_taken(db: sa.Engine, tmp_path: Path) -> None:
+    """Kubernetes gives a secret's file to root and to the group of ``fsGroup``, with mode 0440."""
+    file = tmp_path / "mounted"
+    file.write_bytes(base64.b64encode(os.urandom(32)))
+    let_others_through(tmp_path)
+    for group, mode, taken in ((NOBODY, 0o440, True), (NOBODY, 0o640, True), (NOBODY, 0o444, False),
+                               (NOBODY, 0o460, False), (0, 0o444, False)):  # fmt: skip
+        os.chown(file, 0, group)
+        file.chmod(mode)
+        with nobody():
+            if taken:
+                assert len(read_master_key(file)) == 32
+            else:
+                with pytest.raises(RestyleError, match="can be read by others"):
+                    read_master_key(file)
+
+
 def test_derived_secrets_differ_by_purpose_and_outlast_a_restart(
     store: KeyStore, db: sa.Engine, tmp_path: Path
 ) -> None:
@@ -120,7 +139,7 @@ def test_derived_secrets_differ_by_purpose_and_outlast_a_restart(
 def test_processes_that_make_the_first_key_at_once_share_one_file(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
-        "from restyle.accounts.keys import KeyStore; from restyle.database import open_database\n"
+        "from restyle.accounts.keys import KeyStore, read_master_key; from restyle.database import open_database\n"
         "store = KeyStore(open_database(sys.argv[1]), Path(sys.argv[2]))\n"
         "print(store.create(credits=1).public_key)\n"
     )

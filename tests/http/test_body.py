@@ -77,8 +77,7 @@ def test_a_sender_that_asks_first_is_told_without_sending(tight: RunningService)
 def test_a_sender_that_leaves_in_the_middle_harms_nobody(tight: RunningService) -> None:
     for size in (1_000, 150_000):
         with socket.create_connection(("127.0.0.1", urlsplit(tight.url).port or 0)) as raw:
-            head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
-            raw.sendall(head.encode() + b"{" * (size // 2))
+            raw.sendall(head(size) + b"{" * (size // 2))
     assert tight.call("ListModels")["RetCode"] == 0
     assert "Traceback" not in tight.log.read_text()
     wait_for(lambda: "restyle_bodies_held_bytes 0.0" in tight.http.get("/metrics").text)

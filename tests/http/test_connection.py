@@ -76,7 +76,9 @@ def test_an_endless_head_is_refused(service: RunningService, first: bytes, again
 )
 def test_a_head_has_a_size_and_a_number_of_headers(service: RunningService, headers: list[str], status: int) -> None:
     with connected(service) as raw:
-        raw.sendall("\r\n".join(["GET /healthz HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode())
+        raw.sendall(
+            "\r\n".join(["GET /healthz HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]).encode()
+        )
         answer = to_the_end(raw)
     assert status_of(answer) == status
     assert json_of(answer)["RetCode"] == (4001 if status == 431 else 0)
@@ -114,7 +116,7 @@ def test_a_head_that_drips_has_no_more_time_than_another(brisk: RunningService) 
 def test_requests_sent_ahead_are_answered_in_order(service: RunningService) -> None:
     paths = [b"/healthz", b"/nothing"]
     with connected(service) as raw:
-        raw.sendall(b"".join(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % paths[n % 3 == 0] for n in range(400)))
+        raw.sendall(b"".join(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % paths[n % 3 == 0] for n in range(400)))
         raw.sendall(LAST)
         answers = to_the_end(raw).split(b"HTTP/1.1 ")[1:]
     assert [answer[:3] for answer in answers] == [*((b"200", b"404")[n % 3 == 0] for n in range(400)), b"200"]
@@ -192,7 +194,7 @@ def result_of(service: RunningService, size: int) -> str:
 
 def test_who_does_not_read_holds_next_to_nothing_and_is_dropped(brisk: RunningService) -> None:
     path = result_of(brisk, 30 * MIB)
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     before = memory(brisk)
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(connected(brisk, receive_buffer=4096)) for _ in range(40)]
@@ -217,7 +219,7 @@ def test_who_does_not_read_holds_next_to_nothing_and_is_dropped(brisk: RunningSe
 def test_a_slow_reader_gets_it_all(brisk: RunningService) -> None:
     path = result_of(brisk, 3 * MIB)
     with connected(brisk, receive_buffer=65536) as raw:
-        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         size = 0
         while piece := raw.recv(32 * 1024):
             size += len(piece)
@@ -228,7 +230,7 @@ def test_a_slow_reader_gets_it_all(brisk: RunningService) -> None:
 def test_one_address_downloads_so_many_results_at_once(tmp_path: Path) -> None:
     with running(tmp_path, max_results_per_address=2, write_seconds=3) as service:
         path = result_of(service, 30 * MIB)
-        request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         with connected(service) as one, connected(service) as other:
             for raw in (one, other):
                 raw.sendall(request)
@@ -254,7 +256,7 @@ def test_a_stop_waits_for_no_client(tmp_path: Path) -> None:
             for said in (b"", b"GET /", head(60_000) + b"{", head(10**7) + b"A" * 300_000, b"", GET):
                 stack.enter_context(connected(service)).sendall(said)
             silent = stack.enter_context(connected(service, receive_buffer=4096))
-            silent.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            silent.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert silent.recv(1)
             service.process.send_signal(signal.SIGTERM)
             assert service.process.wait(PATIENCE) == 0

@@ -38,8 +38,8 @@ def test_a_key_has_its_turns_back_evenly() -> None:
         rate.take("a")
 
 
-def test_only_the_owner_uses_up_a_keys_turns(tmp_path: Path) -> None:
-    with running(tmp_path, requests_per_minute=30) as service:
+def test_only_the_owner_uses_up_the_turns_of_a_key_or_an_address(tmp_path: Path) -> None:
+    with running(tmp_path, requests_per_minute=30, requests_per_address=250) as service:
         body = service.sign({"Action": "ListModels"})
         for _ in range(40):
             assert service.http.post("/", json={**body, "Signature": "0" * 40}).json()["RetCode"] == 171
@@ -51,6 +51,22 @@ def test_only_the_owner_uses_up_a_keys_turns(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["RetCode"]) == (429, 4008)
         assert int(answer.headers["Retry-After"]) >= 1
         assert service.call("ListModels", service.keys.create(credits=0))["RetCode"] == 0
+
+        elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+        taken = 0
+        while (answer := service.http.get("/nothing", headers=elsewhere)).status_code == 404:
+            taken += 1
+            assert taken < 10_000
+        assert taken >= 250
+        assert (answer.status_code, answer.json()["RetCode"]) == (429, 4008)
+        assert int(answer.headers["Retry-After"]) >= 1
+        service.http.headers.update(elsewhere)
+        while service.call("ListModels", service.keys.create(credits=0))["RetCode"] == 0:
+            pass  # a turn came back meanwhile
+        assert service.http.get("/healthz").status_code == 200
+        del service.http.headers["X-Forwarded-For"]
+        assert service.call("ListModels", service.keys.create(credits=0))["RetCode"] == 0
+        assert 'restyle_requests_total{action="",code="4008"}' in service.http.get("/metrics").text
 
 
 def test_buckets_that_are_full_again_are_forgotten() -> None:

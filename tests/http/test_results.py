@@ -82,19 +82,26 @@ def test_urls_begin_with_the_address_that_the_operator_names(tmp_path: Path) -> 
             assert detail["ImgList"] == [url]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:99", "[::1]:8484", "127.0.0.1"])
-def test_a_host_that_was_made_up_is_told_to_who_made_it_up_alone(service: RunningService, host: str) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:99", "LOCALHOST", "localhost:8484"])
+def test_urls_begin_with_the_host_asked_for_where_it_is_this_machines(service: RunningService, host: str) -> None:
     uid = service.submit()
     body = service.sign({"Action": "ListTasksDetails", "TaskUIDList": [uid]})
     service.wait(uid)
-    forged = service.http.post("/", json=body, headers={"Host": host})
-    assert forged.json()["TaskDetailList"][0]["ImgList"][0].startswith(f"http://{host}/results/")
-    assert forged.headers["Cache-Control"] == "no-store"
+    answer = service.http.post("/", json=body, headers={"Host": host})
+    assert answer.json()["TaskDetailList"][0]["ImgList"][0].startswith(f"http://{host}/results/")
+    assert answer.headers["Cache-Control"] == "no-store"
     assert service.task(uid)["ImgList"][0].startswith(f"{service.url}/results/")
     document = service.http.get("/openapi.json", headers={"Host": host})
     assert document.json()["servers"] == [{"url": f"http://{host}"}]
     assert document.headers["Cache-Control"] == "no-store"
-    assert service.http.get("/openapi.json").json()["servers"] == [{"url": service.url}]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:99", "[::1]:8484", "127.0.0.1.evil.example"])
+def test_a_host_that_was_made_up_is_refused(service: RunningService, host: str) -> None:
+    answer = service.http.post("/", json=service.sign({"Action": "ListModels"}), headers={"Host": host})
+    assert (answer.status_code, answer.json()["RetCode"]) == (400, 4001)
+    assert "RESTYLE_ALLOWED_HOSTS" in answer.json()["Message"]
+    assert service.http.get("/openapi.json", headers={"Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["a b", "a/b", "a@b", "a:b", "a:1:2", "a?b", "[a]", "a,b", "", "a" * 300])

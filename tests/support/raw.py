@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from tests.support.patience import PATIENCE
 from tests.support.service import RunningService
 
-GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def head(size: int | str, *lines: str) -> bytes:
     """The head of a POST whose body is announced to have ``size`` bytes."""
-    always = ("POST / HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {size}")
+    always = ("POST / HTTP/1.1", "Host: localhost", "Content-Type: application/json", f"Content-Length: {size}")
     return "\r\n".join([*always, *lines, "", ""]).encode()
 
 

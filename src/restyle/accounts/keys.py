@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from restyle.database import accounts, keys, reading, writing
-from restyle.private import OTHERS, make_data_folder
+from restyle.private import make_data_folder, may_be_read_by_others
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -326,7 +326,7 @@ def read_master_key(key_file: Path) -> bytes:
         raise RestyleError(
             Code.INTERNAL_ERROR, f"{key_file} is no key file (44 characters of Base64); restore it from a backup"
         )
-    if key_file.stat().st_mode & OTHERS:
+    if may_be_read_by_others(key_file.stat()):
         raise RestyleError(Code.INTERNAL_ERROR, f"{key_file} can be read by others; mend it with: chmod 600 {key_file}")
     return master
 

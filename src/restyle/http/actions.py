@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from restyle import tracing
 from restyle.accounts import credits
 from restyle.accounts.keys import Key
 from restyle.conversion.models import MainModel, SubModel
@@ -45,6 +46,14 @@ def apply_reference_style(
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
     uid = new_uid()
+    with tracing.span(tracing.ROOT, uid):
+        return _submitted(service, call, request, uid, digest)
+
+
+def _submitted(
+    service: Service, call: Call, request: schema.ApplyReferenceStyle, uid: str, digest: bytes
+) -> schema.ApplyReferenceStyleAnswer:
+    account_id = call.key.account_id
     kept = None if request.StyleCode is None else styles.find(service, account_id, request.StyleCode)
     # A kept style's picture is stored with the task's own, which goes on whatever becomes of the style.
     style_index = len(request.ImageList) if request.StyleImageIndex is None else request.StyleImageIndex
@@ -61,7 +70,8 @@ def apply_reference_style(
     )
     named = {getattr(request, name) for name in schema.INDEXES} | {style_index}
     used = named & set(range(len(request.ImageList)))
-    pictures = read_pictures(request.ImageList, sorted(used), service.checkers, account_id)
+    with tracing.span("check", uid, pictures=len(request.ImageList)):
+        pictures = read_pictures(request.ImageList, sorted(used), service.checkers, account_id)
     if kept is not None:
         pictures[style_index] = kept.picture
     submission = Submission(
@@ -90,7 +100,8 @@ def accept(service: Service, uid: str, submission: Submission, pictures: Mapping
     accepted = ""
     try:
         for index, data in pictures.items():
-            service.storage.put(input_key(uid, index), data)
+            with tracing.span("put", uid, bytes=len(data)):
+                service.storage.put(input_key(uid, index), data)
         accepted = service.tasks.submit(uid, submission)
     finally:
         if accepted != uid:  # refused, or another thread was first with the same request

@@ -15,11 +15,13 @@ from restyle.database import reading
 from restyle.http import metrics
 from restyle.http.endpoint import endpoint
 from restyle.http.envelope import HEADERS, Refused, failure, respond
+from restyle.http.limits import AddressRate, Rate, check_internal
 from restyle.http.links import base_of
 from restyle.http.openapi import document
 from restyle.http.page import POLICY, page
 from restyle.http.results import result
 from restyle.http.service import Service, field_limits
+from restyle.http.telemetry import NO_TELEMETRY
 from restyle.settings import Settings, cors_origins
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -46,7 +48,13 @@ def create_app(settings: Settings, opened: Service | None = None, *, home: str =
             await asyncio.to_thread(service.close)
 
     app = FastAPI(
-        title="Restyle", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Restyle",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.add_exception_handler(HTTPException, _no_such_way)
     app.add_exception_handler(RestyleError, _refused)
@@ -74,7 +82,8 @@ def create_app(settings: Settings, opened: Service | None = None, *, home: str =
         return await _ready(_service(app))
 
     @app.api_route("/metrics", methods=["GET", "HEAD"])
-    async def _() -> Response:
+    async def _(request: Request) -> Response:
+        check_internal(request, settings)
         service = _service(app)
         service.metrics.bodies_held.set(service.bodies.held)
         text = await service.lanes.run(service.metrics.page, heavy=False)
@@ -82,14 +91,17 @@ def create_app(settings: Settings, opened: Service | None = None, *, home: str =
 
     @app.api_route("/openapi.json", methods=["GET", "HEAD"])
     async def _(request: Request) -> Response:
-        text = document(base_of(request, settings.public_url), field_limits(settings))
+        check_internal(request, settings)
+        text = document(base_of(request, settings), field_limits(settings))
         return Response(text, media_type="application/json", headers=HEADERS)
 
     @app.api_route("/docs", methods=["GET", "HEAD"])
     async def _(request: Request) -> Response:
-        text = page(field_limits(settings), base_of(request, settings.public_url))
+        check_internal(request, settings)
+        text = page(field_limits(settings), base_of(request, settings))
         return Response(text, media_type="text/html", headers={**HEADERS, "Content-Security-Policy": POLICY})
 
+    app.add_middleware(AddressRate, rate=Rate(settings.requests_per_address), refused=lambda: _count_refused(app))
     if origins := cors_origins(settings.cors_origins):
         app.add_middleware(
             CORSMiddleware,
@@ -104,6 +116,10 @@ def create_app(settings: Settings, opened: Service | None = None, *, home: str =
 def _service(app: FastAPI) -> Service:
     service: Service = app.state.service
     return service
+
+
+def _count_refused(app: FastAPI) -> None:
+    _service(app).metrics.requests.labels("", str(int(Code.RATE_LIMITED))).inc()
 
 
 async def _ready(service: Service) -> Response:

@@ -80,7 +80,7 @@ async def _reach(service: Service, request: Request, exchange: Exchange) -> sche
     check_headers(request.headers)
     header = request.headers.get(HEADER)
     limits = service.settings
-    base_url = base_of(request, limits.public_url)
+    base_url = base_of(request, limits)
 
     async def names_known_key(head: bytes) -> bool:
         return await service.lanes.run(partial(names_key, head, service.keys), heavy=False)

@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from restyle.http.envelope import later
+from restyle.http.envelope import Refused, failure, later
+from restyle.settings import Settings, networks
 from restyle.wire.codes import Code
 
 T = TypeVar("T")
@@ -24,6 +26,8 @@ HEAVY_THREADS = 2
 holds a body several times over."""
 WRITING_THREADS = 4
 """Threads for requests that change a record: the database has one writer at a time."""
+FREE = frozenset({"/healthz", "/readyz"})
+"""Paths that take no turn of an address."""
 BUCKETS = 10_000
 """Buckets from which on those that are full again are forgotten, once a minute at most."""
 
@@ -48,8 +52,25 @@ def address_of(request: Request) -> str:
     return str(ipaddress.IPv6Network((address, 64), strict=False))
 
 
+def check_internal(request: Request, settings: Settings) -> None:
+    """Raises Refused (403) unless ``request`` comes from a network of the setting ``internal_networks``."""
+    host = client_of(request).partition("%")[0]
+    try:
+        address: ipaddress.IPv4Address | ipaddress.IPv6Address | None = ipaddress.ip_address(host)
+    except ValueError:  # a client without an address, such as one on a Unix socket
+        address = None
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address is None or not any(address in network for network in networks(settings.internal_networks)):
+        raise Refused(
+            403,
+            Code.ACTION_NOT_FOUND,
+            "this page is for the service's own networks; whoever runs it names them in RESTYLE_INTERNAL_NETWORKS",
+        )
+
+
 class Rate:
-    """A token bucket per key: ``per_minute`` tokens at most, refilled evenly. For threads.
+    """A token bucket per key, or per address: ``per_minute`` tokens at most, refilled evenly. For threads.
 
     Only keys whose signature was right get a bucket, so nobody can use up the turns of another. A bucket that is full
     again is as good as none.
@@ -93,6 +114,29 @@ class Rate:
             for key, (tokens, since) in self._buckets.items()
             if tokens + (now - since) * self._per_second < self._capacity
         }
+
+
+class AddressRate:
+    """Middleware: every request of an address takes one of its turns, before a byte of its body is read.
+
+    Health is asked by those who would restart a service that does not answer, so it is free. ``refused`` is called for
+    each request that got no turn.
+    """
+
+    def __init__(self, app: ASGIApp, rate: Rate, refused: Callable[[], None]) -> None:
+        self._app = app
+        self._rate = rate
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self._app
+        if scope["type"] == "http" and scope["path"] not in FREE:
+            try:
+                self._rate.take(address_of(Request(scope)))
+            except Refused as error:
+                self._refused()
+                answer = failure(error, {})
+        await answer(scope, receive, send)
 
 
 class Turns:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from restyle.http.envelope import Refused
+from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.signature import same_text
 
@@ -17,17 +18,29 @@ HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})
 HOUR = 3600
 
 
-def base_of(request: Request, public_url: str) -> str:
-    """The base of URLs for whoever sent ``request``, without a slash at its end: ``public_url``, or the Host asked for.
+def base_of(request: Request, settings: Settings) -> str:
+    """The base of URLs for whoever sent ``request``, without a slash at its end: the setting ``public_url``, or the
+    Host asked for.
 
-    A Host header is the client's word. It goes into the answer to that client and nowhere else, and only as a host name
-    or address with or without a port. Raises Refused (400, 4001) for any other.
+    A Host header is the client's word, and what a page that has taken over a name says, or what a cache keeps for
+    others. So it counts only where it is this machine's: localhost, the address that the connection has reached, or one
+    of the setting ``allowed_hosts``. Raises Refused (400, 4001) for any other.
     """
-    if public_url:
-        return public_url.rstrip("/")
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
     hosts = request.headers.getlist("host")
     if hosts and (len(hosts) > 1 or HOST.fullmatch(hosts[0]) is None):
         raise Refused(400, Code.BODY_NOT_OBJECT, "Host is not one host name or address; send it as HTTP/1.1 asks")
+    name = (request.url.hostname or "").lower()
+    own = {"localhost", (request.scope.get("server") or ("", 0))[0].lower()}
+    allowed = {each.strip().lower() for each in settings.allowed_hosts.split(",")}
+    if hosts and name not in own | allowed and "*" not in allowed:
+        raise Refused(
+            400,
+            Code.BODY_NOT_OBJECT,
+            f"Host {name} is no name of this service; whoever runs it sets RESTYLE_PUBLIC_URL, or names it in "
+            "RESTYLE_ALLOWED_HOSTS",
+        )
     return str(request.base_url).rstrip("/")
 
 

@@ -58,7 +58,10 @@ def _document(server: str, limits: Limits) -> dict[str, Any]:
                 "get": {
                     "summary": "What an operator watches, for Prometheus.",
                     "operationId": "metrics",
-                    "responses": {"200": {"description": "The values.", "content": {"text/plain": {}}}},
+                    "responses": {
+                        "200": {"description": "The values.", "content": {"text/plain": {}}},
+                        "403": _envelope("The client is in none of the service's own networks."),
+                    },
                 }
             },
         },

@@ -21,12 +21,12 @@ INTRODUCTION = (
 )
 
 STATUSES = {
-    400: "The body is not a JSON object, the Host is no name, or it is no HTTP (4001).",
+    400: "The body is not a JSON object, the Host is no name of this service, or it is no HTTP (4001).",
     405: "Not POST, nor GET or HEAD where there is something to read.",
     408: "The body did not arrive, or too slowly while others waited (4001).",
     413: "The body is too large (4002).",
     415: "Not uncompressed application/json in UTF-8 (4001).",
-    429: "Too many requests of this key, or too many large bodies or results at once (4008); see `Retry-After`.",
+    429: "Too many requests of this key or address, or large bodies or results at once (4008); see `Retry-After`.",
     431: "The head of the request is too large (4001).",
     503: "The service is stopping, too busy to look at the pictures, or its storage or database is away for a moment "
     "(4009); see `Retry-After`.",

@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from restyle import tracing
 from restyle.http.app import create_app
 from restyle.http.connection import connections
 from restyle.http.crowd import Crowd
@@ -19,6 +20,7 @@ from restyle.http.log import configure
 from restyle.http.memory import give_large_blocks_back
 from restyle.http.service import Service
 from restyle.http.workshop import Workshop, create_workshop
+from restyle.images.content import network_file
 from restyle.settings import Settings, unknown_variables
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -52,8 +54,11 @@ def serve(
     give_large_blocks_back()
     for name, like in unknown_variables(os.environ).items():
         log.warning("a variable is no setting, and has no effect", name=name, **({"meant": like} if like else {}))
+    if settings.content_filter == "on" and settings.role != "api":
+        network_file()
     handles = _raise_handles()
     crowd = Crowd(min(settings.max_connections, handles))
+    tracing.start(settings.tracing_endpoint, settings.role, settings.machine_name)
     with _bind(settings.host, settings.port) as listener:
         service: Service | Workshop
         if settings.role == "worker":
@@ -78,6 +83,7 @@ def serve(
             timeout_graceful_shutdown=LINGER_SECONDS,
         )
         _Server(config, service, _address(listener), bound).run(sockets=[listener])
+    tracing.stop()
 
 
 class _Server(uvicorn.Server):

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from typing import Self
 
 import sqlalchemy as sa
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from restyle.conversion.draw import open_registry
 from restyle.database import open_database
 from restyle.http import metrics
-from restyle.http.envelope import HEADERS, respond
+from restyle.http.envelope import HEADERS, Refused, failure, respond
+from restyle.http.limits import check_internal
 from restyle.http.metrics import Metrics
+from restyle.http.telemetry import NO_TELEMETRY
 from restyle.private import make_data_folder
 from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.storage import open_storage
 from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
 from restyle.wire.schema import Answer
 
 
@@ -72,7 +75,19 @@ def create_workshop(workshop: Workshop) -> FastAPI:
         finally:
             await asyncio.to_thread(workshop.close)
 
-    app = FastAPI(title="Restyle worker", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Restyle worker",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
+    )
+
+    @app.exception_handler(RestyleError)
+    async def _(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return failure(error, {})
 
     @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def _() -> Response:
@@ -86,7 +101,8 @@ def create_workshop(workshop: Workshop) -> FastAPI:
         return respond(Answer(RetCode=Code.QUEUE_FULL, Action="", Message=reason), 503, {"Retry-After": "1"})
 
     @app.api_route("/metrics", methods=["GET", "HEAD"])
-    async def _() -> Response:
+    async def _(request: Request) -> Response:
+        check_internal(request, workshop.settings)
         text = await asyncio.to_thread(workshop.metrics.page)
         return Response(text, headers={**HEADERS, "Content-Type": metrics.CONTENT_TYPE})
 

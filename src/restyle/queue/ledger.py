@@ -14,6 +14,7 @@ from typing import Literal
 
 import structlog
 
+from restyle import tracing
 from restyle.database import may_pass
 from restyle.queue.claim import Claim
 from restyle.queue.claims import Claims
@@ -309,9 +310,11 @@ class Ledger:
         # A worker that asks for more has just ended a run: that is written first, so that no more tasks show as Running
         # than there are workers.
         while not (self._closing or self._new) and len(self._taken) < self._wanted:
+            began = time.time_ns()
             claim = self._claims.next()
             if claim is None:
                 return
+            tracing.record("claim", claim.uid, began)
             self._held[claim.claim] = claim
             with self._changed:
                 self._taken.append(claim)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from restyle import tracing
 from restyle.conversion.draw import Drawer
 from restyle.conversion.stored import from_json
+from restyle.images.content import ContentFilter
 from restyle.images.decode import decode
 from restyle.images.encode import encode_png
 from restyle.images.limits import Limits
@@ -21,14 +23,32 @@ DRAWN = 0.9
 
 
 def run(
-    claim: Claim, drawer: Drawer, storage: Storage, settings: Settings, report: Callable[[float], None]
+    claim: Claim,
+    drawer: Drawer,
+    storage: Storage,
+    settings: Settings,
+    report: Callable[[float], None],
+    content: ContentFilter | None = None,
 ) -> tuple[str, ...]:
     """Draw the task's images and store each, as it is done, under its :func:`restyle.storage.result_key`.
 
     Returns what is to be added to the task's notices. ``report`` takes the fraction done, 0..1, and raises to stop the
-    run. Raises :class:`restyle.wire.errors.RestyleError` (4003, 4004; 5000 for a plan that cannot be read),
+    run. ``content`` looks at what was sent and at what is drawn, which is not stored before. Raises
+    :class:`restyle.wire.errors.RestyleError` (4003, 4004, 5105; 5000 for a plan that cannot be read),
     :class:`restyle.storage.StorageError`, and whatever the engine raises.
     """
+    with tracing.span("draw", claim.uid, attempt=claim.claim):
+        return _run(claim, drawer, storage, settings, report, content)
+
+
+def _run(
+    claim: Claim,
+    drawer: Drawer,
+    storage: Storage,
+    settings: Settings,
+    report: Callable[[float], None],
+    content: ContentFilter | None,
+) -> tuple[str, ...]:
     plan, count = from_json(claim.plan, drawer.registry, claim.seeds), len(claim.seeds)
     if plan.seeds != claim.seeds:
         raise RestyleError(
@@ -44,6 +64,14 @@ def run(
         None if key is None else decode(_stored(storage, key), limits, field=field)
         for field, key in (("ControlImageIndex", plan.control), ("MaskIndex", plan.mask))
     )
+    if content is not None:
+        content.check(raw, "RawImageIndex")
+        for style in styles:
+            content.check(style, "StyleImageIndex")
+        if control is not None:
+            content.check(control, "ControlImageIndex")
+        if mask is not None:
+            content.check(mask, "MaskIndex")
     drawing = drawer.drawing(plan, raw, styles, control=control, mask=mask)
     del raw, styles, control, mask
     drawn, stored = 0.0, 0
@@ -58,7 +86,11 @@ def run(
 
     tell()
     for pixels, text in drawing.images(draw):
-        storage.put(result_key(claim.uid, claim.claim, stored), encode_png(pixels, text))
+        if content is not None:
+            content.check(pixels, "what was drawn")
+        file = encode_png(pixels, text)
+        with tracing.span("put", claim.uid, bytes=len(file)):
+            storage.put(result_key(claim.uid, claim.claim, stored), file)
         stored += 1
         tell()
     return drawing.notices

@@ -10,7 +10,9 @@ import traceback
 from pathlib import Path
 from queue import SimpleQueue
 
+from restyle import tracing
 from restyle.conversion.draw import Drawer
+from restyle.images.content import ContentFilter
 from restyle.queue.channel import WorkerChannel
 from restyle.queue.messages import (
     MAX_TRACEBACK,
@@ -81,9 +83,11 @@ def main(descriptor: int) -> None:
     _offer_to_the_oom_killer()
     try:
         settings = Settings(**hello.settings)
+        tracing.start(settings.tracing_endpoint, "worker", settings.machine_name)
         storage = open_storage(settings)
         drawer = Drawer(settings, own_process=True, processes=settings.workers)
         drawer.warm()
+        content = ContentFilter.of(settings)
     except Exception:  # noqa: BLE001 - whatever it was, the service logs it and tries again
         channel.send(Broken(traceback=_traceback()))
         sys.exit(1)
@@ -92,14 +96,20 @@ def main(descriptor: int) -> None:
     while True:
         run = mailbox.runs.get()
         channel.send(Begun(claim=run.claim))
-        answer = _answer(channel, mailbox, run, drawer, storage, settings)
+        answer = _answer(channel, mailbox, run, drawer, storage, settings, content)
         channel.send(answer)
         if isinstance(answer, Failed) and answer.last:
             sys.exit(1)  # gives the memory back for sure; a fresh process takes over
 
 
 def _answer(
-    channel: WorkerChannel, mailbox: Mailbox, run: Run, drawer: Drawer, storage: Storage, settings: Settings
+    channel: WorkerChannel,
+    mailbox: Mailbox,
+    run: Run,
+    drawer: Drawer,
+    storage: Storage,
+    settings: Settings,
+    content: ContentFilter | None,
 ) -> Done | Failed | Hindered | Stopped:
     told = time.monotonic()
 
@@ -116,7 +126,7 @@ def _answer(
         return Failed(claim=run.claim, code=code, message=shown, traceback=_traceback(), last=last)
 
     try:
-        notices = run_task(run.task(), drawer, storage, settings, report)
+        notices = run_task(run.task(), drawer, storage, settings, report, content)
         return Done(claim=run.claim, notices=[plain(notice) for notice in notices])
     except StopRun:
         return Stopped(claim=run.claim)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from restyle import tracing
 from restyle.conversion.plan import Pictures, Plan, plan
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.stored import to_json
@@ -123,7 +124,7 @@ class Feeder:
             notices=planned.notices,
             priority=priority,
         )
-        with self._service.needed():
+        with self._service.needed(), tracing.span(tracing.ROOT, uid):
             return accept(self._service, uid, submission, self._pictures(account_id, item))
 
     def _pictures(self, account_id: int, item: Item) -> Mapping[int, bytes]:

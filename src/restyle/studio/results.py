@@ -118,7 +118,7 @@ def copies(ask: Ask) -> Response:
     record = ask.studio.tasks.details(ask.account, [uid])[0]
     honours = ask.studio.service.registry.family(str(spec.get("family", ""))).honours
     fields = wire_fields(spec, honours, record.seed, len(record.seeds))
-    address = base_of(ask.request, ask.studio.service.settings.public_url)
+    address = base_of(ask.request, ask.studio.service.settings)
     action = "ApplyReferenceStyle"
     return page(
         ask,

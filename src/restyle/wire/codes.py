@@ -50,3 +50,4 @@ class Code(IntEnum):
     OUT_OF_MEMORY = 5102, "out of memory"
     TIME_LIMIT = 5103, "time limit"
     TERMINATED = 5104, "terminated by the user"
+    CONTENT_REFUSED = 5105, "refused by the content filter"
