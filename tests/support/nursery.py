@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -139,12 +140,14 @@ def fork(
     """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
     global _nursery
     _nursery = _nursery or Nursery()
-    given = {"environment": environment, "stderr": stderr.fileno(), "session": session}
+    begin = partial(
+        _nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session
+    )
     if stdout is not None:
-        return Fork(_nursery, _nursery.fork(program, *arguments, stdout=stdout.fileno(), **given), None)
+        return Fork(_nursery, begin(stdout=stdout.fileno()), None)
     reading, writing = os.pipe()
     try:
-        pid = _nursery.fork(program, *arguments, stdout=writing, **given)
+        pid = begin(stdout=writing)
     finally:
         os.close(writing)
     return Fork(_nursery, pid, open(reading, encoding="utf-8"))
@@ -164,11 +167,11 @@ def tend(handle: int) -> None:
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     while True:
-        ready, _, _ = select.select([line, woken], [], [])
+        ready, _, _ = select.select([line.fileno(), woken], [], [])
         if woken in ready:
             os.read(woken, 4096)
             _report(line)
-        if line in ready:
+        if line.fileno() in ready:
             said, handles, _, _ = socket.recv_fds(line, MOST_BYTES, 2)
             if not said:
                 os._exit(0)
