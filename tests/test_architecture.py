@@ -34,8 +34,8 @@ ROOMS: dict[str, frozenset[str]] = {
         | {"styles"}
     ),
     "studio": frozenset(
-        {"wire", "accounts", "conversion", "database", "engines", "engines.families", "http", "images", "models.files"}
-        | {"queue", "settings", "storage", "styles"}
+        {"wire", "accounts", "conversion", "database", "engines", "engines.families", "http", "images", "models"}
+        | {"models.files", "private", "queue", "settings", "storage", "styles"}
     ),
     "client": frozenset({"wire", "conversion", "images"}),
     "styles": FORMS | {"conversion", "images", "private"},

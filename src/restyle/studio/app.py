@@ -96,7 +96,7 @@ def mount(app: FastAPI, service: Service) -> Studio:
         installs=Installs(service),
         sign_ins=Rate(SIGN_INS_PER_MINUTE),
     )
-    service.at_drain.append(studio.feeder.stop)
+    service.at_drain += [studio.feeder.stop, studio.installs.close]
     for module in (sign_in, convert, kept, pictures, results, history, favourites, account, console, operator):
         for route in module.ROUTES:
             _add(app, studio, route)
