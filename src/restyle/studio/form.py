@@ -294,14 +294,12 @@ def show(form: Form, error: RestyleError, say: Language) -> None:
 
 def in_words(error: RestyleError, say: Language) -> str:
     """A refusal as people read it: what a code means, in their language, before the sentence that says it in detail."""
-    message = error.message
-    if error.field and f"parameter {error.field} not available: " in message:
+    refused = f"parameter {error.field} not available: "
+    if error.field and error.message.startswith(refused):
         last = error.field.rpartition(".")[2]
         label = say(LABELS.get(last, last))
-        message = f"{label}: {message.partition(': ')[2]}"
-    meaning = say.of_code(int(error.code))
-    message = message[:1].upper() + message[1:]
-    return f"{meaning}: {message}" if meaning else message
+        return say("{label}: {reason}", label=label, reason=say.told(error.message.removeprefix(refused)))
+    return say.failure(int(error.code), error.message)
 
 
 def label_of(parts: FieldPath) -> str:
