@@ -134,9 +134,7 @@ class PictureBox extends HTMLElement {
     const line = this.querySelector(".count");
     line.hidden = count < 2;
     line.textContent = line.dataset.count.replace("{count}", String(count));
-    const sending = Boolean(this.closest("form").querySelector(".sending"));
-    this.closest("form").classList.toggle("sending", sending);
-    if (!sending) document.dispatchEvent(new CustomEvent("studio:settled"));
+    if (!this.closest("form").querySelector(".sending")) document.dispatchEvent(new CustomEvent("studio:settled"));
     if (this.getAttribute("name") === "style") {
       const value = this.pile.querySelector("input")?.value;
       document.querySelectorAll("[data-style]").forEach((each) => each.setAttribute("aria-pressed", String(each.dataset.style === value)));

@@ -27,8 +27,7 @@ window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => !(old.localName
 
 /** What is asked for waits until its pictures have come. */
 document.addEventListener("htmx:confirm", (event) => {
-  const form = event.target.closest?.("form.convert.sending");
-  if (form !== event.target) return;
+  if (!event.target.matches("form.convert") || !event.target.querySelector(".sending")) return;
   event.preventDefault();
   document.addEventListener("studio:settled", () => event.detail.issueRequest(), { once: true });
 });
