@@ -15,9 +15,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 install: $(VENV)/.default  ## default install into .venv
 
-demo: install  ## convert two real pictures through the signed API and leave a before/after sheet
+demo: install  ## convert two real pictures through the signed API and leave a before/after sheet; STAY=1 leaves it running
 	$(BIN)/pip install --quiet "scikit-image>=0.25"
-	$(BIN)/python examples/demo.py --out out/demo
+	$(BIN)/python examples/demo.py --out out/demo $(if $(STAY),--stay)
 
 serve: install  ## run the service on loopback
 	$(BIN)/restyle serve

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import brush as brushes
-from benchmarks import busy, costs, folder, metrics, pictures, protocol, report, service, speed, vgg
+from benchmarks import busy, costs, folder, metrics, pictures, protocol, report, service, speed, studio, vgg
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
 from restyle.engines.brush.family import WEIGHTS
@@ -30,10 +30,12 @@ class Part(StrEnum):
     FOLDER = "folder"
     NEIGHBOUR = "neighbour"
     BRUSH = "brush"
+    STUDIO = "studio"
 
 
-USUAL = tuple(part for part in Part if part not in (Part.NEIGHBOUR, Part.BRUSH))
-"""What is measured unless told: the neighbour takes an hour and a half, and the brush has no weights yet."""
+USUAL = tuple(part for part in Part if part not in (Part.NEIGHBOUR, Part.BRUSH, Part.STUDIO))
+"""What is measured unless told: the neighbour takes an hour and a half, the brush has no weights yet, and the Studio
+needs a browser."""
 WITH_TORCH = {
     Part.DIFFUSION: "diffusion",
     Part.BUSY: "diffusion,neighbour",
@@ -73,6 +75,11 @@ def run(
     if {Part.QUALITY, Part.NEIGHBOUR, Part.BRUSH} & set(parts):
         gallery = pictures.gallery(evaluation or (Path(named) if named else None))
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")
+    if Part.STUDIO in parts and (studio.chromium() is None or find_spec("playwright") is None):
+        raise ValueError(
+            "studio needs Playwright and Chromium; install them with: pip install playwright, and "
+            "apt-get install chromium"
+        )
     engine = load(machine_of(Settings(), own_process=True))
     sections = []
     if Part.SPEED in parts:
@@ -96,6 +103,8 @@ def run(
         network = vgg.load()
         sections.append(brushes.quality(gallery, ours, engine, scorer, network, out, count=pairs, log=log))
         sections.append(brushes.speed(ours, brush, log))
+    if Part.STUDIO in parts:
+        sections.append(studio.run(log))
     report.write(out / "table.md", sections)
     log(f"written: {out / 'table.md'}")
     bars = [bar for section in sections for bar in section.bars]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,19 +66,23 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
-    """Serve from a new data folder with the default settings, but for limits that would get in the way."""
+def serving(folder: Path, program: str = PROGRAM, changes: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Serve from a new data folder with the default settings, but for limits that would get in the way.
+
+    ``program`` writes its address into the file that it is given; ``changes`` are further settings.
+    """
     folder.mkdir(parents=True)
     settings = Settings(data_dir=folder, database_url="", storage_url="")
     database = open_database(settings.database())
     key = KeyStore(database, folder / "key").create(credits=0, unlimited=True)
     database.dispose()
     changed = {"DATA_DIR": str(folder), "PORT": "0", "REQUESTS_PER_MINUTE": "1000000", "MAX_UNFINISHED_TASKS": "1000"}
+    changed |= changes or {}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RESTYLE_")}
     environment |= {f"RESTYLE_{name}": value for name, value in changed.items()}
     told = folder / "address"
     with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-c", PROGRAM, str(told)]
+        command = [sys.executable, "-c", program, str(told)]
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         address = _wait_until_ready(process, told, folder / "log")

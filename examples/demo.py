@@ -1,7 +1,8 @@
 """What ``make demo`` runs: two photographs in two styles each, by the signed request of PICPIK's page.
 
 Starts the service on a free port of this machine, makes a key, and from there on does what any program in any language
-can do: plain HTTP and twelve lines of signing. Leaves the pictures and a before/style/after sheet; stops the service.
+can do: plain HTTP and twelve lines of signing. Leaves the pictures and a before/style/after sheet, and stops the
+service; with ``--stay`` it goes on running with its Studio.
 """
 
 import argparse
@@ -10,13 +11,14 @@ import hashlib
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -206,8 +208,8 @@ def _convert(service: Service, name: str, style_name: str, options: argparse.Nam
         return picture.convert("RGB")
 
 
-def run(options: argparse.Namespace) -> Path:
-    """The whole demo; the path of the sheet."""
+def run(options: argparse.Namespace) -> None:
+    """The whole demo."""
     options.out.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "RESTYLE_DATA_DIR": str(options.out / "data")}
     print(f"Starting 'restyle serve' with its data in {environment['RESTYLE_DATA_DIR']}")
@@ -217,15 +219,27 @@ def run(options: argparse.Namespace) -> Path:
         print(f"Made a key with 'restyle keys create --json': PublicKey {key['PublicKey']}")
         service = Service(address, key["PublicKey"], key["PrivateKey"])
         with service.http:
+            print(f"Its Studio, the page for people: {address}/studio")
             rows: list[list[Image.Image]] = []
             for name, styles in PAIRS.items():
                 rows.append([photograph(name)])
                 rows[-1][0].save(options.out / f"{name}.jpg", quality=90)
                 for style in styles:
                     rows[-1] += [style_picture(style), _convert(service, name, style, options)]
-    sheet: Path = options.out / "sheet.jpg"
-    contact_sheet(rows, cell=min(options.size, 512)).save(sheet, quality=90)
-    return sheet
+        sheet: Path = options.out / "sheet.jpg"
+        contact_sheet(rows, cell=min(options.size, 512)).save(sheet, quality=90)
+        print(f"\nPhotograph, then style and result, twice: {sheet.absolute()}")
+        if options.stay:
+            _stay(address, key)
+
+
+def _stay(address: str, key: dict[str, Any]) -> None:
+    """Leave the service running until Ctrl-C or SIGTERM, with the way into its Studio."""
+    print(f"\nThe Studio: {address}/studio  Ctrl-C ends it. Its history has these pictures; sign in with")
+    print(f"  PublicKey   {key['PublicKey']}\n  PrivateKey  {key['PrivateKey']}", flush=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def main() -> None:
@@ -236,13 +250,14 @@ def main() -> None:
     )
     parser.add_argument("--size", type=int, default=1024, help="width and height of the results")
     parser.add_argument("--strength", type=float, default=0.7, help="StyleReferStrength, 0..1")
+    parser.add_argument("--stay", action="store_true", help="leave the service and its Studio running until Ctrl-C")
     options = parser.parse_args()
     started = time.monotonic()
     try:
-        sheet = run(options)
+        run(options)
     except (DemoError, httpx.HTTPError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"demo failed: {error}")
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Photograph, then style and result, twice: {sheet.absolute()}")
+    print(f"Done in {time.monotonic() - started:.0f} s.")
 
 
 if __name__ == "__main__":

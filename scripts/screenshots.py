@@ -43,7 +43,10 @@ PAGES = {
     "operator": "operator",
     "models": "operator/models",
     "accounts": "operator/accounts",
+    "missing": "tasks/nowhere",
 }
+STRANGERS = {"sign-in": "sign-in", "open": "open?token=shown-by-the-start"}
+"""Pages of whoever is not signed in."""
 PATIENCE = 300_000
 
 
@@ -100,22 +103,30 @@ def make_something(page: Page, base: str, folder: Path) -> list[str]:
 
 
 def shoot(context: BrowserContext, base: str, made: list[str], out: Path, name: str) -> None:
-    """Every page in one window."""
+    """Every page in one window; whoever is signed in there is out at the end."""
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     addresses = {
         "empty": f"{base}/",
         **dict(zip(("folder", "strip", "result"), made, strict=True)),
         **{each: f"{base}/{path}" for each, path in PAGES.items()},
     }
-    for each, address in addresses.items():
+
+    def look(each: str, address: str) -> None:
         page.goto(address)
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(200)
         page.screenshot(path=out / f"{each}-{name}.png", full_page="phone" in name)
+
+    for each, address in addresses.items():
+        look(each, address)
     page.goto(f"{base}/history")
     page.click(".grid a >> nth=0")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=out / f"task-{name}.png", full_page="phone" in name)
+    context.clear_cookies()
+    for each, path in STRANGERS.items():
+        look(each, f"{base}/{path}")
     page.close()
 
 
@@ -124,8 +135,7 @@ def run(browser: Browser, link: str, out: Path, folder: Path) -> None:
     base = link.partition("/open?")[0]
     first = browser.new_context(viewport={"width": 1280, "height": 860})
     page = first.new_page()
-    page.goto(f"{base}/sign-in")
-    page.screenshot(path=out / "sign-in.png")
+    page.set_default_timeout(PATIENCE)
     page.goto(link)
     page.click("form .primary")
     page.wait_for_selector("#form")

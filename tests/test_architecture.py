@@ -35,8 +35,8 @@ ROOMS: dict[str, frozenset[str]] = {
         | {"styles", "tracing"}
     ),
     "studio": frozenset(
-        {"wire", "accounts", "conversion", "database", "engines", "engines.families", "http", "images", "models.files"}
-        | {"queue", "settings", "storage", "styles", "tracing"}
+        {"wire", "accounts", "conversion", "database", "engines", "engines.families", "http", "images", "models"}
+        | {"models.files", "private", "queue", "settings", "storage", "styles", "tracing"}
     ),
     "client": frozenset({"wire", "conversion", "images"}),
     "styles": FORMS | {"conversion", "images", "private"},

@@ -1,11 +1,14 @@
 """The Studio in a real browser, at a real service: one of each for all tests here."""
 
 import io
+import os
 import re
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import httpx
 import numpy as np
@@ -17,10 +20,13 @@ import restyle
 from restyle.database import run_items, runs, tasks, uploads, writing
 from restyle.images.encode import encode_png
 from restyle.wire.errors import RestyleError
+from tests.support import hub as hubs
 from tests.support.browser import CHROMIUM, Studio, browsing, serving
 from tests.support.engines import OBEDIENT, THOROUGH
+from tests.support.hub import Answer, Hub
 from tests.support.patience import wait_for
 from tests.support.pictures import picture
+from tests.support.starter import registrable
 
 pytest.importorskip("playwright", reason="the browser is driven by Playwright, which is not installed")
 if CHROMIUM is None:
@@ -39,8 +45,16 @@ def browser() -> "Iterator[Browser]":
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), browser, sweep_seconds=0.5) as found:
+def hub() -> Iterator[Hub]:
+    """Where models are fetched from."""
+    with hubs.hub() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, browser: "Browser", hub: Hub) -> Iterator[Studio]:
+    folder = tmp_path_factory.mktemp("studio")
+    with patch.dict(os.environ, HF_ENDPOINT=hub.url), serving(folder, browser, sweep_seconds=0.5) as found:
         yield found
         assert found.elsewhere == []
         assert found.complaints == []
@@ -161,24 +175,35 @@ def test_a_wrong_value_is_told_at_its_field_and_the_rest_is_kept(
     assert page.locator("picture-box[name=raw] input[type=hidden]").count() == 1
 
 
-def test_a_strip_shows_five_strengths(studio: Studio, page: "Page", files: list[Path]) -> None:
-    start(page, studio, files[:1], files[1])
+def strip_of(page: "Page", kind: str) -> list[str]:
+    """What sets the pictures of a strip apart, once all have ended."""
     page.click(".strips summary")
-    page.click("[name=action][value=strength]")
-    page.wait_for_selector(".grid.strength li:nth-child(5) a img")
-    page.wait_for_function("() => document.querySelectorAll('.grid.strength a img').length === 5")
-    assert [text.strip() for text in page.locator(".grid .label").all_inner_texts()] == [
-        "0.2",
-        "0.4",
-        "0.6",
-        "0.8",
-        "1",
-    ]
+    page.click(f"[name=action][value={kind}]")
+    page.wait_for_function(
+        """kind => {
+            const cards = [...document.querySelectorAll(`.grid.${kind} article`)];
+            return cards.length && cards.every(card => card.querySelector("a img, .bad"));
+        }""",
+        arg=kind,
+    )
+    return [text.strip() for text in page.locator(".grid li:has(a img) .label").all_inner_texts()]
+
+
+def test_strips_show_strengths_models_and_seeds(studio: Studio, page: "Page", files: list[Path]) -> None:
+    start(page, studio, files[:1], files[1])
+    page.fill("#seed", "41")
+    assert strip_of(page, "strength") == ["0.2", "0.4", "0.6", "0.8", "1.0"]
+    assert {"Restyle Painter", OBEDIENT, THOROUGH} <= set(strip_of(page, "model"))
+    assert strip_of(page, "seed") == ["41", "42", "43", "44"]
 
 
 def test_a_folder_of_twelve_fills_a_grid_and_comes_as_a_zip(studio: Studio, page: "Page", files: list[Path]) -> None:
-    start(page, studio, files, files[1])
-    page.click("[data-convert]")
+    page.goto(f"{studio.url}/")
+    files[0].with_name("notes.txt").write_text("no picture")
+    page.set_input_files("picture-box[name=raw] .folder input", str(files[0].parent))
+    page.click("[data-style='style:oil']")
+    page.select_option("[name=model]", OBEDIENT)
+    page.click("[data-convert]")  # pictures are still on their way: it waits for them
     page.wait_for_function("() => document.querySelectorAll('.grid.folder a img').length === 12")
     page.wait_for_selector("text=12 of 12")
     with page.expect_download() as waited:
@@ -307,13 +332,33 @@ def test_a_key_is_made_used_and_disabled_with_its_session(studio: Studio, page: 
     other.fill("[name=private_key]", private)
     other.click("form .primary")
     other.wait_for_selector("#form")
-    page.goto(f"{studio.url}/account")
-    page.locator(f"li.row:has-text('{public}') >> text=Disable").click()
+    row = page.locator(f"li.row:has-text('{public}')")
+    row.locator("[name=name]").fill("x" * 60 + "\u200b")
+    row.locator("text=Rename").click()
+    page.wait_for_selector(".error:has-text('printable characters')")
+    row.locator("text=Rotate").click()
+    page.wait_for_function("before => document.querySelector('[data-private]')?.innerText !== before", arg=private)
+    rotated = page.inner_text("[data-private]")
+    other.goto(f"{studio.url}/history")
+    assert "/sign-in" in other.url
+    with restyle.Client(studio.service.url, public, private) as client, pytest.raises(RestyleError):
+        client.balance()
+    with restyle.Client(studio.service.url, public, rotated) as client:
+        assert client.balance().used >= 0
+    other.fill("[name=public_key]", public)
+    other.fill("[name=private_key]", rotated)
+    other.click("form .primary")
+    other.wait_for_selector(".history, .nothing")
+    row.locator("text=Disable").click()
     page.wait_for_selector(f"li.off:has-text('{public}')")
     other.goto(f"{studio.url}/history")
     assert "/sign-in" in other.url
+    other.fill("[name=public_key]", public)
+    other.fill("[name=private_key]", rotated)
+    other.click("form .primary")
+    other.wait_for_selector("text=do not belong together, or they are disabled")
     other.context.close()
-    with restyle.Client(studio.service.url, public, private) as client, pytest.raises(RestyleError):
+    with restyle.Client(studio.service.url, public, rotated) as client, pytest.raises(RestyleError):
         client.balance()
 
 
@@ -372,15 +417,61 @@ def test_an_operator_gives_credits_and_makes_accounts(studio: Studio, operator: 
     operator.wait_for_selector("text=350 of 350 credits left")
 
 
+def test_an_operator_installs_a_set_and_sees_it_come(
+    studio: Studio, operator: "Page", hub: Hub, tmp_path: Path
+) -> None:
+    tiny = registrable(tmp_path)
+    tiny.put(hub, {"vae.safetensors": (Answer(404),)})
+    tiny.tell(studio.service.settings.data_dir)
+    operator.goto(f"{studio.url}/operator/models")
+    card = operator.locator("#install-tiny")
+    assert card.locator("a").get_attribute("href") == f"{hub.url}/tiny/models"
+    card.locator("text=Install").click()
+    card.locator("text=Read the licences and accept them first.").wait_for()
+    assert not hub.asked
+    card.locator("[name=accept]").check()
+    card.locator("text=Install").click()
+    card.locator(".error:has-text('the repository has no such file')").wait_for()
+    gate = threading.Event()
+    tiny.put(hub, {"lora.safetensors": (Answer(cut=100_000, hold=gate),)})
+    card.locator(".tools button").click()
+    card.locator("text=5 of 6 files").wait_for()
+    operator.reload()
+    card.locator("text=5 of 6 files").wait_for()
+    card.locator("text=Stop").click()
+    card.locator("text=are still to come").wait_for()
+    gate.set()
+    card.locator("text=Go on").click()
+    operator.wait_for_selector("#install-tiny[data-phase=installed]")
+    operator.reload()
+    row = operator.locator("tr:has-text('CONTROL')")
+    assert "Tiny Licence 1.0" in row.inner_text()
+    assert "kB" in row.inner_text()
+
+
+def tab_to(page: "Page", selector: str) -> None:
+    """Go on with the Tab key until that has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the Tab key does not reach {selector}")
+
+
 def test_the_keyboard_alone_converts(studio: Studio, page: "Page", files: list[Path]) -> None:
     page.goto(f"{studio.url}/")
-    choose(page, "raw", files[0])
-    choose(page, "style", files[1])
-    page.focus("[name=strength]")
+    with page.expect_file_chooser() as waited:
+        tab_to(page, "picture-box[name=raw] .choose input")
+        page.keyboard.press("Enter")
+    waited.value.set_files(str(files[0]))
+    page.wait_for_selector("picture-box[name=raw] input[type=hidden]", state="attached")
+    tab_to(page, "[data-style='style:woodcut']")
+    page.keyboard.press("Enter")
+    tab_to(page, "[name=strength]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("before-after")
-    page.focus("[data-canvas]")
+    tab_to(page, "[data-canvas]")
     page.keyboard.press("+")
     page.wait_for_selector(".canvas.zoomed")
     page.keyboard.press("0")
@@ -397,34 +488,66 @@ def test_a_model_shows_its_own_controls_alone(studio: Studio, page: "Page") -> N
     assert page.locator("[name=sub_code]").count() == 1
 
 
-def test_pages_are_accessible_and_fit_a_phone(studio: Studio, operator: "Page") -> None:
+def serious(page: "Page") -> list[str]:
+    """What axe finds that is serious."""
     from axe_playwright_python.sync_playwright import Axe
 
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:160]}"
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+def test_pages_are_accessible_and_fit_a_phone(studio: Studio, operator: "Page", files: list[Path]) -> None:
     narrow = studio.page(
         viewport={"width": 390, "height": 844}, storage_state=operator.context.storage_state(), color_scheme="dark"
     )
+    start(operator, studio, files[:1], files[1])
+    operator.click("[data-convert]")
+    operator.wait_for_selector("before-after")
+    run, uid = run_of(operator), operator.inner_text(".facts code")
+    start(operator, studio, files[:2], files[1], prompts="short")
+    operator.click("[data-convert]")
+    operator.wait_for_selector("text=2 failed")
+    pages = (
+        *PAGES,
+        f"/runs/{run}",
+        f"/runs/{run_of(operator)}",
+        f"/tasks/{uid}",
+        "/tasks/nowhere",
+        "/open",
+        "/sign-in",
+    )
     faults = []
-    for path in (*PAGES, "/tasks/nowhere"):
-        operator.goto(f"{studio.url}{path}")
+    for path in pages:
         narrow.goto(f"{studio.url}{path}")
-        for window in (operator, narrow) if path in ("/", "/account") else (operator,):
-            found = Axe().run(window).response["violations"]
-            faults += [
-                f"{path} {each['id']}: {each['nodes'][0]['html'][:160]}"
-                for each in found
-                if each["impact"] in ("serious", "critical")
-            ]
+        if path == "/sign-in":
+            narrow.context.clear_cookies()
+            narrow.goto(f"{studio.url}{path}")
+        faults += [f"{path} {fault}" for fault in serious(narrow)]
         assert narrow.evaluate("document.documentElement.scrollWidth") <= 390, path
+    for path in ("/", f"/runs/{run}", "/history", "/account"):
+        operator.goto(f"{studio.url}{path}")
+        faults += [f"{path} {fault}" for fault in serious(operator)]
     assert faults == []
     narrow.context.close()
 
 
-def test_the_page_speaks_chinese_and_remembers_the_light(studio: Studio, page: "Page") -> None:
+def test_the_page_speaks_chinese_and_remembers_the_light(studio: Studio, page: "Page", files: list[Path]) -> None:
     page.goto(f"{studio.url}/")
     page.click(".preferences summary")
     page.click("text=中文")
     page.wait_for_selector("html[lang=zh]")
     assert page.inner_text("[data-convert]") == "转换"
+    start(page, studio, files[:1], files[1], prompts="x" * 4001)
+    page.click("[data-convert]")
+    page.wait_for_selector("#wrong-positive_prompts")
+    assert "个字符，最多" in page.inner_text("#wrong-positive_prompts")
+    page.goto(f"{studio.url}/account")
+    page.fill("form.stack [name=name]", "\u200b")
+    page.click("form.stack .primary")
+    assert page.inner_text("main .error").startswith("密钥名称最多")
     page.click(".preferences summary")
     page.click("[name=theme][value=dark]")
     page.wait_for_selector("html[data-theme=dark]")

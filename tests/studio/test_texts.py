@@ -6,21 +6,63 @@ import subprocess
 import sys
 from importlib.resources import files
 
+import pytest
+
 from restyle.conversion.request import Conversion, Parameters
-from restyle.studio.form import LABELS, controls
-from restyle.studio.language import language_for, languages
-from restyle.wire.ranges import SIDE, STEPS
+from restyle.http.table import ACTIONS
+from restyle.images import decode
+from restyle.images.limits import Limits as PictureLimits
+from restyle.models.sets import SHIPPED, starter_sets
+from restyle.queue.store import Status
+from restyle.settings import Settings
+from restyle.studio.form import LABELS, controls, in_words
+from restyle.studio.language import Language, language_for, languages
+from restyle.studio.models import KINDS
+from restyle.studio.operator import LIMITS
+from restyle.styles.official import PICTURES
+from restyle.wire.codes import Code
+from restyle.wire.errors import RestyleError
+from restyle.wire.fields import Limits
+from restyle.wire.ranges import RESIZE_MODES, SIDE, STEPS
 from tests.support.command import PYTHONPATH
 
 ROOT = files("restyle.studio")
-CALLS = re.compile(r"""\b(?:_|say)\(\s*(["'])(.*?)\1""")
+CALLS = re.compile(r"""\b(?:_|say)\(\s*(?:"(.*?)"|'(.*?)')""")
+JINJA = re.compile(r"{{.*?}}|{%.*?%}|{#.*?#}", re.DOTALL)
+SPOKEN = re.compile(r"""\b(?:aria-label|title|placeholder|alt)="([^"]*)\"""")
+NAMES = {
+    "Restyle",
+    "TaskUID",
+    "ModelCode",
+    "curl",
+    "Python",
+    "JSON",
+    "UTC",
+    "RESTYLE",
+    "Ctrl",
+    "Enter",
+    "restyle keys create",
+    "restyle models install",
+}
+"""What has the same name in every language."""
+
+
+def templates() -> dict[str, str]:
+    """Their texts by name."""
+    found = [each for folder in ("", "parts", "operator") for each in (ROOT / "templates" / folder).iterdir()]
+    return {each.name: each.read_text("utf-8") for each in found if each.name.endswith(".html")}
 
 
 def texts() -> set[str]:
     """Everything that pages say."""
-    templates = [each for folder in ("", "parts", "operator") for each in (ROOT / "templates" / folder).iterdir()]
-    sources = [each for each in [*templates, *ROOT.iterdir()] if each.name.endswith((".html", ".py"))]
-    return {found[1] for each in sources for found in CALLS.findall(each.read_text("utf-8"))} | set(LABELS.values())
+    sources = [each.read_text("utf-8") for each in ROOT.iterdir() if each.name.endswith(".py")]
+    called = {"".join(found) for each in [*sources, *templates().values()] for found in CALLS.findall(each)}
+    tables = {*LABELS.values(), *KINDS.values(), *RESIZE_MODES, *(status.value for status in Status)}
+    tables |= {code.meaning for code in Code if code is not Code.SUCCESS}
+    tables |= {action.meaning for action in ACTIONS.values()} | {name for name, _ in PICTURES.values()}
+    tables |= {str(Settings.model_fields[name].description) for name in LIMITS}
+    tables |= {each.title for each in starter_sets(SHIPPED.parent).values()}
+    return called | tables | {"loading", "idle", "running", "stopping"}
 
 
 def test_every_language_has_every_text_with_the_same_values() -> None:
@@ -30,6 +72,47 @@ def test_every_language_has_every_text_with_the_same_values() -> None:
         assert texts() - language.texts.keys() == set(), language.code
         for text, translated in language.texts.items():
             assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", translated)), text
+        for text, translated in language.sentences.items():
+            assert set(re.findall(r"\{\w+\}", text)) >= set(re.findall(r"\{\w+\}", translated)), text
+
+
+def test_no_page_says_anything_past_the_catalogues() -> None:
+    for name, text in templates().items():
+        plain = JINJA.sub(" ", text)
+        between = re.sub(r"<[^>]*>|[\w-]+=\"[^\"]*\"", " ", plain)
+        shown = " ".join([between, *SPOKEN.findall(plain)])
+        for known in NAMES:
+            shown = shown.replace(known, " ")
+        assert re.findall(r"[A-Za-z]{2,}", re.sub(r"&\w+;", " ", shown)) == [], name
+    for script in (ROOT / "static").iterdir():
+        if script.name.endswith(".js"):
+            said = re.findall(r"""(?:textContent|innerText)\s*=\s*["'`]([^"'`$]+)""", script.read_text("utf-8"))
+            assert said == [], script.name
+
+
+def chinese() -> Language:
+    return languages()["zh"]
+
+
+def told(error: RestyleError) -> str:
+    return in_words(error, chinese())
+
+
+def refused(values: dict[str, object]) -> RestyleError:
+    with pytest.raises(RestyleError) as caught:
+        Conversion.read({"model": {"code": "x"}, **values}, Limits(prompts=2))
+    return caught.value
+
+
+def test_sentences_of_the_rooms_below_are_told_in_the_language_too() -> None:
+    assert told(refused({"positive_prompts": ["a", "b", "c"]})) == "应出现的内容：有 3 条提示词，最多 2 条"
+    assert told(refused({"width": 9})) == "宽：值为 9；应为 64 到 2560 之间的整数"
+    with pytest.raises(RestyleError) as caught:
+        decode.read_frame(b"", PictureLimits(9, 9), field="the picture")
+    assert told(caught.value).startswith("图片是空文件")
+    unknown = RestyleError(Code.ENGINE_FAILED, "something new went wrong")
+    assert told(unknown) == "引擎失败：Something new went wrong"
+    assert languages()["en"].failure(unknown.code, unknown.message) == "Something new went wrong"
 
 
 def test_the_language_is_the_one_chosen_or_else_the_browsers() -> None:

@@ -46,7 +46,8 @@ class MortalService:
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.database_url = Settings(**given).database()
         self._pair = self.make_key()
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False)
+        self.address = f"http://127.0.0.1:{port}"
+        self._client = httpx.Client(base_url=self.address, timeout=PATIENCE, trust_env=False)
 
     def make_key(self) -> KeyPair | None:
         """The pair that requests are signed with."""
@@ -54,6 +55,12 @@ class MortalService:
         pair = KeyStore(db, self.folder / "key").create(credits=1000)
         db.dispose()
         return pair
+
+    @property
+    def pair(self) -> KeyPair:
+        """What :meth:`make_key` made."""
+        assert self._pair is not None
+        return self._pair
 
     @property
     def process(self) -> Fork:

@@ -262,7 +262,8 @@ class Family:
     returns the names of what drawing leaves out; RestyleError says what drawing would refuse. ``recipe`` is
     ``module:function``, which takes what a model's entry says of its own recipe and returns it as it is kept; it raises
     RestyleError (230). ``controls`` are the kinds of control that it finds in a raw image by itself. ``eye`` is
-    ``module:function``, which takes the path of the weights and returns an :class:`Eye`.
+    ``module:function``, which takes the path of the weights and returns an :class:`Eye`. ``licence`` is that of the
+    weights of its own ``model``, by its SPDX name.
     """
 
     name: str
@@ -283,6 +284,7 @@ class Family:
     recipe: str = ""
     controls: frozenset[str] = frozenset()
     eye: str = ""
+    licence: str = ""
 
     def sampler(self, name: str) -> str | None:
         """The sampler that ``name`` means, in whatever case and with whatever between its words; None for none."""

@@ -14,6 +14,7 @@ from restyle.accounts.keys import KeySummary
 from restyle.database import reading, tasks
 from restyle.queue.store import Status
 from restyle.studio.ask import Ask
+from restyle.studio.form import in_words
 from restyle.studio.page import lead, page
 from restyle.studio.route import Route
 from restyle.studio.sign_in import stay
@@ -48,7 +49,7 @@ def create(ask: Ask) -> Response:
             ask.account, name=ask.given("name").strip(), requires_timestamp=ask.given("timestamps") == "on"
         )
     except RestyleError as error:
-        return _page(ask, error=error.message, name=ask.given("name"))
+        return _page(ask, error=in_words(error, ask.say), name=ask.given("name"))
     return _page(ask, fresh=(pair.public_key, pair.private_key))
 
 
@@ -57,7 +58,7 @@ def rename(ask: Ask) -> Response:
     try:
         ask.studio.service.keys.rename(_key(ask).public_key, ask.given("name").strip())
     except RestyleError as error:
-        return _page(ask, error=error.message)
+        return _page(ask, error=in_words(error, ask.say))
     return lead(ask, "/account")
 
 

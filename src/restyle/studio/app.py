@@ -31,7 +31,7 @@ from restyle.studio import (
     sign_in,
     static,
 )
-from restyle.studio.ask import Ask
+from restyle.studio.ask import PATH, Ask
 from restyle.studio.events import Events
 from restyle.studio.feeder import Feeder
 from restyle.studio.form import in_words
@@ -45,12 +45,14 @@ from restyle.studio.visitor import COOKIE, Sessions, Visitor, sent_from_here
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
-PATH = "/studio"
 FORM_BYTES = 2 * 1024 * 1024
 """Most bytes of a form: prompts are the largest part of one."""
 FORM_FIELDS = 5000
 SIGN_INS_PER_MINUTE = 20
 """Of one address."""
+
+MODULES = (sign_in, convert, kept, pictures, results, history, favourites, account, console, operator)
+ROUTES = tuple(route for module in MODULES for route in module.ROUTES)
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +61,13 @@ Handler = Callable[[Ask], Response]
 
 @dataclass(slots=True)
 class Studio:
-    """The Studio of one service. ``base`` is where browsers find it: a path without a slash at its end."""
+    """The Studio of one service. ``base`` is where browsers find it: a path without a slash at its end; ``pages`` are
+    the paths within it that can be asked for as they are.
+    """
 
     service: Service
     base: str
+    pages: frozenset[str]
     sessions: Sessions
     uploads: Uploads
     runs: Runs
@@ -88,6 +93,7 @@ def mount(app: FastAPI, service: Service) -> Studio:
     studio = Studio(
         service=service,
         base=urlsplit(service.settings.public_url).path.rstrip("/") + PATH,
+        pages=frozenset(route.path for route in ROUTES if route.method == "GET"),
         sessions=Sessions(service.keys, service.settings.new_account_credits),
         uploads=uploads,
         runs=runs,
@@ -96,10 +102,9 @@ def mount(app: FastAPI, service: Service) -> Studio:
         installs=Installs(service),
         sign_ins=Rate(SIGN_INS_PER_MINUTE),
     )
-    service.at_drain.append(studio.feeder.stop)
-    for module in (sign_in, convert, kept, pictures, results, history, favourites, account, console, operator):
-        for route in module.ROUTES:
-            _add(app, studio, route)
+    service.at_drain += [studio.feeder.stop, studio.installs.close]
+    for route in ROUTES:
+        _add(app, studio, route)
 
     @app.get(f"{PATH}/static/{{version}}/{{name}}")
     async def _(request: Request, version: str, name: str) -> Response:

@@ -12,6 +12,9 @@ from restyle.studio.visitor import COOKIE, Visitor
 if TYPE_CHECKING:
     from restyle.studio.app import Studio
 
+PATH = "/studio"
+"""Where the service has the Studio; a proxy may put something before it."""
+
 
 @dataclass(slots=True)
 class Ask:
@@ -39,6 +42,14 @@ class Ask:
     def cookie(self) -> str:
         """What proves the session."""
         return self.request.cookies.get(COOKIE, "")
+
+    @property
+    def here(self) -> str:
+        """The page that is shown, within the Studio: of what a form was sent to, the page above it."""
+        path = self.request.url.path.removeprefix(PATH)
+        while self.request.method == "POST" and path not in self.studio.pages:
+            path = path.rpartition("/")[0]
+        return path or "/"
 
     @property
     def in_part(self) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from restyle.http.links import lasting
@@ -10,6 +9,7 @@ from restyle.queue.store import TaskRecord
 from restyle.studio import shelf
 from restyle.studio.ask import Ask
 from restyle.studio.runs import Item
+from restyle.studio.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A task, with or without the item it was made for. ``raw`` and ``style`` are addresses of pictures, or empty."""
+    """A task, with or without the item it was made for. ``raw`` and ``style`` are addresses of pictures, or empty;
+    ``name`` is that of the photograph where it is known.
+    """
 
     item: Item | None
     record: TaskRecord | None
@@ -35,6 +37,7 @@ class Card:
     raw: str
     raw_thumbnail: str
     style: str
+    name: str
 
     @property
     def picture(self) -> Picture | None:
@@ -58,6 +61,7 @@ def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> l
                 f"{raw}/view" if raw else "",
                 f"{raw}/thumbnail" if raw else "",
                 _style(base, item, known),
+                _name(item, record, known),
             )
         )
     return made
@@ -77,9 +81,15 @@ def _pictures(ask: Ask, item: Item | None, record: TaskRecord) -> Sequence[Pictu
     return found
 
 
-def _style(base: str, item: Item | None, known: Mapping[str, Any]) -> str:
+def _style(base: str, item: Item | None, known: Mapping[str, Upload]) -> str:
     if item is None:
         return ""
     if item.style.startswith(shelf.PREFIX):
         return f"{base}/styles/{quote(item.style.removeprefix(shelf.PREFIX))}/thumbnail"
     return f"{base}/uploads/{item.style}/thumbnail" if item.style in known else ""
+
+
+def _name(item: Item | None, record: TaskRecord | None, known: Mapping[str, Upload]) -> str:
+    if item is not None:
+        return known[item.raw].name if item.raw in known else item.label
+    return record.uid if record is not None else ""

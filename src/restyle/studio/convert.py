@@ -34,7 +34,7 @@ from restyle.studio.form import (
 )
 from restyle.studio.page import HEADERS, page
 from restyle.studio.route import Route
-from restyle.studio.runs import MOST_ITEMS, Run, Wanted
+from restyle.studio.runs import MOST_ITEMS, Recent, Run, Wanted
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
@@ -187,7 +187,7 @@ def _wanted(
         return Wanted(label, raw, form.style, {**one, **changes})
 
     if kind == "strength":
-        return [wanted(f"{each:g}", strength=each) for each in STRENGTHS], kind
+        return [wanted(f"{each:.1f}", strength=each) for each in STRENGTHS], kind
     if kind == "seed":
         return [wanted(str(each), seed=each) for each in range(seed, min(seed + SEEDS, 2**31))], kind
     if kind == "model":
@@ -294,11 +294,9 @@ def recent(ask: Ask) -> Response:
     return page(ask, "parts/recent.html", recent=_recent(ask))
 
 
-def _recent(ask: Ask) -> list[tuple[Run, Card]]:
-    recent = [ask.studio.runs.find(ask.account, each) for each in ask.studio.runs.recent(ask.account, RECENT)]
-    lately = [(each, each.items[0]) for each in recent if each is not None]
-    small = cards(ask, [(first, first.record) for _, first in lately])
-    return list(zip([each for each, _ in lately], small, strict=True))
+def _recent(ask: Ask) -> list[tuple[Recent, Card]]:
+    latest = ask.studio.runs.recent(ask.account, RECENT)
+    return list(zip(latest, cards(ask, [(each.first, each.first.record) for each in latest]), strict=True))
 
 
 def _page(ask: Ask, form: Form, run: Run | None) -> Response:

@@ -285,7 +285,7 @@ def read(form: Form, registry: Registry, limits: Limits, say: Language) -> Conve
 
 def show(form: Form, error: RestyleError, say: Language) -> None:
     """Put a refusal at the control that it is about, or above the form."""
-    name = (error.field or "").rpartition(".")[2]
+    name = _control_of(error.field or "")
     name = "sub_models" if (error.field or "").startswith("sub_models") else name
     name = "model" if name == "code" else name
     known = name in LABELS or name in ("raw", "style")
@@ -294,14 +294,17 @@ def show(form: Form, error: RestyleError, say: Language) -> None:
 
 def in_words(error: RestyleError, say: Language) -> str:
     """A refusal as people read it: what a code means, in their language, before the sentence that says it in detail."""
-    message = error.message
-    if error.field and f"parameter {error.field} not available: " in message:
-        last = error.field.rpartition(".")[2]
+    refused = f"parameter {error.field} not available: "
+    if error.field and error.message.startswith(refused):
+        last = _control_of(error.field)
         label = say(LABELS.get(last, last))
-        message = f"{label}: {message.partition(': ')[2]}"
-    meaning = say.of_code(int(error.code))
-    message = message[:1].upper() + message[1:]
-    return f"{meaning}: {message}" if meaning else message
+        return say("{label}: {reason}", label=label, reason=say.told(error.message.removeprefix(refused)))
+    return say.failure(int(error.code), error.message)
+
+
+def _control_of(field: str) -> str:
+    """The control of a field: ``positive_prompts`` for ``positive_prompts[3]``, ``steps`` for ``parameters.steps``."""
+    return field.rpartition(".")[2].partition("[")[0]
 
 
 def label_of(parts: FieldPath) -> str:

@@ -14,6 +14,7 @@ from restyle.studio.ask import Ask
 from restyle.studio.cards import cards
 from restyle.studio.page import page
 from restyle.studio.route import Route
+from restyle.studio.runs import plan_of
 
 A_PAGE = 24
 MOST_TEXT = 200
@@ -45,12 +46,14 @@ def history(ask: Ask) -> Response:
     )
     rows = _rows(ask, wanted)
     more = rows[A_PAGE - 1][0] if len(rows) > A_PAGE else 0
-    uids = [uid for _, uid in rows[:A_PAGE]]
+    plans = {uid: plan for _, uid, text in rows[:A_PAGE] if (plan := plan_of(text)) is not None}
+    uids = [uid for _, uid, _ in rows[:A_PAGE]]
     made_for = ask.studio.runs.of_tasks(uids)
     records = ask.studio.tasks.details(ask.account, uids)
     found = cards(ask, [(made_for.get(record.uid), record) for record in records])
     values: dict[str, Any] = {
         "cards": found,
+        "plans": plans,
         "wanted": wanted,
         "more": more,
         "models": _models(ask),
@@ -59,20 +62,21 @@ def history(ask: Ask) -> Response:
     return page(ask, "history.html", **values)
 
 
-def _rows(ask: Ask, wanted: Wanted) -> list[tuple[int, str]]:
-    """Numbers and uids of the newest tasks that are wanted, and one more than a page holds."""
-    query = sa.select(tasks.c.id, tasks.c.uid).where(tasks.c.account_id == ask.account)
+def _rows(ask: Ask, wanted: Wanted) -> list[tuple[int, str, str]]:
+    """Numbers, uids and plans of the newest tasks that are wanted, and one more than a page holds."""
+    spec = sa.cast(tasks.c.spec, sa.Text)
+    query = sa.select(tasks.c.id, tasks.c.uid, spec).where(tasks.c.account_id == ask.account)
     if wanted.before:
         query = query.where(tasks.c.id < wanted.before)
     if wanted.state:
         query = query.where(tasks.c.status == wanted.state)
-    spec = sa.cast(tasks.c.spec, sa.Text)
     if wanted.model:
         query = query.where(spec.contains(f'"model": {json.dumps(wanted.model)}', autoescape=True))
     if wanted.text:
         query = query.where(sa.or_(tasks.c.uid.startswith(wanted.text.lower(), autoescape=True), _in_prompts(wanted)))
     with reading(ask.studio.service.db) as connection:
-        return [(row.id, row.uid) for row in connection.execute(query.order_by(tasks.c.id.desc()).limit(A_PAGE + 1))]
+        rows = connection.execute(query.order_by(tasks.c.id.desc()).limit(A_PAGE + 1))
+        return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _in_prompts(wanted: Wanted) -> sa.ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """For the operator: models and installs, the queue and its workers, failures, accounts and limits."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,9 @@ from restyle.database import reading, tasks
 from restyle.queue.store import Status
 from restyle.settings import Settings
 from restyle.studio.ask import Ask
+from restyle.studio.form import in_words
+from restyle.studio.installs import Offer
+from restyle.studio.models import KINDS, shown_models
 from restyle.studio.page import lead, page
 from restyle.studio.route import Route
 from restyle.wire.errors import RestyleError
@@ -45,26 +49,49 @@ def live(ask: Ask) -> Response:
 
 def models(ask: Ask) -> Response:
     """All models with their state, and what can be installed."""
-    registry = ask.studio.service.registry
-    return page(
-        ask,
-        "operator/models.html",
-        mains=list(registry.mains.values()),
-        subs=list(registry.subs.values()),
-        offers=ask.studio.installs.offers(),
-    )
+    service = ask.studio.service
+    shown = shown_models(service.registry, service.settings)
+    return page(ask, "operator/models.html", models=shown, kinds=KINDS, **_installs(ask))
 
 
 def installs(ask: Ask) -> Response:
     """How installs come on."""
-    return page(ask, "operator/installs.html", offers=ask.studio.installs.offers())
+    return page(ask, "operator/installs.html", **_installs(ask))
 
 
 def install(ask: Ask) -> Response:
-    """Begin an install."""
-    if not ask.studio.installs.begin(ask.path("name")):
-        raise HTTPException(404)
+    """Begin an install, once the licences of what comes are accepted."""
+    offer = _offer(ask)
+    if offer.open and ask.given("accept") != "on":
+        refused = {offer.name: ask.say("Read the licences and accept them first.")}
+        return page(ask, "operator/installs.html", 422, **_installs(ask, refused))
+    ask.studio.installs.begin(offer)
     return installs(ask)
+
+
+def stop_install(ask: Ask) -> Response:
+    """End an install; what came stays."""
+    ask.studio.installs.stop(_offer(ask).name)
+    return installs(ask)
+
+
+def _installs(ask: Ask, refused: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What can be installed, or why nobody can tell."""
+    draws = ask.studio.service.settings.role != "api"
+    values: dict[str, Any] = {"refused": refused or {}, "offers": [], "broken": "", "draws": draws}
+    try:
+        values["offers"] = ask.studio.installs.offers() if draws else []
+    except RestyleError as error:
+        values["broken"] = error.message
+    return values
+
+
+def _offer(ask: Ask) -> Offer:
+    """What the path names. Raises HTTPException (404)."""
+    for offer in ask.studio.installs.offers():
+        if offer.name == ask.path("name") and not offer.error:
+            return offer
+    raise HTTPException(404)
 
 
 def accounts(ask: Ask) -> Response:
@@ -85,7 +112,7 @@ def give(ask: Ask) -> Response:
         else:
             credits.take(ask.studio.service.db, account, -amount)
     except RestyleError as error:
-        return _accounts(ask, error.message)
+        return _accounts(ask, in_words(error, ask.say))
     except LookupError:
         raise HTTPException(404) from None
     return lead(ask, "/operator/accounts")
@@ -97,7 +124,7 @@ def create(ask: Ask) -> Response:
     try:
         pair = service.keys.create(credits=service.settings.new_account_credits, name=ask.given("name").strip())
     except RestyleError as error:
-        return _accounts(ask, error.message)
+        return _accounts(ask, in_words(error, ask.say))
     return _accounts(ask, fresh=(pair.public_key, pair.private_key))
 
 
@@ -152,6 +179,7 @@ ROUTES = (
     Route("GET", "/operator/models", models, operator=True),
     Route("GET", "/operator/installs", installs, operator=True),
     Route("POST", "/operator/installs/{name}", install, operator=True),
+    Route("POST", "/operator/installs/{name}/stop", stop_install, operator=True),
     Route("GET", "/operator/accounts", accounts, operator=True),
     Route("POST", "/operator/accounts", create, writes=True, operator=True),
     Route("POST", "/operator/accounts/{account}/credits", give, writes=True, operator=True),

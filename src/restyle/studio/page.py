@@ -38,7 +38,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _moment, "day": _day, "number": _number, "megabytes": _megabytes}
+    shown = {"moment": _moment, "day": _day, "number": _number, "megabytes": _megabytes, "clock": _clock}
+    environment.filters |= shown
     return environment
 
 
@@ -86,4 +87,12 @@ def _number(value: float) -> str:
 
 
 def _megabytes(size: float) -> str:
+    if size < 1e5:
+        return f"{size / 1e3:,.1f} kB"
     return f"{size / 1e6:,.1f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

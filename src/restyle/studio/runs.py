@@ -106,6 +106,15 @@ class Run:
         return sum(item.progress for item in self.items) / len(self.items)
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A run as the strip of the latest shows it: how many items it has, and the first of them."""
+
+    id: str
+    count: int
+    first: Item
+
+
 _ITEM = (
     run_items.c.run_id,
     run_items.c.position,
@@ -161,11 +170,17 @@ class Runs:
             ).all()
         return Run(run, row.kind, row.created, tuple(self._with_records(account_id, items)))
 
-    def recent(self, account_id: int, count: int) -> list[str]:
-        """The ids of the account's latest runs, the newest first."""
-        query = sa.select(runs.c.id).where(runs.c.account_id == account_id).order_by(runs.c.id.desc()).limit(count)
+    def recent(self, account_id: int, most: int) -> list[Recent]:
+        """The account's latest runs, the newest first."""
+        latest = sa.select(runs.c.id).where(runs.c.account_id == account_id).order_by(runs.c.id.desc()).limit(most)
         with reading(self._db) as connection:
-            return list(connection.scalars(query))
+            ids = list(connection.scalars(latest))
+            of_them = run_items.c.run_id.in_(ids)
+            counted = sa.select(run_items.c.run_id, sa.func.count()).where(of_them).group_by(run_items.c.run_id)
+            counts = {row[0]: row[1] for row in connection.execute(counted)}
+            rows = connection.execute(sa.select(*_ITEM).where(of_them, run_items.c.position == 0)).all()
+        firsts = {item.run: item for item in self._with_records(account_id, rows)}
+        return [Recent(run, counts[run], firsts[run]) for run in ids if run in firsts]
 
     def of_tasks(self, uids: Sequence[str]) -> dict[str, Item]:
         """The items that these tasks were made for, by uid, without their records."""

@@ -7,4 +7,5 @@ FAMILY = Family(
     load="restyle.engines.painter.engine:load",
     price=1,
     model="Restyle Painter",
+    licence="Apache-2.0",
 )

@@ -4,6 +4,7 @@
 /** @typedef {{id: string, name: string, width: number, height: number, thumbnail: string}} Told */
 
 const AT_ONCE = 2;
+const MOST_TOLD = 5;
 
 class PictureBox extends HTMLElement {
   connectedCallback() {
@@ -34,8 +35,12 @@ class PictureBox extends HTMLElement {
   /** Send files, and show how they come on. @param {File[]} files */
   async take(files) {
     const pictures = files.filter((file) => file.type.startsWith("image/") || /\.(hei[cf]|avif|tiff?)$/i.test(file.name));
-    if (!pictures.length) return;
+    if (!pictures.length) {
+      if (files.length) this.tell(this.dataset.none);
+      return;
+    }
     this.tell("");
+    this.failed = [];
     const chosen = this.many ? pictures : pictures.slice(0, 1);
     if (chosen.length === 1 || !this.many) this.pile.replaceChildren();
     const waiting = chosen.map((file) => ({ file, figure: this.pile.appendChild(this.figure(file)) }));
@@ -91,7 +96,9 @@ class PictureBox extends HTMLElement {
         if (request.status === 201) this.settled(figure, request.response);
         else {
           figure.remove();
-          this.tell(`${file.name}: ${request.response?.error ?? this.dataset.failed}`);
+          this.failed.push(`${file.name}: ${request.response?.error ?? this.dataset.failed}`);
+          const names = this.failed.slice(0, MOST_TOLD).join("\n");
+          this.tell(this.failed.length === 1 ? names : this.dataset.several.replace("{count}", String(this.failed.length)).replace("{names}", `\n${names}`));
         }
         done();
       });
@@ -127,7 +134,7 @@ class PictureBox extends HTMLElement {
     const line = this.querySelector(".count");
     line.hidden = count < 2;
     line.textContent = line.dataset.count.replace("{count}", String(count));
-    this.closest("form").classList.toggle("sending", Boolean(this.closest("form").querySelector(".sending")));
+    if (!this.closest("form").querySelector(".sending")) document.dispatchEvent(new CustomEvent("studio:settled"));
     if (this.getAttribute("name") === "style") {
       const value = this.pile.querySelector("input")?.value;
       document.querySelectorAll("[data-style]").forEach((each) => each.setAttribute("aria-pressed", String(each.dataset.style === value)));

@@ -8,7 +8,9 @@ import "./try-it.js";
 customElements.define("local-time", class extends HTMLElement {
   connectedCallback() {
     const moment = new Date(this.getAttribute("datetime"));
-    this.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(moment);
+    const year = moment.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    const wanted = { ...year, month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
+    this.textContent = new Intl.DateTimeFormat(document.documentElement.lang, wanted).format(moment);
   }
 });
 
@@ -18,6 +20,16 @@ document.addEventListener("input", (event) => {
     const output = range.closest("label")?.querySelector("output");
     if (output) output.textContent = range.value;
   }
+});
+
+/** A box whose pictures are still on their way stays as it is: the server knows only those that have come. */
+window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => !(old.localName === "picture-box" && old.querySelector(".sending"));
+
+/** What is asked for waits until its pictures have come. */
+document.addEventListener("htmx:confirm", (event) => {
+  if (!event.target.matches("form.convert") || !event.target.querySelector(".sending")) return;
+  event.preventDefault();
+  document.addEventListener("studio:settled", () => event.detail.issueRequest(), { once: true });
 });
 
 document.addEventListener("keydown", (event) => {
@@ -35,7 +47,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", async (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
-    if (!menu.contains(target) || target.closest(".strips .sheet button")) menu.open = false;
+    if (!menu.contains(target) || target.closest(".strips .sheet button, .more .sheet :is(a, button)")) menu.open = false;
   });
   if (target.closest("[data-dice]")) {
     const seed = document.getElementById("seed");
