@@ -134,7 +134,6 @@ def check(stage: Stage) -> None:
             if time.monotonic() > end:
                 raise SystemExit(f"it is not healthy after {HEALTH_SECONDS} s")
             time.sleep(1)
-        stage.run(["restyle", "doctor"])
         process.send_signal(signal.SIGTERM)
         status = process.wait(STOP_SECONDS)
     finally:
