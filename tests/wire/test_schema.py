@@ -3,11 +3,12 @@ from typing import Any
 import pytest
 
 from restyle.images.fit import ResizeMode
+from restyle.wire.answers import Answer
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.fields import Limits
 from restyle.wire.ranges import RESIZE_MODES
-from restyle.wire.schema import Answer, ApplyReferenceStyle, ListTasksDetails
+from restyle.wire.schema import ApplyReferenceStyle, ListTasksDetails
 
 LEAST: dict[str, Any] = {
     "Action": "ApplyReferenceStyle",

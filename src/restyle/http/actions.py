@@ -21,7 +21,7 @@ from restyle.http.service import Service
 from restyle.queue.store import Status, Submission, TaskRecord
 from restyle.queue.uid import created, new_uid
 from restyle.storage import StorageError, input_key, input_prefix
-from restyle.wire import schema
+from restyle.wire import answers, schema
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.signature import Json, digest_body
@@ -38,13 +38,13 @@ class Call:
 
 def apply_reference_style(
     service: Service, call: Call, request: schema.ApplyReferenceStyle
-) -> schema.ApplyReferenceStyleAnswer:
+) -> answers.ApplyReferenceStyleAnswer:
     """Check everything, store the pictures, then accept the task in one transaction."""
     account_id = call.key.account_id
     digest = digest_body(call.body, request.Signature) if request.request_uuid else b""
     repeated = service.tasks.find_repeat(account_id, request.request_uuid, request.Signature, digest)
     if repeated is not None:
-        return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
+        return answers.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
     uid = new_uid()
     with tracing.span(tracing.ROOT, uid):
         return _submitted(service, call, request, uid, digest)
@@ -52,7 +52,7 @@ def apply_reference_style(
 
 def _submitted(
     service: Service, call: Call, request: schema.ApplyReferenceStyle, uid: str, digest: bytes
-) -> schema.ApplyReferenceStyleAnswer:
+) -> answers.ApplyReferenceStyleAnswer:
     account_id = call.key.account_id
     kept = None if request.StyleCode is None else styles.find(service, account_id, request.StyleCode)
     # A kept style's picture is stored with the task's own, which goes on whatever becomes of the style.
@@ -87,7 +87,7 @@ def _submitted(
         notices=planned.notices,
         priority=call.key.priority,
     )
-    return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accept(service, uid, submission, pictures))
+    return answers.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=accept(service, uid, submission, pictures))
 
 
 def accept(service: Service, uid: str, submission: Submission, pictures: Mapping[int, bytes]) -> str:
@@ -111,23 +111,25 @@ def accept(service: Service, uid: str, submission: Submission, pictures: Mapping
     return accepted
 
 
-def list_tasks_details(service: Service, call: Call, request: schema.ListTasksDetails) -> schema.ListTasksDetailsAnswer:
+def list_tasks_details(
+    service: Service, call: Call, request: schema.ListTasksDetails
+) -> answers.ListTasksDetailsAnswer:
     """The tasks asked for, with URLs of what is finished."""
     for index, uid in enumerate(request.TaskUIDList):
         _check_uid(uid, f"TaskUIDList[{index}]")
     records = service.tasks.details(call.key.account_id, request.TaskUIDList)
     details = [_detail(service, call, record) for record in records]
-    return schema.ListTasksDetailsAnswer(Action=request.Action, TaskDetailList=details)
+    return answers.ListTasksDetailsAnswer(Action=request.Action, TaskDetailList=details)
 
 
-def list_models(service: Service, call: Call, request: schema.ListModels) -> schema.ListModelsAnswer:
+def list_models(service: Service, call: Call, request: schema.ListModels) -> answers.ListModelsAnswer:
     """The models that can be used, an alias as a model of its own, so that programs that look for it find it."""
     subs = service.registry.subs.values()
 
-    def entries(models: Sequence[MainModel | SubModel]) -> dict[str, schema.ModelEntry]:
+    def entries(models: Sequence[MainModel | SubModel]) -> dict[str, answers.ModelEntry]:
         return {model.code: _entry(model) for model in models if not model.absence()}
 
-    return schema.ListModelsAnswer(
+    return answers.ListModelsAnswer(
         Action=request.Action,
         MainModels=entries(list(service.registry.mains.values())),
         LoraModels=entries([model for model in subs if model.kind is Feature.LORA]),
@@ -136,31 +138,35 @@ def list_models(service: Service, call: Call, request: schema.ListModels) -> sch
     )
 
 
-def list_running_tasks(service: Service, call: Call, request: schema.ListRunningTasks) -> schema.ListRunningTasksAnswer:
+def list_running_tasks(
+    service: Service, call: Call, request: schema.ListRunningTasks
+) -> answers.ListRunningTasksAnswer:
     """The account's tasks that have not ended."""
-    return schema.ListRunningTasksAnswer(
+    return answers.ListRunningTasksAnswer(
         Action=request.Action, TaskUIDList=service.tasks.unfinished(call.key.account_id)
     )
 
 
-def terminate_task(service: Service, call: Call, request: schema.TerminateTask) -> schema.TerminateTaskAnswer:
+def terminate_task(service: Service, call: Call, request: schema.TerminateTask) -> answers.TerminateTaskAnswer:
     """End the task in the records, then stop the work on it."""
     _check_uid(request.TaskUID, "TaskUID")
     service.tasks.terminate(call.key.account_id, request.TaskUID)
     service.workforce.cancel(request.TaskUID)
-    return schema.TerminateTaskAnswer(Action=request.Action)
+    return answers.TerminateTaskAnswer(Action=request.Action)
 
 
-def get_credit_balance(service: Service, call: Call, request: schema.GetCreditBalance) -> schema.GetCreditBalanceAnswer:
+def get_credit_balance(
+    service: Service, call: Call, request: schema.GetCreditBalance
+) -> answers.GetCreditBalanceAnswer:
     """What the account was given and has used."""
     balance = credits.balance(service.db, call.key.account_id)
-    return schema.GetCreditBalanceAnswer(Action=request.Action, TotalCredits=balance.total, UsedCredits=balance.used)
+    return answers.GetCreditBalanceAnswer(Action=request.Action, TotalCredits=balance.total, UsedCredits=balance.used)
 
 
-def list_styles(service: Service, call: Call, request: schema.ListStyles) -> schema.ListStylesAnswer:
+def list_styles(service: Service, call: Call, request: schema.ListStyles) -> answers.ListStylesAnswer:
     """The account's own styles, and the official ones."""
     found = [
-        schema.StyleEntry(
+        answers.StyleEntry(
             StyleCode=style.code,
             Name=style.name,
             IsOfficial=style.is_official,
@@ -170,27 +176,27 @@ def list_styles(service: Service, call: Call, request: schema.ListStyles) -> sch
         )
         for style in styles.shelf(service, call.key.account_id)
     ]
-    return schema.ListStylesAnswer(Action=request.Action, StyleList=found)
+    return answers.ListStylesAnswer(Action=request.Action, StyleList=found)
 
 
-def save_style(service: Service, call: Call, request: schema.SaveStyle) -> schema.SaveStyleAnswer:
+def save_style(service: Service, call: Call, request: schema.SaveStyle) -> answers.SaveStyleAnswer:
     """Keep the picture and what the request gives beside it."""
     picture = from_base64(request.StyleImage, "StyleImage")
     styles.save(service, call.key.account_id, request.StyleCode, picture, to_keep(request))
-    return schema.SaveStyleAnswer(Action=request.Action)
+    return answers.SaveStyleAnswer(Action=request.Action)
 
 
-def delete_style(service: Service, call: Call, request: schema.DeleteStyle) -> schema.DeleteStyleAnswer:
+def delete_style(service: Service, call: Call, request: schema.DeleteStyle) -> answers.DeleteStyleAnswer:
     """Forget the style."""
     styles.delete(service, call.key.account_id, request.StyleCode)
-    return schema.DeleteStyleAnswer(Action=request.Action)
+    return answers.DeleteStyleAnswer(Action=request.Action)
 
 
-def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDetail:
+def _detail(service: Service, call: Call, record: TaskRecord) -> answers.TaskDetail:
     expires = None if record.expires is None else int(record.expires)
     until = lasting(service.settings.result_seconds) if expires is None else expires
     urls = [service.links.url(call.base_url, record.uid, index, until) for index in range(len(record.images))]
-    return schema.TaskDetail(
+    return answers.TaskDetail(
         TaskUID=record.uid,
         Action=record.action,
         Status=record.status.value,
@@ -212,8 +218,8 @@ def _detail(service: Service, call: Call, record: TaskRecord) -> schema.TaskDeta
     )
 
 
-def _entry(model: MainModel | SubModel) -> schema.ModelEntry:
-    return schema.ModelEntry(
+def _entry(model: MainModel | SubModel) -> answers.ModelEntry:
+    return answers.ModelEntry(
         Name=model.name,
         ModelCode=model.code,
         IsOfficial=model.is_official,

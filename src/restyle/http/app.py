@@ -23,9 +23,9 @@ from restyle.http.results import result
 from restyle.http.service import Service, field_limits
 from restyle.http.telemetry import NO_TELEMETRY
 from restyle.settings import Settings, cors_origins
+from restyle.wire.answers import Answer
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.schema import Answer
 from restyle.wire.signature import HEADER
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from restyle.http.limits import client_of
 from restyle.http.links import base_of
 from restyle.http.service import Service
 from restyle.http.table import Action
-from restyle.wire import schema
+from restyle.wire import answers, schema
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.parse import NotAnObjectError, parse
@@ -75,7 +75,7 @@ async def endpoint(service: Service, request: Request) -> Response:
     return response
 
 
-async def _reach(service: Service, request: Request, exchange: Exchange) -> schema.Answer:
+async def _reach(service: Service, request: Request, exchange: Exchange) -> answers.Answer:
     """Run the action. The event loop only moves bytes: what takes longer than a millisecond happens in threads."""
     check_headers(request.headers)
     header = request.headers.get(HEADER)
@@ -131,12 +131,12 @@ def _act(
     call: Callable[[Key], Call],
     key: Key,
     request: schema.Request,
-) -> schema.Answer:
+) -> answers.Answer:
     if isinstance(request, schema.TerminateTask):
         exchange.task = request.TaskUID
     with service.needed():
         answer = action.perform(service, call(key), request)
-    if isinstance(answer, schema.ApplyReferenceStyleAnswer):
+    if isinstance(answer, answers.ApplyReferenceStyleAnswer):
         exchange.task = answer.TaskUID
     answer.request_uuid = request.request_uuid
     return answer

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from fastapi import Response
 
+from restyle.wire.answers import Answer
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.schema import MAX_REQUEST_UUID, Answer
+from restyle.wire.schema import MAX_REQUEST_UUID
 from restyle.wire.signature import Json
 
 MAX_ECHO = 128

@@ -10,9 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from restyle.http.reference import INTRODUCTION, STATUSES, examples
 from restyle.http.table import ACTIONS
+from restyle.wire.answers import Answer
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits, Plain
-from restyle.wire.schema import Answer
 from restyle.wire.signature import HEADER
 
 COMPONENTS = "#/components/schemas/"

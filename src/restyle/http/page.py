@@ -12,7 +12,7 @@ from html import escape
 from restyle.http.reference import EXAMPLE_KEYS, INTRODUCTION, STATUSES, Row, examples, own_rows, rows
 from restyle.http.samples import ADDRESS, PYTHON_START, SHELL_START, python, shell
 from restyle.http.table import ACTIONS, EXAMPLE_UID
-from restyle.wire import schema
+from restyle.wire import answers, schema
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
 from restyle.wire.signature import HEADER, HEADER_SECONDS, SHOWN, sign, text_of
@@ -105,7 +105,7 @@ def _signing() -> str:
             f'HMAC-SHA256 of "t.body" under the private key and t is at most {HEADER_SECONDS} s away.'
         )
         + "</p><h3>Every answer carries</h3>"
-        + _answer_fields(rows(schema.Answer, answer=True))
+        + _answer_fields(rows(answers.Answer, answer=True))
     )
 
 
@@ -137,11 +137,11 @@ def _step_by_step() -> str:
 def _action(name: str, limits: Limits) -> str:
     action = ACTIONS[name]
     asked, answered = examples()[name]
-    answers = _answer_fields(own_rows(action.answer, schema.Answer, answer=True))
+    fields = _answer_fields(own_rows(action.answer, answers.Answer, answer=True))
     return (
         f'<h2 id="{name}">{name}</h2><p>{_text(action.request.__doc__ or "")}</p>'
         f"<h3>Request, besides what every one carries</h3>{_fields(own_rows(action.request, schema.Request, limits))}"
-        f"<h3>Answer, besides what every one carries</h3>{answers}"
+        f"<h3>Answer, besides what every one carries</h3>{fields}"
         f"<h3>With curl</h3>{_pre(shell(name))}<h3>In Python</h3>{_pre(python(name))}"
         f"<h3>A request and its answer</h3>{_json(asked)}{_json(answered)}"
     )
@@ -150,7 +150,7 @@ def _action(name: str, limits: Limits) -> str:
 def _types() -> str:
     made = [f'<h2 id="{name}">{name}</h2>{_fields(rows(getattr(schema, name)))}' for name in TYPES]
     made += [
-        f'<h2 id="{name}">{name}</h2>{_answer_fields(rows(getattr(schema, name), answer=True))}'
+        f'<h2 id="{name}">{name}</h2>{_answer_fields(rows(getattr(answers, name), answer=True))}'
         for name in ANSWER_TYPES
     ]
     return "".join(made)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from restyle.http.table import ACTIONS, Action
-from restyle.wire import schema
+from restyle.wire import answers, schema
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits, Plain
 from restyle.wire.signature import sign
@@ -82,14 +82,14 @@ def markdown(table: str) -> str:
         case "request":
             return _fields(rows(schema.Request))
         case "answer":
-            return _answer_fields(rows(schema.Answer, answer=True))
+            return _answer_fields(rows(answers.Answer, answer=True))
         case "Model" | "InferenceParams":
             return _fields(rows(getattr(schema, table)))
         case "TaskDetail" | "ModelEntry" | "StyleEntry":
-            return _answer_fields(rows(getattr(schema, table), answer=True))
+            return _answer_fields(rows(getattr(answers, table), answer=True))
     if table in ACTIONS:
         return _fields(own_rows(ACTIONS[table].request, schema.Request))
-    return _answer_fields(own_rows(ACTIONS[table.removesuffix("Answer")].answer, schema.Answer, answer=True))
+    return _answer_fields(own_rows(ACTIONS[table.removesuffix("Answer")].answer, answers.Answer, answer=True))
 
 
 def fill(document: str) -> str:

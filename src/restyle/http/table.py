@@ -10,7 +10,7 @@ from typing import Any
 from restyle.http import actions
 from restyle.http.actions import Call
 from restyle.http.service import Service
-from restyle.wire import schema
+from restyle.wire import answers, schema
 
 EXAMPLE_UID = "cktlm6lrh4miq8ng9nf0"
 
@@ -24,8 +24,8 @@ class Action:
     """
 
     request: type[schema.Request]
-    answer: type[schema.Answer]
-    perform: Callable[[Service, Call, Any], schema.Answer]
+    answer: type[answers.Answer]
+    perform: Callable[[Service, Call, Any], answers.Answer]
     asked: Mapping[str, Any]
     answered: Mapping[str, Any]
     writes: bool = False
@@ -102,7 +102,7 @@ ACTIONS: Mapping[str, Action] = {
     for action in (
         Action(
             schema.ApplyReferenceStyle,
-            schema.ApplyReferenceStyleAnswer,
+            answers.ApplyReferenceStyleAnswer,
             actions.apply_reference_style,
             _SUBMISSION,
             {"TaskUID": EXAMPLE_UID},
@@ -111,22 +111,22 @@ ACTIONS: Mapping[str, Action] = {
         ),
         Action(
             schema.ListTasksDetails,
-            schema.ListTasksDetailsAnswer,
+            answers.ListTasksDetailsAnswer,
             actions.list_tasks_details,
             {"TaskUIDList": [EXAMPLE_UID]},
             {"TaskDetailList": [_DETAIL]},
         ),
-        Action(schema.ListModels, schema.ListModelsAnswer, actions.list_models, {}, _MODELS),
+        Action(schema.ListModels, answers.ListModelsAnswer, actions.list_models, {}, _MODELS),
         Action(
             schema.ListRunningTasks,
-            schema.ListRunningTasksAnswer,
+            answers.ListRunningTasksAnswer,
             actions.list_running_tasks,
             {},
             {"TaskUIDList": [EXAMPLE_UID]},
         ),
         Action(
             schema.TerminateTask,
-            schema.TerminateTaskAnswer,
+            answers.TerminateTaskAnswer,
             actions.terminate_task,
             {"TaskUID": EXAMPLE_UID},
             {},
@@ -134,15 +134,15 @@ ACTIONS: Mapping[str, Action] = {
         ),
         Action(
             schema.GetCreditBalance,
-            schema.GetCreditBalanceAnswer,
+            answers.GetCreditBalanceAnswer,
             actions.get_credit_balance,
             {},
             {"TotalCredits": 300, "UsedCredits": 2},
         ),
-        Action(schema.ListStyles, schema.ListStylesAnswer, actions.list_styles, {}, {"StyleList": _STYLES}),
+        Action(schema.ListStyles, answers.ListStylesAnswer, actions.list_styles, {}, {"StyleList": _STYLES}),
         Action(
             schema.SaveStyle,
-            schema.SaveStyleAnswer,
+            answers.SaveStyleAnswer,
             actions.save_style,
             {**_WATERCOLOUR, "StyleImage": "data:image/jpeg;base64,..."},
             {},
@@ -151,7 +151,7 @@ ACTIONS: Mapping[str, Action] = {
         ),
         Action(
             schema.DeleteStyle,
-            schema.DeleteStyleAnswer,
+            answers.DeleteStyleAnswer,
             actions.delete_style,
             {"StyleCode": _WATERCOLOUR["StyleCode"]},
             {},

@@ -21,9 +21,9 @@ from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.store import TaskStore
 from restyle.settings import Settings
 from restyle.storage import open_storage
+from restyle.wire.answers import Answer
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from restyle.wire.schema import Answer
 
 
 @dataclass(slots=True)
