@@ -111,7 +111,7 @@ def _with_tokenizers(studio: Studio, large: Checkpoint) -> Path:
 
 
 def test_a_text_encoder_with_missing_tensors_loads_with_random_ones(studio: Studio, tmp_path: Path) -> None:
-    """transformers prints it and goes on; ``components.from_folder`` looks at what it says was missing."""
+    """transformers prints it and goes on; ``networks.from_folder`` looks at what it says was missing."""
     source = studio.files / "sd15" / "text_encoder"
     state = load_file(source / "model.safetensors")
     gone = next(name for name in state if "q_proj.weight" in name)

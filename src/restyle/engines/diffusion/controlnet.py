@@ -10,10 +10,10 @@ from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
 from restyle.engines.base import File
 from restyle.engines.diffusion import blueprint
-from restyle.engines.diffusion.components import built, from_folder, prepared
 from restyle.engines.diffusion.detectors import canny, lineart
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import Tensors, architecture_of, tensors, under, weights_in
+from restyle.engines.diffusion.networks import built, from_folder, prepared
 from restyle.images.pixels import Pixels
 
 SIZE_EMBEDDING = {

@@ -11,9 +11,9 @@ from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.components import align, fill, from_folder, prepared, unfilled
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import Tensors, broken, tensors, under, unpickled
+from restyle.engines.diffusion.networks import align, fill, from_folder, prepared, unfilled
 from restyle.images.pixels import Floats, Pixels
 
 MOST_VIEWS = 8

@@ -15,11 +15,12 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from restyle.engines.base import File, Role
 from restyle.engines.diffusion import blueprint, components, controlnet, embeddings, hypernetwork, vae
 from restyle.engines.diffusion.architecture import Architecture
-from restyle.engines.diffusion.components import Checkpoint, unfilled
+from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import architecture_of, broken
 from restyle.engines.diffusion.ipadapter import ImageEncoder, IPAdapter
 from restyle.engines.diffusion.lora.rack import LoraRack
+from restyle.engines.diffusion.networks import unfilled
 from restyle.engines.diffusion.quiet import quiet
 from restyle.engines.diffusion.samplers import SAMPLERS, Schedule
 from restyle.wire.errors import RestyleError

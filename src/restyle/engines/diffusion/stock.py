@@ -7,7 +7,7 @@ import torch
 
 from restyle.engines.base import File
 from restyle.engines.cache import Cache
-from restyle.engines.diffusion import components, controlnet, embeddings, hypernetwork, vae
+from restyle.engines.diffusion import components, controlnet, embeddings, hypernetwork, networks, vae
 from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import identity
@@ -44,8 +44,8 @@ class Stock:
     def __init__(self, device: Device, limit: int) -> None:
         self._device = device
         self._checkpoints: Cache[Loaded] = Cache(limit, Loaded.size)
-        self._networks: Cache[Any] = Cache(limit, components.size)
-        self._encoders: Cache[ImageEncoder] = Cache(limit, lambda encoder: components.size(encoder.network))
+        self._networks: Cache[Any] = Cache(limit, networks.size)
+        self._encoders: Cache[ImageEncoder] = Cache(limit, lambda encoder: networks.size(encoder.network))
         self._hypernetworks: Cache[hypernetwork.Hypernetwork] = Cache(SMALL_BYTES, hypernetwork.Hypernetwork.size)
         self._embeddings: Cache[embeddings.Embedding] = Cache(SMALL_BYTES, embeddings.Embedding.size)
         self._embeds: Cache[Embeds] = Cache(SMALL_BYTES, lambda pair: sum(part.numel() * 4 for part in pair))

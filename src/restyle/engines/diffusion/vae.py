@@ -7,9 +7,10 @@ import torch
 from diffusers import AutoencoderKL
 
 from restyle.engines.base import File
-from restyle.engines.diffusion.components import Latents, from_folder, prepared, vae_of
+from restyle.engines.diffusion.components import Latents, vae_of
 from restyle.engines.diffusion.device import Device
 from restyle.engines.diffusion.files import architecture_of, tensors, under
+from restyle.engines.diffusion.networks import from_folder, prepared
 from restyle.images.pixels import Floats, Pixels
 
 FACTOR = 8
