@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from restyle.database import tasks, writing
 from restyle.queue.claim import Claim
 from restyle.queue.claims import Claims
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support.house import House

@@ -22,7 +22,7 @@ from restyle.database import open_database
 from restyle.queue import crew
 from restyle.queue.claims import Claims
 from restyle.queue.dispatch import Dispatcher
-from restyle.queue.store import Status, TaskRecord
+from restyle.queue.record import Status, TaskRecord
 from restyle.wire.errors import RestyleError
 from tests.support import databases
 from tests.support.command import PYTHONPATH

@@ -11,7 +11,7 @@ import pytest
 
 from restyle.database import open_database
 from restyle.queue.probe import Probe
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.settings import Settings
 from restyle.storage import StorageError, input_key, open_storage
 from tests.support.house import House

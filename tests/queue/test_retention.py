@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.database import reading, requests, tasks, writing
+from restyle.queue.record import Status
 from restyle.queue.retention import Retention
-from restyle.queue.store import Status
 from restyle.queue.uid import created
 from restyle.storage import result_key
 from restyle.wire.codes import Code

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from restyle.database import open_database, tasks, writing
 from restyle.queue import crew
 from restyle.queue.dispatch import Dispatcher
-from restyle.queue.store import UNFINISHED, Status
+from restyle.queue.record import UNFINISHED, Status
 from tests.support.house import House
 from tests.support.patience import NEVER, wait_for
 

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from restyle.database import reading, requests, tasks, writing
-from restyle.queue.store import Status, Submission
+from restyle.queue.record import Status
+from restyle.queue.store import Submission
 from restyle.wire.errors import RestyleError
 from tests.support.house import House
 

@@ -13,7 +13,7 @@ from restyle.http.table import ACTIONS
 from restyle.images import decode
 from restyle.images.limits import Limits as PictureLimits
 from restyle.models.sets import SHIPPED, starter_sets
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.settings import Settings
 from restyle.studio.form import LABELS, controls, in_words
 from restyle.studio.language import Language, language_for, languages

@@ -23,7 +23,8 @@ from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.cluster.jobs import Calls, prepare
 from restyle.queue.cluster.membership import Membership
 from restyle.queue.dispatch import Dispatcher
-from restyle.queue.store import UNFINISHED, Submission, TaskRecord, TaskStore
+from restyle.queue.record import UNFINISHED, TaskRecord
+from restyle.queue.store import Submission, TaskStore
 from restyle.queue.uid import new_uid
 from restyle.settings import Settings
 from restyle.storage import input_key, open_storage

@@ -18,7 +18,8 @@ from restyle.http.conversion import asked, to_keep, wire_name
 from restyle.http.links import lasting
 from restyle.http.pictures import from_base64, read_pictures
 from restyle.http.service import Service
-from restyle.queue.store import Status, Submission, TaskRecord
+from restyle.queue.record import Status, TaskRecord
+from restyle.queue.store import Submission
 from restyle.queue.uid import created, new_uid
 from restyle.storage import StorageError, input_key, input_prefix
 from restyle.wire import answers, schema

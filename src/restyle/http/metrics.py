@@ -11,7 +11,8 @@ from prometheus_client.process_collector import ProcessCollector
 from restyle.database import Raw, accounts, reading, tasks
 from restyle.queue.cluster.fleet import Fleet
 from restyle.queue.needs import family_of
-from restyle.queue.store import UNFINISHED, Status, TaskStore
+from restyle.queue.record import UNFINISHED, Status
+from restyle.queue.store import TaskStore
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

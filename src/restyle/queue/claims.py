@@ -12,7 +12,8 @@ from restyle.database import Raw, accounts, may_pass, reading, tasks, writing
 from restyle.queue.claim import Claim, stored_list
 from restyle.queue.lock import SupervisorLock
 from restyle.queue.reach import Reach
-from restyle.queue.store import Status, end_in_error
+from restyle.queue.record import Status
+from restyle.queue.store import end_in_error
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 

@@ -4,6 +4,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import structlog
@@ -25,6 +26,7 @@ from restyle.queue.messages import (
 )
 from restyle.queue.needs import checkpoint_of
 from restyle.queue.process import Phase, WorkerProcess
+from restyle.wire.codes import Code
 
 LOAD_SECONDS = 600.0
 """How long a worker may load its engine before it is taken for one that stands still."""
@@ -82,6 +84,22 @@ class Worker:
         if self.phase is Phase.RUNNING and self.claim is not None and self.process is not None:
             self.process.send(Stop(claim=self.claim.claim))
             self.become(Phase.STOPPING, self.claim, STOP_SECONDS)
+
+    def tell_end(self, outcome: str, code: Code | None = None) -> None:
+        """Log the end of its run once, with its times. ``outcome`` is done, failed, or why the task runs again."""
+        if self.claim is None or self.began is None:
+            return
+        seconds, now = time.monotonic() - self.began, datetime.now(UTC)
+        self.began = None
+        log.info(
+            "task ended",
+            task=self.claim.uid,
+            outcome=outcome,
+            **({} if code is None else {"code": int(code)}),
+            started=(now - timedelta(seconds=seconds)).isoformat(timespec="milliseconds"),
+            ended=now.isoformat(timespec="milliseconds"),
+            seconds=round(seconds, 3),
+        )
 
     def read(self, body: bytes) -> Said:
         """What the process says. Raises ValueError for what is no message, or comes when it makes no sense."""

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
@@ -225,7 +224,7 @@ class Dispatcher:
                 self._ledger.progress(claim, said.fraction)
             case Done() | Failed() | Hindered() | Stopped() if claim is not None:
                 if running:
-                    _tell_end(worker, said.kind, _code(said))
+                    worker.tell_end(said.kind, _code(said))
                     self._record(claim, said)
                     worker.become(Phase.IDLE)
                 else:
@@ -256,7 +255,7 @@ class Dispatcher:
 
     def _let_go(self, worker: Worker) -> None:
         """The run that was to stop has stopped, or its process has ended: nothing more of it will be stored."""
-        _tell_end(worker, "stopped")
+        worker.tell_end("stopped")
         if worker.claim is not None:
             self._ledger.interrupt(worker.claim)
             self._retention.ended(worker.claim.uid)
@@ -265,7 +264,7 @@ class Dispatcher:
     def _lose(self, worker: Worker) -> None:
         """The process is dead, or as good as: its task, if it had one, runs again, and another takes its place."""
         claim, running, begun = worker.claim, worker.phase is Phase.RUNNING, worker.began is not None
-        _tell_end(worker, "worker died" if running else "stopped")
+        worker.tell_end("worker died" if running else "stopped")
         self._crew.end(worker)
         if claim is None:
             return
@@ -296,7 +295,7 @@ class Dispatcher:
                 continue
             if worker.phase is Phase.RUNNING and worker.claim is not None and worker.began is not None:
                 limit = f"the task ran longer than the {self._settings.task_seconds:g} seconds it may"
-                _tell_end(worker, "failed", Code.TIME_LIMIT)
+                worker.tell_end("failed", Code.TIME_LIMIT)
                 self._ledger.fail(worker.claim, Code.TIME_LIMIT, limit)
                 worker.stop()
             elif worker.process is not None:
@@ -328,7 +327,7 @@ class Dispatcher:
     def _end_all(self) -> None:
         for worker in self._crew.workers:
             if worker.phase is Phase.RUNNING and worker.claim is not None:
-                _tell_end(worker, "interrupted")
+                worker.tell_end("interrupted")
                 self._ledger.interrupt(worker.claim)
         self._crew.end_all(CLOSE_SECONDS)
         self._ledger.give_back()
@@ -341,20 +340,3 @@ def _code(said: Done | Failed | Hindered | Stopped) -> Code | None:
         case Failed():
             return said.code
     return None
-
-
-def _tell_end(worker: Worker, outcome: str, code: Code | None = None) -> None:
-    """Log the end of the worker's run once, with its times. ``outcome`` is done, failed, or why the task runs again."""
-    if worker.claim is None or worker.began is None:
-        return
-    seconds, now = time.monotonic() - worker.began, datetime.now(UTC)
-    worker.began = None
-    log.info(
-        "task ended",
-        task=worker.claim.uid,
-        outcome=outcome,
-        **({} if code is None else {"code": int(code)}),
-        started=(now - timedelta(seconds=seconds)).isoformat(timespec="milliseconds"),
-        ended=now.isoformat(timespec="milliseconds"),
-        seconds=round(seconds, 3),
-    )

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from restyle.database import Raw, accounts, reading, tasks, writing
 from restyle.queue.claim import stored_list
-from restyle.queue.store import RECORD, Status, TaskRecord, record_of
+from restyle.queue.record import RECORD, Status, TaskRecord, record_of
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError

@@ -11,7 +11,8 @@ import structlog
 
 from restyle.database import reading, requests, styles, tasks, writing
 from restyle.queue.lock import sweeping
-from restyle.queue.store import REPEAT_SECONDS, UNFINISHED, Status
+from restyle.queue.record import UNFINISHED, Status
+from restyle.queue.store import REPEAT_SECONDS
 from restyle.queue.uid import created
 from restyle.settings import Settings
 from restyle.storage import (

@@ -1,18 +1,17 @@
 """Tasks as clients see them: submitted, looked at, terminated."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from restyle.accounts import credits
-from restyle.database import Raw, accounts, reading, requests, tasks, writing
-from restyle.queue.claim import stored_list
+from restyle.database import accounts, reading, requests, tasks, writing
 from restyle.queue.needs import needs_of
+from restyle.queue.places import positions
+from restyle.queue.record import RECORD, UNFINISHED, Standing, Status, TaskRecord, record_of
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -21,20 +20,7 @@ REPEAT_SECONDS = 24 * 3600
 """How long a ``request_uuid`` is remembered."""
 
 
-T = TypeVar("T")
 Call = Callable[[sa.Connection, Iterable[tuple[str, str]]], None]
-
-
-class Status(StrEnum):
-    """The wire's own names."""
-
-    QUEUING = "Queuing"
-    RUNNING = "Running"
-    FINISHED = "Finished"
-    ERROR = "Error"
-
-
-UNFINISHED = (Status.QUEUING, Status.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +48,6 @@ class Submission:
     def needs(self) -> str:
         """What a machine must have to draw it."""
         return needs_of(self.plan)
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
-    """A task as its owner sees it. Times are Unix seconds; ``images`` storage keys, empty once expired.
-
-    ``queue_position`` counts from 1 and is None unless the task is Queuing; ``progress`` is 0..1.
-    ``favourite`` is when its owner marked it; ``expires`` is None then, and before it has ended.
-    """
-
-    uid: str
-    action: str
-    status: Status
-    seed: int
-    seeds: tuple[int, ...]
-    cost: int
-    progress: float
-    queue_position: int | None
-    images: tuple[str, ...]
-    error_code: int
-    error_message: str
-    notices: tuple[str, ...]
-    created: float
-    started: float | None
-    finished: float | None
-    expires: float | None
-    favourite: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What of a task changes from moment to moment; ``progress`` is 0..1."""
-
-    status: Status
-    progress: float
-
-
-_LISTS = ("seeds", "images", "notices")
-RECORD = (
-    *(column for column in tasks.c if column.name not in (*_LISTS, "spec")),
-    *(sa.cast(tasks.c[name], Raw).label(name) for name in _LISTS),
-)
-"""What a record shows. A row whose lists cannot be read is shown without them, and spoils no other's answer."""
 
 
 class TaskStore:
@@ -181,14 +124,14 @@ class TaskStore:
         query = sa.select(*RECORD).where(tasks.c.account_id == account_id, tasks.c.uid.in_(set(uids)))
         with reading(self._db) as connection:
             rows = {row.uid: row for row in connection.execute(query)}
-            positions: dict[str, int] = {}
+            places: dict[str, int] = {}
             if any(row.status == Status.QUEUING for row in rows.values()):
-                positions = _positions(connection, account_id)
+                places = positions(connection, account_id)
         for uid in uids:
             if uid not in rows:
                 raise RestyleError(Code.TASK_NOT_FOUND, f"task {uid} not found", field="TaskUIDList")
         now = time.time()
-        return [record_of(rows[uid], positions.get(uid), now) for uid in uids]
+        return [record_of(rows[uid], places.get(uid), now) for uid in uids]
 
     def unfinished(self, account_id: int) -> list[str]:
         """The uids of the account's Queuing and Running tasks, oldest first."""
@@ -233,7 +176,7 @@ class TaskStore:
     def positions(self, account_id: int) -> dict[str, int]:
         """The place of each Queuing task of the account, from 1, by uid."""
         with reading(self._db) as connection:
-            return _positions(connection, account_id)
+            return positions(connection, account_id)
 
     def counts(self) -> dict[Status, int]:
         """How many tasks of all accounts are Queuing and Running now."""
@@ -293,113 +236,3 @@ def _repeat(
     else:
         return None
     raise RestyleError(Code.REQUEST_REUSED, f"{reason}; a new request needs a new one", field="request_uuid")
-
-
-def _positions(connection: sa.Connection, account_id: int) -> dict[str, int]:
-    """Place in the queue of each queued task of the account: exact, if nothing else is submitted.
-
-    Tasks of a higher priority go first; of one priority accounts take turns.
-    """
-    queued = tasks.c.status == Status.QUEUING
-    own = sa.select(tasks.c.uid, tasks.c.priority).where(queued, tasks.c.account_id == account_id)
-    uids: dict[int, list[str]] = {}
-    for uid, priority in connection.execute(own.order_by(tasks.c.id)):
-        uids.setdefault(priority, []).append(uid)
-    query = (
-        sa.select(tasks.c.priority, tasks.c.account_id, sa.func.count(), accounts.c.served)
-        .join_from(tasks, accounts)
-        .where(queued)
-        .group_by(tasks.c.priority, tasks.c.account_id, accounts.c.served)
-    )
-    lengths: dict[int, Lengths] = {}
-    for priority, account, count, served in connection.execute(query):
-        lengths.setdefault(priority, {})[account] = (count, (served, account))
-    positions: dict[str, int] = {}
-    ahead = 0
-    for priority in sorted(lengths, reverse=True):
-        places = _places(lengths[priority], account_id, uids.get(priority, []))
-        positions |= {uid: ahead + place for uid, place in places.items()}
-        ahead += sum(count for count, _ in lengths[priority].values())
-    return positions
-
-
-Lengths = dict[int, tuple[int, tuple[int, int]]]
-"""By account: how many tasks it has queued, and its turn."""
-
-
-def _places(lengths: Lengths, account_id: int, uids: list[str]) -> dict[str, int]:
-    """Place in the round robin of each of ``uids``, which are the account's own.
-
-    The n-th task of an account starts after the first n of every account whose turn comes before, and the first n - 1
-    of every account whose turn comes after.
-    """
-    if account_id not in lengths:
-        return {}
-    turn = lengths[account_id][1]
-    others = [(count, other) for account, (count, other) in lengths.items() if account != account_id]
-    before = Counter(count for count, other in others if other < turn)
-    after = Counter(count for count, other in others if other > turn)
-    return {
-        uid: n
-        + sum(min(count, n) * times for count, times in before.items())
-        + sum(min(count, n - 1) * times for count, times in after.items())
-        for n, uid in enumerate(uids, start=1)
-    }
-
-
-def record_of(row: sa.Row[Any], position: int | None, now: float) -> TaskRecord:
-    """The record in a row of ``RECORD`` as it is ``now``, in Unix seconds."""
-    if not _is_whole(row):
-        return TaskRecord(
-            uid=row.uid,
-            action="",
-            status=Status.ERROR,
-            seed=0,
-            seeds=(),
-            cost=0,
-            progress=0.0,
-            queue_position=None,
-            images=(),
-            error_code=int(Code.INTERNAL_ERROR),
-            error_message="the record of this task cannot be read; whoever runs the service can restore it",
-            notices=(),
-            created=0.0,
-            started=None,
-            finished=None,
-            expires=None,
-        )
-    expired = row.expires is not None and row.expires <= now
-    return TaskRecord(
-        uid=row.uid,
-        action=row.action,
-        status=Status(row.status),
-        seed=row.seed,
-        seeds=tuple(_only(int, row.seeds)),
-        cost=row.cost,
-        progress=row.progress,
-        queue_position=position,
-        images=() if expired else tuple(_only(str, row.images)),
-        error_code=row.error_code,
-        error_message=row.error_message,
-        notices=tuple(_only(str, row.notices)),
-        created=row.created,
-        started=row.started,
-        finished=row.finished,
-        expires=row.expires,
-        favourite=row.favourite,
-    )
-
-
-def _is_whole(row: sa.Row[Any]) -> bool:
-    """Whether a row holds what its columns are for: SQLite keeps whatever it is given."""
-    numbers = (row.seed, row.cost, row.progress, row.error_code, row.created)
-    moments = (row.started, row.finished, row.expires, row.favourite)
-    return (
-        row.status in set(Status)
-        and all(isinstance(number, int | float) for number in numbers)
-        and all(moment is None or isinstance(moment, int | float) for moment in moments)
-    )
-
-
-def _only(kind: type[T], text: str) -> list[T]:
-    return [one for one in stored_list(text) if isinstance(one, kind)]

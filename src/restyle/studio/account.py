@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from restyle.accounts import credits
 from restyle.accounts.keys import KeySummary
 from restyle.database import reading, tasks
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.studio.ask import Ask
 from restyle.studio.form import in_words
 from restyle.studio.page import lead, page

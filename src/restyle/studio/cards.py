@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from restyle.http.links import lasting
-from restyle.queue.store import TaskRecord
+from restyle.queue.record import TaskRecord
 from restyle.studio import shelf
 from restyle.studio.ask import Ask
 from restyle.studio.runs import Item

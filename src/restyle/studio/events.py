@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 
 from restyle.http.envelope import later
 from restyle.http.service import Service
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.studio.ask import Ask
 from restyle.studio.page import HEADERS
 from restyle.studio.runs import Run

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import Response
 
 from restyle.database import reading, tasks
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.studio.ask import Ask
 from restyle.studio.cards import cards
 from restyle.studio.page import page

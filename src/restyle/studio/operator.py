@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from restyle.accounts import credits
 from restyle.database import reading, tasks
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.settings import Settings
 from restyle.studio.ask import Ask
 from restyle.studio.form import in_words

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from restyle.http.results import POLICY
 from restyle.http.styles import thumbnail as thumbnail_of
 from restyle.images.thumbnail import thumbnail as small
-from restyle.queue.store import TaskRecord
+from restyle.queue.record import TaskRecord
 from restyle.storage import thumbnail_key
 from restyle.studio.ask import Ask
 from restyle.studio.page import HEADERS

@@ -14,7 +14,7 @@ from restyle.conversion.plan import USES
 from restyle.engines.base import Feature
 from restyle.http.links import base_of
 from restyle.http.samples import PYTHON_START, python_of, shell_of, shell_start
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.studio.ask import Ask
 from restyle.studio.cards import cards
 from restyle.studio.form import STYLE_ROLES

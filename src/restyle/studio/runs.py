@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from restyle.database import reading, run_items, runs, tasks, writing
-from restyle.queue.store import Status, TaskRecord, TaskStore
+from restyle.queue.record import Status, TaskRecord
+from restyle.queue.store import TaskStore
 from restyle.queue.uid import new_uid
 from restyle.wire.codes import Code
 

@@ -22,7 +22,7 @@ from restyle.database import machines, reading, tasks, writing
 from restyle.queue.cluster.jobs import Calls
 from restyle.queue.lock import SupervisorLock
 from restyle.queue.needs import checkpoint_of, family_of, files_of
-from restyle.queue.store import Status
+from restyle.queue.record import Status
 from restyle.settings import Settings
 
 MOST_SEEN = 1000
