@@ -5,25 +5,53 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from benchmarks.soak.lives import Lives, lives
+from benchmarks.soak.load import Load, load
 from benchmarks.soak.report import page
 from benchmarks.soak.run import Account, soak
 from benchmarks.soak.stage import Alone, Fleet
 from tests.support.databases import postgres_bin
 
 STAGES: dict[str, type[Alone] | type[Fleet]] = {"embedded": Alone, "fleet": Fleet}
+UNFINISHED = 24
+"""Tasks that an account may have under long load: the edge of saturation is where submissions are refused."""
+Say = Callable[[str], None]
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--times", type=int, default=20, help="how often each fault (20)")
+    parser.add_argument("--times", type=int, default=20, help="how often each fault; 0 for none (20)")
     parser.add_argument("--fault-minutes", type=float, default=None, help="begin no fault later than that, a back end")
+    parser.add_argument("--minutes", type=float, default=30, help="of long load; 0 for none (30)")
+    parser.add_argument("--lives", type=int, default=200, help="examples of the state machine; 0 for none (200)")
     parser.add_argument("--seed", type=int, default=None, help="of all chance; drawn and printed unless given")
     parser.add_argument("--back-end", choices=["both", *STAGES], default="both")
     parser.add_argument("--only", default="", help="only faults that have this in their name")
     parser.add_argument("--out", type=Path, default=Path("out/soak.md"), help="file for the tables (out/soak.md)")
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+@contextmanager
+def staged(name: str, **settings: Any) -> Iterator[Alone | Fleet]:
+    """A stage that is open, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="restyle-soak-") as folder:
+        Path(folder).chmod(0o755)
+        stage = STAGES[name](Path(folder) / "stage", **settings)
+        try:
+            stage.open()
+            yield stage
+        finally:
+            stage.close()
+
+
+def main() -> int:
+    asked = arguments()
     seed = random.randrange(1 << 31) if asked.seed is None else asked.seed
     began = time.monotonic()
 
@@ -31,30 +59,46 @@ def main() -> int:
         print(f"{time.monotonic() - began:7.1f} s  {text}", flush=True)
 
     say(f"seed {seed}")
+    names = [name for name in STAGES if asked.back_end in ("both", name)]
+    if "fleet" in names and postgres_bin() is None:
+        say("no PostgreSQL server programs here: the fleet is left out")
+        names.remove("fleet")
     accounts: list[Account] = []
-    for name, make in STAGES.items():
-        if asked.back_end not in ("both", name):
-            continue
-        if name == "fleet" and postgres_bin() is None:
-            say("no PostgreSQL server programs here: the fleet is left out")
-            continue
-        with tempfile.TemporaryDirectory(prefix="restyle-soak-") as folder:
-            Path(folder).chmod(0o755)
-            stage = make(Path(folder) / "stage")
-            try:
-                stage.open()
-                say(f"{name} is ready")
-                until = None if asked.fault_minutes is None else time.monotonic() + 60 * asked.fault_minutes
-                accounts.append(soak(stage, asked.times, seed, say, until=until, only=asked.only))
-            finally:
-                stage.close()
-        for text in accounts[-1].wrong:
-            say(text)
-    text = page(accounts)
-    print(text)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(text, encoding="utf-8")
-    return 0 if all(account.well for account in accounts) else 1
+    loads: list[Load] = []
+    living: list[Lives] = []
+    for name in names:
+        if asked.times:
+            accounts.append(faults(name, asked, seed, say))
+        if asked.minutes:
+            loads.append(long_load(name, asked.minutes, seed, say))
+        if asked.lives:
+            living.append(lives(name, asked.lives, seed))
+            say(f"{name}: {asked.lives} lives {living[-1].wrong or 'are as the model says'}")
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        asked.out.write_text(page(accounts, loads, living), encoding="utf-8")
+    print(asked.out.read_text(encoding="utf-8"))
+    return 0 if all(each.well for each in (*accounts, *loads, *living)) else 1
+
+
+def faults(name: str, asked: argparse.Namespace, seed: int, say: Say) -> Account:
+    """Every fault on one back end."""
+    with staged(name) as stage:
+        say(f"{name} is ready")
+        until = None if asked.fault_minutes is None else time.monotonic() + 60 * asked.fault_minutes
+        found = soak(stage, asked.times, seed, say, until=until, only=asked.only)
+    for text in found.wrong:
+        say(text)
+    return found
+
+
+def long_load(name: str, minutes: float, seed: int, say: Say) -> Load:
+    """Mixed traffic on one back end."""
+    with staged(name, small_disk=False, max_unfinished_tasks=UNFINISHED) as stage:
+        say(f"{name} is ready for load")
+        found = load(stage, minutes, seed, say)
+    for text in found.wrong:
+        say(text)
+    return found
 
 
 if __name__ == "__main__":

@@ -31,11 +31,14 @@ POSTGRES_CLOCK = "postgres"
 
 
 class Stage:
-    """A back end at work. ``folder`` is empty at the beginning, and gone at the end."""
+    """A back end at work. ``folder`` is not there at the beginning, nor at the end.
+
+    With ``small_disk`` its records, and pictures kept in a folder, lie on a disk that can be filled.
+    """
 
     name = ""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, small_disk: bool = True, **settings: Any) -> None:
         folder.mkdir(parents=True)
         folder.chmod(0o755)
         self.folder = folder
@@ -44,6 +47,7 @@ class Stage:
         self.apis: list[MortalService] = []
         self.cleanups = ExitStack()
         self.clocks = Clocks(folder / "clocks") if COMPILER else None
+        self._small_disk = small_disk
         self.disk: Path | None = None
         self.url = ""
 
@@ -117,9 +121,8 @@ class Stage:
     def own_disk(self, folder: Path) -> None:
         """Put a disk of its own under ``folder``, where the system lets us."""
         folder.mkdir(parents=True)
-        if subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], capture_output=True
-        ).returncode:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder]
+        if not self._small_disk or subprocess.run(mount, capture_output=True).returncode:
             return
         self.disk = folder
         self.cleanups.callback(lambda: subprocess.run(["umount", "-l", folder], check=True))

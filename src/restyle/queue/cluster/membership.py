@@ -19,6 +19,7 @@ from restyle import __version__
 from restyle.conversion.offer import Offer, can_draw, digest_of
 from restyle.database import machines, reading, tasks, writing
 from restyle.queue.cluster.jobs import Calls
+from restyle.queue.ledger import PATIENCE_SECONDS
 from restyle.queue.lock import SupervisorLock
 from restyle.queue.needs import checkpoint_of, family_of, files_of
 from restyle.queue.store import Status
@@ -267,6 +268,7 @@ class Watch:
         self._membership = membership
         self._stopping = threading.Event()
         self._failed = False
+        self._looking_since: float | None = None
         self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -283,11 +285,13 @@ class Watch:
 
     @property
     def failed(self) -> bool:
-        """Whether the last look failed."""
-        return self._failed
+        """Whether the last look failed, or the one under way takes so long that the database does not answer."""
+        since = self._looking_since
+        return self._failed or (since is not None and time.monotonic() - since > PATIENCE_SECONDS)
 
     def _work(self) -> None:
         while not self._stopping.wait(self.LOOK_SECONDS):
+            self._looking_since = time.monotonic()
             try:
                 self._membership.renew()
             except Exception:
@@ -295,3 +299,4 @@ class Watch:
                 log.exception("the fleet cannot be seen; trying again")
             else:
                 self._failed = False
+            self._looking_since = None
