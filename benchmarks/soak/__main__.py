@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.soak.faults import faults_of
 from benchmarks.soak.lives import Lives, lives
 from benchmarks.soak.load import Load, load
 from benchmarks.soak.report import page
@@ -85,7 +86,8 @@ def faults(name: str, asked: argparse.Namespace, seed: int, say: Say) -> Account
     with staged(name) as stage:
         say(f"{name} is ready")
         until = None if asked.fault_minutes is None else time.monotonic() + 60 * asked.fault_minutes
-        found = soak(stage, asked.times, seed, say, until=until, only=asked.only)
+        chosen = [each for each in faults_of(stage) if asked.only in each.name]
+        found = soak(stage, chosen, asked.times, seed, say, until=until)
     for text in found.wrong:
         say(text)
     return found

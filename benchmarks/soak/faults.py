@@ -46,13 +46,16 @@ def kill_worker(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
 
 
 def kill_machine(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
+    """It stays away for a while: in half of the cases until it is taken for gone."""
     assert isinstance(stage, Fleet)
     stage.vanish(dice.choice(stage.drawers))
+    time.sleep(dice.uniform(0, 2 * stage.settings["machine_seconds"]))
 
 
 def kill_api(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     """Of the service alone in the embedded default: its workers have to notice by themselves."""
     dice.choice(stage.apis).kill()
+    time.sleep(dice.uniform(0, STOP_SECONDS))
 
 
 def kill_everything(stage: Stage, crowd: Crowd, dice: random.Random) -> None:

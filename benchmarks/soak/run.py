@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.soak.audit import credits_off, rows_of, wait_for_sweeps
-from benchmarks.soak.crowd import Crowd
-from benchmarks.soak.faults import Fault, faults_of
+from benchmarks.soak.crowd import MOST, Crowd
+from benchmarks.soak.faults import Fault
 from benchmarks.soak.readiness import Readiness
 from benchmarks.soak.stage import Alone, Fleet
 
@@ -67,24 +67,26 @@ def schedule(faults: Sequence[Fault], times: int, dice: random.Random) -> list[F
 
 def soak(
     stage: Alone | Fleet,
+    faults: Sequence[Fault],
     times: int,
     seed: int,
     say: Callable[[str], None],
     *,
     until: float | None = None,
-    only: str = "",
+    most: int = MOST,
 ) -> Account:
-    """Each fault ``times`` times, or as many as are begun before ``until`` (monotonic seconds)."""
+    """Each of ``faults`` ``times`` times, or as many as are begun before ``until`` (monotonic seconds), while clients
+    have ``most`` unfinished tasks."""
     dice = random.Random(seed)
     account = Account(stage.name, seed)
     began = time.monotonic()
     pair = stage.account()
-    crowd = Crowd(stage.addresses, pair, seed, stage.folder)
+    crowd = Crowd(stage.addresses, pair, seed, stage.folder, most=most)
     readiness = Readiness(stage.addresses)
     db = stage.database()
     crowd.start()
     try:
-        for fault in schedule([each for each in faults_of(stage) if only in each.name], times, dice):
+        for fault in schedule(faults, times, dice):
             if until is not None and time.monotonic() >= until:
                 break
             time.sleep(dice.uniform(*PAUSE_SECONDS))
