@@ -78,7 +78,8 @@ def main() -> int:
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         asked.out.write_text(page(accounts, loads, living), encoding="utf-8")
     print(asked.out.read_text(encoding="utf-8"))
-    return 0 if all(each.well for each in (*accounts, *loads, *living)) else 1
+    well = [*(each.well for each in accounts), *(each.well for each in loads), *(each.well for each in living)]
+    return 0 if all(well) else 1
 
 
 def faults(name: str, asked: argparse.Namespace, seed: int, say: Say) -> Account:

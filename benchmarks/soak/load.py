@@ -15,6 +15,8 @@ from benchmarks.soak.stage import Alone, Fleet
 from benchmarks.soak.traffic import Seen, play
 
 IDLE_SECONDS = 30.0
+PREPARE_SECONDS = 60.0
+"""How long clients have to start and to make their pictures before all begin."""
 LOOK_SECONDS = 5.0
 CAST = ("submit", "submit", "submit", "poll", "poll", "browse", "misbehave", "stand still")
 TIMES_IDLE = 5.0
@@ -51,14 +53,16 @@ def load(stage: Alone | Fleet, minutes: float, seed: int, say: Callable[[str], N
     addresses = stage.addresses
     with ProcessPoolExecutor(len(CAST), get_context("spawn")) as pool:
 
-        def begin(number: int, role: str, seconds: float) -> Future[Seen]:
+        def begin(number: int, role: str, since: float, seconds: float) -> Future[Seen]:
             address = addresses[number % len(addresses)]
-            return pool.submit(play, role, address, pair, seed + number, time.time() + seconds)
+            return pool.submit(play, role, address, pair, seed + number, since, since + seconds)
 
-        alone = begin(0, "poll", IDLE_SECONDS).result()
+        alone = begin(0, "poll", time.time() + IDLE_SECONDS / 2, IDLE_SECONDS).result()
         found.idle = _middle_and_edge(alone.seconds)
         say(f"polls of an idle service: median {found.idle[0] * 1000:.1f} ms, 99 % {found.idle[1] * 1000:.1f} ms")
-        plays = [begin(number, role, 60 * minutes) for number, role in enumerate(CAST)]
+        since = time.time() + PREPARE_SECONDS
+        plays = [begin(number, role, since, 60 * minutes) for number, role in enumerate(CAST)]
+        time.sleep(PREPARE_SECONDS)
         looks: list[tuple[int, int]] = []
         told = time.monotonic()
         while not all(each.done() for each in plays):

@@ -11,6 +11,7 @@ from benchmarks.soak.crowd import MOST, Crowd
 from benchmarks.soak.faults import Fault
 from benchmarks.soak.readiness import Readiness
 from benchmarks.soak.stage import Alone, Fleet
+from tests.support.patience import wait_for
 
 PAUSE_SECONDS = (0.2, 2.0)
 
@@ -86,6 +87,7 @@ def soak(
     db = stage.database()
     crowd.start()
     try:
+        wait_for(lambda: len(crowd.book.accepted()) >= most // 2)
         for fault in schedule(faults, times, dice):
             if until is not None and time.monotonic() >= until:
                 break

@@ -121,11 +121,12 @@ class Stage:
     def own_disk(self, folder: Path) -> None:
         """Put a disk of its own under ``folder``, where the system lets us."""
         folder.mkdir(parents=True)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder]
+        place = str(folder)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", place]
         if not self._small_disk or subprocess.run(mount, capture_output=True).returncode:
             return
         self.disk = folder
-        self.cleanups.callback(lambda: subprocess.run(["umount", "-l", folder], check=True))
+        self.cleanups.callback(lambda: subprocess.run(["umount", "-l", place], check=True))
 
     def fill_disk(self) -> None:
         """Leave no byte on the disk."""

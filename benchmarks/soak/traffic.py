@@ -39,17 +39,21 @@ class Seen:
 
 
 class Client:
-    """One who signs. ``until`` is a moment in Unix seconds, the same for all processes."""
+    """One who signs. ``since`` and ``until`` are moments in Unix seconds, the same for all processes."""
 
-    def __init__(self, address: str, pair: KeyPair, seed: int, until: float) -> None:
+    def __init__(self, address: str, pair: KeyPair, seed: int, since: float, until: float) -> None:
         self.seen = Seen()
         self.dice = random.Random(seed)
-        self.address, self._pair, self._until = address, pair, until
+        self.address, self._pair, self._since, self._until = address, pair, since, until
         self._http = httpx.Client(base_url=address, timeout=TIMEOUT, trust_env=False)
 
     @property
     def going_on(self) -> bool:
         return time.time() < self._until
+
+    def wait(self) -> None:
+        """Whatever had to be prepared is: begin with all others."""
+        time.sleep(max(0.0, self._since - time.time()))
 
     def signed(self, action: str, **fields: Any) -> bytes:
         body = {"Action": action, "PublicKey": self._pair.public_key, **fields}
@@ -78,6 +82,7 @@ class Client:
 def submit(client: Client) -> None:
     """Tasks of 1 to 20 MB, as fast as they are taken; some are cancelled, all results of the rest are fetched."""
     bodies = [client.signed("ApplyReferenceStyle", **_task(client.dice)) for _ in range(PREPARED)]
+    client.wait()
     while client.going_on:
         body = client.dice.choice(bodies)
         answer = client.send(body, 0, *FULL)
@@ -96,8 +101,9 @@ def poll(client: Client) -> None:
     while "TaskUID" not in answer and client.going_on:
         time.sleep(0.5)
         answer = client.send(client.signed("ApplyReferenceStyle", **MortalService.task("draw 0.1")), 0, *FULL)
-    client.seen.seconds.clear()
     question = client.signed("ListTasksDetails", TaskUIDList=[answer.get("TaskUID", "")])
+    client.wait()
+    client.seen.seconds.clear()
     while client.going_on:
         client.send(question, 0, *FULL)
         time.sleep(POLL_SECONDS)
@@ -106,6 +112,7 @@ def poll(client: Client) -> None:
 def browse(client: Client) -> None:
     """Lists, balances, and pictures."""
     actions = ("ListRunningTasks", "ListModels", "GetCreditBalance", "ListStyles")
+    client.wait()
     while client.going_on:
         client.send(client.signed(client.dice.choice(actions)), 0, *FULL)
         time.sleep(client.dice.uniform(0.1, 0.5))
@@ -126,6 +133,7 @@ def misbehave(client: Client) -> None:
         (lambda: client.signed("ListTasksDetails"), (220,)),
         (lambda: b'{"Action": "ListModels", "PublicKey": "nobody", "Signature": "' + b"0" * 40 + b'"}', (172,)),
     ]
+    client.wait()
     while client.going_on:
         make, fine = client.dice.choice(ways)
         client.send(make(), *fine, *FULL)
@@ -139,6 +147,7 @@ def stand_still(client: Client) -> None:
     assert parts.port is not None
     body = client.signed("ListModels")
     held: list[socket.socket] = []
+    client.wait()
     while client.going_on:
         link = socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT)
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
@@ -165,9 +174,9 @@ ROLES: dict[str, Callable[[Client], None]] = {
 }
 
 
-def play(role: str, address: str, pair: KeyPair, seed: int, until: float) -> Seen:
-    """What a client of that role met until that moment."""
-    client = Client(address, pair, seed, until)
+def play(role: str, address: str, pair: KeyPair, seed: int, since: float, until: float) -> Seen:
+    """What a client of that role met between these moments."""
+    client = Client(address, pair, seed, since, until)
     ROLES[role](client)
     return client.seen
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from hypothesis import seed, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -82,8 +82,10 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        """Accounts of their own: the database is that of all examples."""
+        """Accounts of their own, since the database is that of all examples, with something to do at once."""
         self.owners = [Owner(self.house.keys.create(credits=CREDITS)) for _ in range(2)]
+        for number in range(6):
+            self._submit_new(self.owners[number % 2], body=number % 3, cost=1, marked=number < 4, priority=number // 5)
 
     @property
     def everything(self) -> list[Known]:
@@ -95,7 +97,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(pick=PICK, body=st.integers(0, 2), cost=st.integers(0, 9), marked=st.booleans(), priority=st.integers(0, 1))
     def submit(self, pick: int, body: int, cost: int, marked: bool, priority: int) -> None:
-        owner = self.owners[pick % 2]
+        self._submit_new(self.owners[pick % 2], body=body, cost=cost, marked=marked, priority=priority)
+
+    def _submit_new(self, owner: Owner, *, body: int, cost: int, marked: bool, priority: int) -> None:
         number = len(self.everything)
         mark = f"mark-{owner.pair.account_id}-{number}" if marked else None
         key = self.house.keys.find(owner.pair.public_key)
@@ -129,8 +133,13 @@ class Life(RuleBasedStateMachine):
         if found is None:
             self._end(task, Status.ERROR, Code.TERMINATED)
 
-    @rule()
-    def claim(self) -> None:
+    @precondition(lambda self: any(task.status in UNFINISHED for task in self.everything))
+    @rule(times=st.integers(1, 3))
+    def claim(self, times: int) -> None:
+        for _ in range(times):
+            self._claim()
+
+    def _claim(self) -> None:
         expected = self._next()
         claim = self.claims.next()
         assert (claim and claim.uid) == (expected and expected.uid)
@@ -139,6 +148,7 @@ class Life(RuleBasedStateMachine):
         expected.status, expected.claim = Status.RUNNING, claim
         self.turns += 1
         self._owner(expected).served = self.turns
+        self._come_too_late(expected)
 
     @precondition(lambda self: self.running)
     @rule(pick=PICK, fraction=st.floats(0, 1))
@@ -181,26 +191,28 @@ class Life(RuleBasedStateMachine):
         else:
             self._let_go(task)
 
-    @precondition(lambda self: self.stale)
-    @rule(pick=PICK, what=st.sampled_from(["progress", "finish", "fail", "died", "interrupt"]))
-    def come_too_late(self, pick: int, what: str) -> None:
-        """Under a claim that stands no more nothing is changed."""
-        claim = self.stale[pick % len(self.stale)]
-        match what:
-            case "progress":
-                assert not self.claims.progress(claim, 1)
-            case "finish":
-                assert not self.claims.finish(claim, ["late"])
-            case "fail":
-                assert not self.claims.fail(claim, Code.ENGINE_FAILED, "late")
-            case "died":
-                assert not self.claims.died(claim)
-            case "interrupt":
-                self.claims.interrupt(claim)
-        assert self.claims.lost({claim.claim}) <= {claim.claim}
+    @precondition(lambda self: self.running)
+    @rule(pick=PICK)
+    def interrupt(self, pick: int) -> None:
+        """Its run is broken off for no fault of its own, and taken up again before anything else."""
+        task = self.running[pick % len(self.running)]
+        assert task.claim is not None
+        self.claims.interrupt(task.claim)
+        self._let_go(task)
+        self._claim()
 
-    @rule()
-    def restart(self) -> None:
+    @rule(pick=PICK, what=st.sampled_from(["restart", "sweep", "turn key"]))
+    def disturb(self, pick: int, what: str) -> None:
+        """What befalls the whole service."""
+        match what:
+            case "restart":
+                self._restart()
+            case "sweep":
+                self._sweep()
+            case "turn key":
+                self._turn_key(self.owners[pick % 2])
+
+    def _restart(self) -> None:
         """The service, or the machine of the fleet, is gone in the middle of everything, and there again."""
         membership = self.house.membership
         if membership is not None:
@@ -211,10 +223,8 @@ class Life(RuleBasedStateMachine):
         for task in self.running:
             self._let_go(task)
 
-    @rule(pick=PICK)
-    def turn_key(self, pick: int) -> None:
+    def _turn_key(self, owner: Owner) -> None:
         """A key is disabled, or taken again; its account's tasks go on."""
-        owner = self.owners[pick % 2]
         owner.disabled = not owner.disabled
         change = self.house.keys.disable if owner.disabled else self.house.keys.enable
         change(owner.pair.public_key)
@@ -229,8 +239,7 @@ class Life(RuleBasedStateMachine):
             connection.execute(sa.update(tasks).where(tasks.c.uid == task.uid).values(expires=time.time() - 1))
         task.expired = True
 
-    @rule()
-    def sweep(self) -> None:
+    def _sweep(self) -> None:
         self.retention.sweep()
         stored = set(self.house.storage.names("results/"))
         inputs = set(self.house.storage.names("inputs/"))
@@ -255,7 +264,8 @@ class Life(RuleBasedStateMachine):
             assert self.house.store.unfinished(account) == waiting
 
     def teardown(self) -> None:
-        """Leave nothing for the next example to claim."""
+        """A last sweep; and leave nothing for the next example to claim."""
+        self._sweep()
         for task in self.everything:
             if task.status in UNFINISHED:
                 self.house.store.terminate(task.account, task.uid)
@@ -278,6 +288,16 @@ class Life(RuleBasedStateMachine):
             self.house.storage.delete_prefix(input_prefix(uid))
         return kept
 
+    def _come_too_late(self, task: Known) -> None:
+        """Under the claims of its earlier runs nothing of the task is changed."""
+        for claim in self.stale:
+            if claim.uid == task.uid:
+                assert not self.claims.progress(claim, 1)
+                assert not self.claims.finish(claim, ["late"])
+                assert not self.claims.fail(claim, Code.ENGINE_FAILED, "late")
+                assert not self.claims.died(claim)
+                self.claims.interrupt(claim)
+
     def _next(self) -> Known | None:
         """Whose turn it is: what was interrupted, by age; then by priority; then whose account has waited longest."""
         again = [task for task in self.everything if task.status == Status.RUNNING and task.claim is None]
@@ -298,6 +318,7 @@ class Life(RuleBasedStateMachine):
         if task.claim is not None:
             self.stale.append(task.claim)
         task.claim = None
+        self._come_too_late(task)
 
 
 def tried(act: Callable[[], T]) -> T | Code:
@@ -314,8 +335,11 @@ def live(house: House, examples: int, steps: int, *, chance: int | None = None) 
     ``chance`` is the seed of them; each call lives others unless it is given.
     """
 
-    def born() -> Life:
-        return Life(house)
+    class Here(Life):
+        def __init__(self) -> None:
+            super().__init__(house)
 
-    often = settings(max_examples=examples, stateful_step_count=steps, deadline=None, database=None)
-    run_state_machine_as_test(born if chance is None else seed(chance)(born), settings=often)  # type: ignore[no-untyped-call]
+    # Each step takes its time, and to make a failure shorter takes thousands of them.
+    phases = [Phase.generate]
+    often = settings(max_examples=examples, stateful_step_count=steps, deadline=None, database=None, phases=phases)
+    run_state_machine_as_test(Here if chance is None else seed(chance)(Here), settings=often)
