@@ -44,6 +44,7 @@ def apply_reference_style(
     repeated = service.tasks.find_repeat(account_id, request.request_uuid, request.Signature, digest)
     if repeated is not None:
         return schema.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
+    service.check_drawers()
     uid = new_uid()
     kept = None if request.StyleCode is None else styles.find(service, account_id, request.StyleCode)
     # A kept style's picture is stored with the task's own, which goes on whatever becomes of the style.

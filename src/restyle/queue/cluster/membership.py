@@ -218,7 +218,11 @@ class _Fleet:
     def __init__(self, machines: Sequence[Machine] = (), digests: Mapping[int, str] | None = None) -> None:
         self.machines = machines
         self.digests = digests or {}
-        self.offers: Sequence[Offer] = [each.offer for each in machines if each.slots and each.ready]
+        drawing = [each for each in machines if each.slots]
+        # While none is ready, as after PostgreSQL was away, models are not gone: a task of theirs waits a moment.
+        self.offers: Sequence[Offer] = [each.offer for each in drawing if each.ready] or [
+            each.offer for each in drawing
+        ]
 
     def loaded_but(self, machine: int | None) -> frozenset[str]:
         """What the other machines that draw have loaded."""
