@@ -166,6 +166,8 @@ class Crowd:
             else:
                 order = self._order((f"draw {self._dice.uniform(0.02, 0.3):.2f}",), frozenset({WELL}))
             self._surely(connection, order)
+            if not order.uid:
+                continue
             if chance > 0.85:
                 self._repeat(connection, order)
             elif chance > 0.75:
