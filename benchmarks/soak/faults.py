@@ -41,6 +41,11 @@ class Fault:
     shown: bool = False
 
 
+def last(stage: Stage, seconds: float) -> None:
+    """Let what was begun go on for a while."""
+    time.sleep(seconds)
+
+
 def kill_worker(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     stage.kill_worker(dice)
 
@@ -82,7 +87,7 @@ def cut_database(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     """Connections are reset and refused."""
     assert isinstance(stage, Fleet)
     stage.wire.cut()
-    time.sleep(OUTAGE_SECONDS)
+    last(stage, OUTAGE_SECONDS)
     stage.wire.heal()
 
 
@@ -90,7 +95,7 @@ def hold_database(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     """Nothing comes through, and nobody is told."""
     assert isinstance(stage, Fleet)
     stage.wire.hold()
-    time.sleep(OUTAGE_SECONDS)
+    last(stage, OUTAGE_SECONDS)
     stage.wire.heal()
 
 
@@ -98,21 +103,21 @@ def lock_database(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     """Another process writes to the SQLite file, and does not come to an end."""
     db = stage.database()
     with writing(db):
-        time.sleep(OUTAGE_SECONDS)
+        last(stage, OUTAGE_SECONDS)
     db.dispose()
 
 
 def no_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     if isinstance(stage, Fleet):
         stage.store_wire.cut()
-        time.sleep(STORAGE_SECONDS)
+        last(stage, STORAGE_SECONDS)
         stage.store_wire.heal()
         return
     assert isinstance(stage, Alone)
     aside = stage.objects.with_name("aside")
     stage.objects.rename(aside)
     stage.objects.touch()
-    time.sleep(STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS)
     stage.objects.unlink()
     aside.rename(stage.objects)
 
@@ -120,21 +125,21 @@ def no_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
 def slow_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     assert isinstance(stage, Fleet)
     stage.store_wire.slow(dice.uniform(0.1, 1))
-    time.sleep(STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS)
     stage.store_wire.heal()
 
 
 def full_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     assert isinstance(stage, Fleet)
     stage.store_wire.refuse(dice.choice((503, 507)))
-    time.sleep(STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS)
     stage.store_wire.heal()
 
 
 def full_disk(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     """The service's own, database and pictures; in a fleet PostgreSQL's, which may have to be started again then."""
     stage.fill_disk()
-    time.sleep(STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS)
     stage.empty_disk()
     if isinstance(stage, Fleet) and not stage.postgres_is_up():
         stage.stop_postgres()

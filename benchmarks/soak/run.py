@@ -126,6 +126,7 @@ def _strike(
     tally = account.tallies.setdefault(fault.name, Tally())
     tally.times += 1
     began = time.monotonic()
+    stage.told = lambda: readiness.told(began, time.monotonic()) is not None
     fault.do(stage, crowd, dice)
     over = time.monotonic()
     if fault.shown:

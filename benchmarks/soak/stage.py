@@ -50,6 +50,8 @@ class Stage:
         self._small_disk = small_disk
         self.disk: Path | None = None
         self.url = ""
+        self.told: Callable[[], bool] = lambda: True
+        """Whether every API has said that it is not ready since the last fault began."""
 
     def open(self) -> None:
         """Start everything, and wait until it is ready."""
