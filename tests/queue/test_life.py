@@ -9,4 +9,4 @@ from tests.support.life import live
 
 
 def test_tasks_live_as_the_model_says(db: sa.Engine, tmp_path: Path) -> None:
-    live(House(db, tmp_path / "data", task_attempts=2), examples=8, steps=25)
+    live(House(db, tmp_path / "data", task_attempts=2), examples=6, steps=25)
