@@ -93,6 +93,11 @@ class Stage:
         """The worker processes of all machines."""
         return [process for machine in self.machines for process in machine.workers() if _draws(process)]
 
+    def check_clocks(self) -> None:
+        """Raises AssertionError where a machine does not go by its clock."""
+        for machine in self.machines:
+            assert self.clocks is None or self.clocks.worn_by(machine.process.pid), machine.folder
+
     def revive(self) -> None:
         """Start again what is dead, and wait until all of it is ready."""
         for machine in self.machines:
@@ -156,6 +161,7 @@ class Alone(Stage):
         self.machines = self.apis = [machine]
         self.url = machine.database_url
         machine.start()
+        self.check_clocks()
 
     @property
     def service(self) -> MortalService:
@@ -199,6 +205,7 @@ class Fleet(Stage):
             self.apis = self.machines[:2]
             for machine in self.machines:
                 machine.wait_until_ready()
+            self.check_clocks()
             self.cleanups.push(stack.pop_all())
 
     def start_postgres(self) -> None:

@@ -56,6 +56,7 @@ def fleet(reach: Reach, tmp_path_factory: pytest.TempPathFactory) -> Iterator[To
     ):
         api = found.add("api", wait=False)
         with nullcontext() if reach.clocks is None else reach.clocks.wearing(CLOCK):
-            found.add("worker")
+            worker = found.add("worker")
+        assert reach.clocks is None or reach.clocks.worn_by(worker.process.pid)
         api.wait_until_ready()
         yield found
