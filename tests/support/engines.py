@@ -4,7 +4,8 @@ Name ``REGISTRY`` in ``RESTYLE_REGISTRY``; ask for the model ``Obedient``. The p
 0.5`` reports for half a second, ``deaf 5`` works without reporting, ``burn 5`` keeps all cores busy, ``die`` kills the
 worker, ``die once <file>`` only where the file is not there yet, ``touch <file>`` shows that it is at work, ``until
 <file>`` reports until the file is there (``deaf until <file>`` does not report), ``raise``, ``memory``, ``short`` (of
-memory, but all given back), ``wrong size``, ``say <hex>`` sends the service these bytes as a message.
+memory, but all given back), ``wrong size``, ``say <hex>`` sends the service these bytes as a message (``say once <file>
+<hex>`` only where the file is not there yet).
 
 The model ``Thorough`` draws alike, says every parameter of the page that reaches it, and takes the sub-models ``ink``
 (LoRA), ``wash`` (hypernetwork) and ``charm`` (embedding). ``Toy`` is the engine of ``tests/support/toy``.
@@ -111,17 +112,27 @@ def obey(order: str, report: Report) -> None:
             while not Path(file).exists():
                 report(0.5)
                 time.sleep(0.01)
+        case ["say", "once", rest]:
+            file, text = rest.split()
+            if not Path(file).exists():
+                Path(file).touch()
+                say(text)
         case ["say", text]:
-            channel = socket.socket(fileno=os.dup(int(sys.argv[1])))
-            channel.sendall(bytes.fromhex(text))
-            channel.close()
-            time.sleep(3000)
+            say(text)
         case ["raise"]:
             raise RuntimeError("the engine's own secret")
         case ["memory"]:
             raise MemoryError
         case ["short"]:
             raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit")
+
+
+def say(text: str) -> None:
+    """Send the service these bytes, in hexadecimal, as a message, and say no more."""
+    channel = socket.socket(fileno=os.dup(int(sys.argv[1])))
+    channel.sendall(bytes.fromhex(text))
+    channel.close()
+    time.sleep(3000)
 
 
 loaded: Counter[str] = Counter()

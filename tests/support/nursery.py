@@ -210,6 +210,9 @@ def _become(order: dict[str, Any], stdout: int, stderr: int) -> None:
     os.close(stdout)
     os.close(stderr)
     os.chdir(order["folder"])
+    if "LD_PRELOAD" in order["environment"]:  # heeded when a program is loaded, which a fork is not
+        command = [sys.executable, "-c", order["program"], *order["arguments"][1:]]
+        os.execve(sys.executable, command, order["environment"])
     os.environ.clear()
     os.environ.update(order["environment"])
     for place in os.environ.get("PYTHONPATH", "").split(os.pathsep):

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 30
 REST_SECONDS = 5.0
+WATCHFUL = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+"""How PostgreSQL is connected to unless the URL says otherwise (libpq's names). A server whose machine is gone says
+nothing, and the system's own times would have whoever waits for it wait a quarter of an hour."""
 MIGRATION_LOCK = 0x7265_7374
 """Number of the PostgreSQL advisory lock under which the schema is brought up to date ("rest")."""
 
@@ -211,6 +220,7 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
             pool_size=16,
             max_overflow=48,
             hide_parameters=True,
+            connect_args={name: value for name, value in WATCHFUL.items() if name not in url.query},
         )
         _ping_after_a_rest(db)
     except ImportError as error:

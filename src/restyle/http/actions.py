@@ -46,6 +46,7 @@ def apply_reference_style(
     repeated = service.tasks.find_repeat(account_id, request.request_uuid, request.Signature, digest)
     if repeated is not None:
         return answers.ApplyReferenceStyleAnswer(Action=request.Action, TaskUID=repeated)
+    service.check_drawers()
     uid = new_uid()
     with tracing.span(tracing.ROOT, uid):
         return _submitted(service, call, request, uid, digest)

@@ -28,6 +28,9 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.signature import HEADER
 
+ANSWER_SECONDS = 3.0
+"""How long ``/readyz`` waits for the database."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -125,15 +128,19 @@ def _count_refused(app: FastAPI) -> None:
 async def _ready(service: Service) -> Response:
     """Whether a task sent now would be drawn: database and storage work, an engine is loaded, and nothing is ending."""
 
-    def database_answers() -> bool:
+    def database_answers() -> None:
         with service.needed(), reading(service.db) as connection:
-            return bool(connection.execute(sa.select(1)).scalar_one() == 1)
+            connection.execute(sa.select(1)).scalar_one()
 
     reason = service.workforce.trouble()
     if service.draining:
         reason = "the service is stopping"
-    elif reason is None and not await service.lanes.run(database_answers, heavy=False):
-        reason = "the database does not answer"
+    elif reason is None:
+        try:  # whoever asks has little patience, and a network that swallows everything never says no
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await service.lanes.run(database_answers, heavy=False)
+        except TimeoutError:
+            reason = "the database does not answer"
     if reason is None:
         return respond(Answer(Action=""))
     return respond(Answer(RetCode=Code.QUEUE_FULL, Action="", Message=reason), 503, {"Retry-After": "1"})

@@ -124,14 +124,17 @@ class Service:
         if trouble is not None:
             raise _away(trouble)
 
-    def check_drawable(self, needs: str) -> None:
-        """Raises RestyleError (4004) where no machine can draw a task with these needs now, Refused (503) where none
-        is there at all. A service that draws alone has refused such a task before."""
-        if self.fleet is None:
-            return
-        if not any(each.slots for each in self.fleet.membership.others()):
+    def check_drawers(self) -> None:
+        """Raises Refused (503) where no machine that draws is there: nobody knows then what models there are."""
+        if self.fleet is not None and not any(each.slots for each in self.fleet.membership.others()):
             raise _away("no machine that draws is connected")
-        self.fleet.check(needs)
+
+    def check_drawable(self, needs: str) -> None:
+        """Raises as :meth:`check_drawers`, and RestyleError (4004) where no machine can draw a task with these needs
+        now. A service that draws alone has refused such a task before."""
+        self.check_drawers()
+        if self.fleet is not None:
+            self.fleet.check(needs)
 
     @contextmanager
     def needed(self) -> Iterator[None]:

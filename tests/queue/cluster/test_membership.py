@@ -171,6 +171,17 @@ def test_the_models_of_a_fleet_are_those_of_its_machines(house: House, join: Joi
     assert THOROUGH in registry.mains  # what is missing is a machine, no model
 
 
+def test_models_whose_machines_are_not_ready_for_a_moment_are_not_gone(join: Join) -> None:
+    """An API that was started meanwhile would refuse what they can draw as a model that nobody has."""
+    tired = join(CHECKPOINT)
+    tired.condition = lambda: Condition(False)
+    tired.renew()
+    assert [CHECKPOINT in offer["files"] for offer in tired.offers()] == [True]
+    join(OTHER)
+    tired.renew()
+    assert [OTHER in offer["files"] for offer in tired.offers()] == [True]
+
+
 def test_a_fleet_needs_postgresql(tmp_path: Path) -> None:
     db = open_database(f"sqlite:///{tmp_path / 'x.sqlite3'}")
     with pytest.raises(RestyleError, match=r"a fleet needs PostgreSQL.*RESTYLE_DATABASE_URL"):

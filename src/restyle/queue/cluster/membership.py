@@ -20,6 +20,7 @@ from restyle import __version__
 from restyle.conversion.offer import Offer, can_draw, digest_of
 from restyle.database import machines, reading, tasks, writing
 from restyle.queue.cluster.jobs import Calls
+from restyle.queue.ledger import PATIENCE_SECONDS
 from restyle.queue.lock import SupervisorLock
 from restyle.queue.needs import checkpoint_of, family_of, files_of
 from restyle.queue.record import Status
@@ -260,7 +261,11 @@ class _Fleet:
         self.machines = machines
         self.stray = stray
         self.digests = digests or {}
-        self.offers: Sequence[Offer] = [each.offer for each in machines if each.slots and each.ready]
+        drawing = [each for each in machines if each.slots]
+        # While none is ready, as after PostgreSQL was away, models are not gone: a task of theirs waits a moment.
+        self.offers: Sequence[Offer] = [each.offer for each in drawing if each.ready] or [
+            each.offer for each in drawing
+        ]
 
     def mourns(self, seconds: float) -> bool:
         """Whether a machine was not heard for ``seconds``, or a task runs in the name of one that is not there."""
@@ -313,6 +318,7 @@ class Watch:
         self._membership = membership
         self._stopping = threading.Event()
         self._failed = False
+        self._looking_since: float | None = None
         self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -329,11 +335,13 @@ class Watch:
 
     @property
     def failed(self) -> bool:
-        """Whether the last look failed."""
-        return self._failed
+        """Whether the last look failed, or the one under way takes so long that the database does not answer."""
+        since = self._looking_since
+        return self._failed or (since is not None and time.monotonic() - since > PATIENCE_SECONDS)
 
     def _work(self) -> None:
         while not self._stopping.wait(self.LOOK_SECONDS):
+            self._looking_since = time.monotonic()
             try:
                 self._membership.renew()
             except Exception:
@@ -341,3 +349,4 @@ class Watch:
                 log.exception("the fleet cannot be seen; trying again")
             else:
                 self._failed = False
+            self._looking_since = None
