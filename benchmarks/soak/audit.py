@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from benchmarks.soak.stage import Alone, Fleet
 from restyle.database import accounts, reading, requests, tasks
+from restyle.queue.record import UNFINISHED, Status
 from restyle.queue.retention import SUBMISSION_SECONDS
-from restyle.queue.store import UNFINISHED, Status
 from tests.support.patience import wait_for
 
 

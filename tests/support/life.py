@@ -22,8 +22,8 @@ from restyle.accounts import credits
 from restyle.accounts.keys import KeyPair, KeyStore
 from restyle.database import tasks, writing
 from restyle.queue.claim import Claim
+from restyle.queue.record import UNFINISHED, Status
 from restyle.queue.retention import Retention
-from restyle.queue.store import UNFINISHED, Status
 from restyle.storage import input_prefix, result_key
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
