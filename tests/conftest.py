@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Shells start what runs in the background so, and tests would start programs that no Ctrl-C ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What is imported stays: looking through it for garbage again and again takes a quarter of the time of collecting.
 gc.disable()

@@ -94,6 +94,7 @@ WHO: dict[str, dict[str, str]] = {
     "/studio/operator/models": {"GET": OPERATOR},
     "/studio/operator/installs": {"GET": OPERATOR},
     "/studio/operator/installs/{name}": {"POST": OPERATOR},
+    "/studio/operator/installs/{name}/stop": {"POST": OPERATOR},
     "/studio/operator/accounts": {"GET": OPERATOR, "POST": OPERATOR},
     "/studio/operator/accounts/{account}/credits": {"POST": OPERATOR},
     "/studio/operator/keys/{key}/{to}": {"POST": OPERATOR},

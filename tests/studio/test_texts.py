@@ -15,7 +15,7 @@ from restyle.images.limits import Limits as PictureLimits
 from restyle.models.sets import SHIPPED, starter_sets
 from restyle.queue.record import Status
 from restyle.settings import Settings
-from restyle.studio.form import LABELS, controls, in_words
+from restyle.studio.form import ELSEWHERE, LABELS, controls, in_words
 from restyle.studio.language import Language, language_for, languages
 from restyle.studio.models import KINDS
 from restyle.studio.operator import LIMITS
@@ -122,7 +122,7 @@ def test_the_language_is_the_one_chosen_or_else_the_browsers() -> None:
 
 
 def test_the_form_knows_every_field_of_a_conversion() -> None:
-    assert {*Conversion.model_fields, *Parameters.model_fields} == LABELS.keys()
+    assert {*Conversion.model_fields, *Parameters.model_fields} - ELSEWHERE == LABELS.keys()
     steps, width = controls()["steps"], controls()["width"]
     assert (steps.minimum, steps.maximum) == (STEPS.minimum, STEPS.maximum)
     assert (width.minimum, width.maximum) == (SIDE.minimum, SIDE.maximum)

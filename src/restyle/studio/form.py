@@ -39,6 +39,8 @@ LABELS = {
     "weight": "Weight",
 }
 """What the page calls each field."""
+ELSEWHERE = frozenset({"control_type"})
+"""Fields that the page does not ask for: there the service chooses what a ControlNet is shown."""
 NEEDS = {
     "positive_prompts": Feature.TEXT,
     "negative_prompts": Feature.TEXT,
