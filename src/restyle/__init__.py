@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from restyle.library import convert
     from restyle.wire.errors import RestyleError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["AsyncClient", "Client", "Options", "RestyleError", "__version__", "convert"]
 
 _HOMES = {
