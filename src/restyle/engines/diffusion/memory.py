@@ -13,7 +13,7 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 MIB = 1024 * 1024
-VAE_TENSORS = 2.6
+VAE_TENSORS = 3.6
 """Tensors of the decoder's widest block, at full size, that live at once."""
 UNET_TENSORS = 30
 """Of the UNet's first level: what attention, its feed-forward part and the residuals waiting for the way up hold."""
