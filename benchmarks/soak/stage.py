@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ DISK = "512m"
 POSTGRES_CLOCK = "postgres"
 
 
-class Stage:
+class Stage(ABC):
     """A back end at work. ``folder`` is not there at the beginning, nor at the end.
 
     With ``small_disk`` its records, and pictures kept in a folder, lie on a disk that can be filled.
@@ -53,9 +54,9 @@ class Stage:
         self.told: Callable[[], bool] = lambda: True
         """Whether every API has said that it is not ready since the last fault began."""
 
+    @abstractmethod
     def open(self) -> None:
         """Start everything, and wait until it is ready."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """End everything that :meth:`open` has started."""

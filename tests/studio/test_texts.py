@@ -15,7 +15,8 @@ from restyle.images.limits import Limits as PictureLimits
 from restyle.models.sets import SHIPPED, starter_sets
 from restyle.queue.record import Status
 from restyle.settings import Settings
-from restyle.studio.form import ELSEWHERE, LABELS, controls, in_words
+from restyle.studio.controls import ELSEWHERE, LABELS, controls
+from restyle.studio.form import in_words
 from restyle.studio.language import Language, language_for, languages
 from restyle.studio.models import KINDS
 from restyle.studio.operator import LIMITS

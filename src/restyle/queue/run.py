@@ -1,6 +1,6 @@
 """One run of one task: from its stored plan and images to its stored results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from restyle import tracing
 from restyle.conversion.draw import Drawer
@@ -9,6 +9,7 @@ from restyle.images.content import ContentFilter
 from restyle.images.decode import decode
 from restyle.images.encode import encode_png
 from restyle.images.limits import Limits
+from restyle.images.pixels import Pixels
 from restyle.queue.claim import Claim
 from restyle.settings import Settings
 from restyle.storage import Storage, result_key
@@ -65,13 +66,7 @@ def _run(
         for field, key in (("ControlImageIndex", plan.control), ("MaskIndex", plan.mask))
     )
     if content is not None:
-        content.check(raw, "RawImageIndex")
-        for style in styles:
-            content.check(style, "StyleImageIndex")
-        if control is not None:
-            content.check(control, "ControlImageIndex")
-        if mask is not None:
-            content.check(mask, "MaskIndex")
+        _check(content, raw, styles, control, mask)
     drawing = drawer.drawing(plan, raw, styles, control=control, mask=mask)
     del raw, styles, control, mask
     drawn, stored = 0.0, 0
@@ -101,3 +96,15 @@ def _stored(storage: Storage, key: str) -> bytes:
         return storage.get(key)
     except FileNotFoundError:
         raise RestyleError(Code.INTERNAL_ERROR, f"a stored image of the task is gone: {key}") from None
+
+
+def _check(
+    content: ContentFilter, raw: Pixels, styles: Sequence[Pixels], control: Pixels | None, mask: Pixels | None
+) -> None:
+    """Let the filter see every picture of the request. It is a function so that no name of it keeps one in memory."""
+    content.check(raw, "RawImageIndex")
+    for style in styles:
+        content.check(style, "StyleImageIndex")
+    for pixels, field in ((control, "ControlImageIndex"), (mask, "MaskIndex")):
+        if pixels is not None:
+            content.check(pixels, field)

@@ -17,6 +17,7 @@ from restyle.http.envelope import stopping
 from restyle.studio import shelf
 from restyle.studio.ask import Ask
 from restyle.studio.cards import Card, cards
+from restyle.studio.controls import controls
 from restyle.studio.events import look
 from restyle.studio.form import (
     FOLLOW,
@@ -24,7 +25,6 @@ from restyle.studio.form import (
     SHAPES,
     Form,
     asked_of_plan,
-    controls,
     fitting_subs,
     from_asked,
     from_fields,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from restyle.conversion.models import MainModel, misfit
@@ -11,36 +10,13 @@ from restyle.conversion.registry import Registry
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.style import StyleSettings
 from restyle.engines.base import Feature, Role
+from restyle.studio.controls import LABELS, Control, controls
 from restyle.studio.language import Language
 from restyle.wire.errors import RestyleError
-from restyle.wire.fields import FieldPath, Limits, Plain, path
+from restyle.wire.fields import FieldPath, Limits, path
 from restyle.wire.names import PARAMETERS
 from restyle.wire.ranges import WEIGHT
 
-LABELS = {
-    "strength": "Style strength",
-    "width": "Width",
-    "height": "Height",
-    "seed": "Seed",
-    "batch_size": "Images",
-    "preserve_color": "Keep the photograph's colours",
-    "positive_prompts": "What should appear",
-    "negative_prompts": "What should not appear",
-    "model": "Model",
-    "sub_models": "Sub-models",
-    "steps": "Steps",
-    "sampler": "Sampler",
-    "cfg_scale": "Guidance scale",
-    "clip_skip": "Clip skip",
-    "resize_mode": "Where the shape differs",
-    "keep_alpha": "Keep transparency",
-    "translate_prompts": "Translate prompts into English",
-    "use_main_model_vae": "Use the model's own VAE",
-    "weight": "Weight",
-}
-"""What the page calls each field."""
-ELSEWHERE = frozenset({"control_type"})
-"""Fields that the page does not ask for: there the service chooses what a ControlNet is shown."""
 NEEDS = {
     "positive_prompts": Feature.TEXT,
     "negative_prompts": Feature.TEXT,
@@ -62,47 +38,6 @@ SHAPES: Mapping[str, tuple[int, int]] = {
 FOLLOW, OWN = "follow", "own"
 """Values of ``shape``: as the photograph, and as width and height say."""
 STYLE_ROLES = (Role.LORA, Role.EMBEDDING, Role.HYPERNETWORK)
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One control. ``kind`` is range, number, toggle, choice or lines; ``step`` goes with numbers."""
-
-    name: str
-    kind: str
-    label: str
-    minimum: float | None = None
-    maximum: float | None = None
-    step: str = "1"
-    default: Any = None
-    options: tuple[str, ...] = ()
-    whole: bool = False
-
-
-@cache
-def controls() -> dict[str, Control]:
-    """All controls by the name of their field, with ranges, defaults and choices as they are declared."""
-    schema = Conversion.model_json_schema(schema_generator=Plain)
-    declared = {**schema["properties"], **schema["$defs"]["Parameters"]["properties"]}
-    return {name: _control(name, declared[name]) for name in LABELS if name not in ("model", "sub_models")}
-
-
-def _control(name: str, declared: Mapping[str, Any]) -> Control:
-    kind = declared.get("type")
-    numbers: dict[str, Any] = {"minimum": declared.get("minimum"), "maximum": declared.get("maximum")}
-    default = declared.get("default")
-    if kind == "boolean":
-        return Control(name, "toggle", LABELS[name], default=default)
-    if kind == "array":
-        return Control(name, "lines", LABELS[name], default=())
-    if "enum" in declared:
-        return Control(name, "choice", LABELS[name], default=default, options=tuple(declared["enum"]))
-    if kind == "string":
-        return Control(name, "choice", LABELS[name], default=default)
-    if kind == "integer":
-        return Control(name, "number", LABELS[name], **numbers, default=default, whole=True)
-    step = "0.01" if numbers["maximum"] == 1 else "0.05" if name == "weight" else "0.5"
-    return Control(name, "range", LABELS[name], **numbers, step=step, default=default)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from restyle.queue.cluster.membership import Membership, Watch
+from restyle.queue.cluster.membership import Membership
+from restyle.queue.cluster.watch import Watch
 from restyle.queue.dispatch import CLOSE_SECONDS
 from restyle.queue.probe import Probe
 from restyle.queue.retention import Retention

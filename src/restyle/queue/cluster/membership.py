@@ -4,7 +4,6 @@ All times of machines are the database's, so that their own clocks need not agre
 """
 
 import socket
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from restyle import __version__
 from restyle.conversion.offer import Offer, can_draw, digest_of
 from restyle.database import machines, reading, tasks, writing
 from restyle.queue.cluster.jobs import Calls
-from restyle.queue.ledger import PATIENCE_SECONDS
 from restyle.queue.lock import SupervisorLock
 from restyle.queue.needs import checkpoint_of, family_of, files_of
 from restyle.queue.record import Status
@@ -307,46 +305,3 @@ def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
     if fleet.offers == before.offers:
         fleet.offers = before.offers
     return fleet
-
-
-class Watch:
-    """A thread that keeps a machine that draws nothing in the fleet, and tells it who is there."""
-
-    LOOK_SECONDS = 1.0
-
-    def __init__(self, membership: Membership) -> None:
-        self._membership = membership
-        self._stopping = threading.Event()
-        self._failed = False
-        self._looking_since: float | None = None
-        self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
-
-    def start(self) -> None:
-        """Join. Raises as :meth:`Membership.acquire`."""
-        self._membership.acquire()
-        self._thread.start()
-
-    def stop(self, seconds: float) -> None:
-        """Leave. A database that stands still is waited for ``seconds`` at most."""
-        self._stopping.set()
-        self._thread.join(seconds)
-        if not self._thread.is_alive():
-            self._membership.release()
-
-    @property
-    def failed(self) -> bool:
-        """Whether the last look failed, or the one under way takes so long that the database does not answer."""
-        since = self._looking_since
-        return self._failed or (since is not None and time.monotonic() - since > PATIENCE_SECONDS)
-
-    def _work(self) -> None:
-        while not self._stopping.wait(self.LOOK_SECONDS):
-            self._looking_since = time.monotonic()
-            try:
-                self._membership.renew()
-            except Exception:
-                self._failed = True
-                log.exception("the fleet cannot be seen; trying again")
-            else:
-                self._failed = False
-            self._looking_since = None
