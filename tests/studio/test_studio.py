@@ -421,7 +421,8 @@ def test_an_operator_installs_a_set_and_sees_it_come(
     studio: Studio, operator: "Page", hub: Hub, tmp_path: Path
 ) -> None:
     tiny = registrable(tmp_path)
-    tiny.put(hub, {"vae.safetensors": (Answer(404),)})
+    # neither comes at first: what is held later must still be to come
+    tiny.put(hub, {name: (Answer(404),) for name in ("vae.safetensors", "lora.safetensors")})
     tiny.tell(studio.service.settings.data_dir)
     operator.goto(f"{studio.url}/operator/models")
     card = operator.locator("#install-tiny")
