@@ -18,7 +18,8 @@ import sqlalchemy as sa
 import structlog
 
 from restyle.database import open_database
-from tests.support import databases
+from tests.support import databases, zygote
+from tests.support.nursery import the_nursery
 from tests.support.service import RunningService, running
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ def pytest_report_header() -> str:
     return f"databases: {', '.join(databases.KINDS)}" + (
         "" if "postgresql" in databases.KINDS else " (no PostgreSQL server programs here)"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_workers() -> None:
+    """A dispatcher in a test's own process has its workers forked, which imports for none of them what they run."""
+    zygote.leave(zygote.WORKER, to=lambda: the_nursery().zygote)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,7 @@ from tests.support.engines import OBEDIENT, REGISTRY
 from tests.support.nursery import COMMAND, Fork, fork
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
+from tests.support.zygote import children
 
 IMAGES = [base64.b64encode(encode_png(picture(64, 80, seed))).decode() for seed in (0, 1)]
 
@@ -108,7 +109,7 @@ class MortalService:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
         try:
-            return psutil.Process(self.process.pid).children()
+            return children(self.process.pid, "restyle.queue.worker")
         except psutil.NoSuchProcess:
             return []
 

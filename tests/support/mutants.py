@@ -19,10 +19,10 @@ import psutil
 from PIL import Image
 
 from tests.support import heif
-from tests.support.checkers import processes
 from tests.support.patience import wait_for
 from tests.support.pictures import cmyk_profile, encode, matrix_profile, picture, png16, png_chunk, tiff
 from tests.support.service import PICTURE, RunningService, submission
+from tests.support.zygote import children
 
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 63, 64, 127, 128, 255, 256, 257, 1023, 4096, 32767, 32768, 65535)
 LARGE = (2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 8)
@@ -220,10 +220,9 @@ class Body:
     @classmethod
     def of(cls, service: RunningService) -> "Body":
         process = psutil.Process(service.process.pid)
-        checkers = {each.pid for each in processes(service.process.pid)}
         return cls(
             memory=process.memory_info().rss,
             handles=process.num_fds(),
             threads=process.num_threads(),
-            workers=frozenset(each.pid for each in process.children() if each.pid not in checkers),
+            workers=frozenset(each.pid for each in children(service.process.pid, "restyle.queue.worker")),
         )

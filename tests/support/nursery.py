@@ -20,10 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support import zygote
+
 MOST_BYTES = 1024 * 1024
 COMMAND = "from restyle.cli.app import main; main()"
 """The program ``restyle``, whose arguments are the command's, its name first."""
-OPENED = "import tests.support.nursery as nursery; nursery.tend({})"
+OPENED = "import tests.support.nursery as nursery; nursery.tend({}, {})"
 
 
 class Fork:
@@ -64,10 +66,11 @@ class Nursery:
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        self.zygote, lent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, lent:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", OPENED.format(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-c", OPENED.format(theirs.fileno(), lent.fileno())],
+                pass_fds=[theirs.fileno(), lent.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
             )
         self._lock = threading.Lock()
@@ -114,6 +117,7 @@ class Nursery:
 
     def _close(self) -> None:
         self._line.close()
+        self.zygote.close()
         self._process.wait()
 
     def _hear(self) -> None:
@@ -129,6 +133,13 @@ class Nursery:
 _nursery: Nursery | None = None
 
 
+def the_nursery() -> Nursery:
+    """That of this process, begun when it is first needed."""
+    global _nursery
+    _nursery = _nursery or Nursery()
+    return _nursery
+
+
 def fork(
     program: str,
     *arguments: str,
@@ -138,29 +149,38 @@ def fork(
     session: bool = False,
 ) -> Fork:
     """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
-    global _nursery
-    _nursery = _nursery or Nursery()
-    begin = partial(
-        _nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session
-    )
+    nursery = the_nursery()
+    begin = partial(nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session)
     if stdout is not None:
-        return Fork(_nursery, begin(stdout=stdout.fileno()), None)
+        return Fork(nursery, begin(stdout=stdout.fileno()), None)
     reading, writing = os.pipe()
     try:
         pid = begin(stdout=writing)
     finally:
         os.close(writing)
-    return Fork(_nursery, pid, open(reading, encoding="utf-8"))
+    return Fork(nursery, pid, open(reading, encoding="utf-8"))
 
 
-def tend(handle: int) -> None:
-    """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program."""
+def tend(handle: int, lent: int) -> None:
+    """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program.
+
+    The socket ``lent`` is that of a zygote of the process that began this one.
+    """
+    import alembic.command  # noqa: F401
+    import pydantic.v1  # noqa: F401
+
     import restyle.cli.app
     import restyle.cli.serve
     import restyle.http.server
     import restyle.studio  # noqa: F401
     import tests.support.engines  # noqa: F401
 
+    lent_line = socket.socket(fileno=lent)
+    if os.fork() == 0:
+        os.close(handle)
+        zygote.tend(lent_line)
+        return
+    lent_line.close()
     line = socket.socket(fileno=handle)
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -218,6 +238,8 @@ def _become(order: dict[str, Any], stdout: int, stderr: int) -> None:
     for place in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         if place and (Path(place) / "sitecustomize.py").is_file():
             runpy.run_path(str(Path(place) / "sitecustomize.py"))
+    if zygote.adopt():
+        return
     sys.argv = list(order["arguments"])
     main = {"__name__": "__main__"}
     exec(compile(order["program"], "<program>", "exec"), main)
