@@ -136,6 +136,11 @@ def test_every_parameter_of_the_page_can_be_given(folder: Path) -> None:
             4,
             'no main model has the ModelCode "none"; `restyle models list` names',
         ),
+        (
+            ("in/a.jpg", "-s", "style.webp", "--model", "neighbour"),
+            4,
+            'the ModelCode "neighbour"; "Restyle Neighbour" is nearest to it; `restyle models list` names',
+        ),
         (("in/a.jpg", "-s", "style.webp", "--steps", "5"), 2, "--steps not available"),
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "none"), 4, "takes no sub-models; leave --sub-model empty"),
         (("in/a.jpg", "-s", "style.webp", "--sub-model", "ink=much"), 2, '"much" is not a weight'),

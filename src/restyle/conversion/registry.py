@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from restyle.conversion.models import (
@@ -111,7 +112,7 @@ class Registry:
         if found is None:
             raise RestyleError(
                 Code.MODEL_NOT_FOUND,
-                f"no main model has the ModelCode {shown(code)}; ListModels names those there are",
+                f"no main model has the ModelCode {_unknown(code, self.mains)}",
                 field=field,
             )
         if absence := found.absence():
@@ -132,7 +133,7 @@ class Registry:
         if found is None:
             raise RestyleError(
                 Code.MODEL_NOT_FOUND,
-                f"no sub-model has the ModelCode {shown(code)}; ListModels names those there are",
+                f"no sub-model has the ModelCode {_unknown(code, self.subs)}",
                 field=field,
             )
         if reason := misfit(found, main):
@@ -198,3 +199,12 @@ class Registry:
             entry=entry,
             missing=missing,
         )
+
+
+def _unknown(code: str, known: Iterable[str]) -> str:
+    """A code that nothing has, with the one that was meant where one is near or has it as a word, and where all are."""
+    wanted = code.casefold()
+    folded = {each.casefold(): each for each in known}
+    near = [each for each in folded if wanted in each.split()] or get_close_matches(wanted, folded, 1)
+    meant = f"; {shown(folded[near[0]])} is nearest to it" if near else ""
+    return f"{shown(code)}{meant}; ListModels names those there are"
