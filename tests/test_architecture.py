@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,8 @@ def imports(path: Path) -> Iterator[str]:
             yield from re.findall(r"^(restyle(?:\.\w+)+):\w+$", node.value)
 
 
-def targets(path: Path) -> set[str]:
+@cache
+def targets(path: Path) -> frozenset[str]:
     found = set()
     for name in imports(path):
         if name == "restyle" or not name.startswith("restyle."):
@@ -122,7 +124,7 @@ def targets(path: Path) -> set[str]:
         while inner and inner not in MODULES:
             inner = inner.rpartition(".")[0]
         found.add(inner)
-    return found
+    return frozenset(found)
 
 
 def allowed(room: str, target: str) -> bool:

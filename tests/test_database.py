@@ -21,6 +21,7 @@ from restyle.migrations import HEAD
 from restyle.queue.lock import SupervisorLock
 from restyle.wire.errors import RestyleError
 from tests.support.house import House
+from tests.support.nursery import several
 
 OPEN_AND_GRANT = """
 import sys, sqlalchemy as sa
@@ -42,9 +43,7 @@ def test_the_migrations_make_the_tables_that_the_code_describes(db: sa.Engine) -
 
 
 def test_processes_open_an_empty_place_at_once_and_lose_no_write(database_url: str) -> None:
-    command = [sys.executable, "-c", OPEN_AND_GRANT, database_url]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    assert [(process.communicate()[1], process.returncode) for process in started] == [("", 0)] * 4
+    several(OPEN_AND_GRANT, database_url)
     db = open_database(database_url)
     with reading(db) as connection:
         totals = list(connection.scalars(sa.select(accounts.c.total_credits).order_by(accounts.c.id)))

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from restyle.accounts.credits import balance, charge, give, refund, take
 from restyle.accounts.keys import KeyStore
 from restyle.database import open_database, writing
 from restyle.wire.errors import RestyleError
+from tests.support.nursery import several
 
 SPEND = """
 import random, sys
@@ -100,9 +99,7 @@ def test_threads_cannot_spend_the_same_credits(db: sa.Engine, account: int) -> N
 def test_processes_cannot_spend_the_same_credits(database_url: str, tmp_path: Path) -> None:
     db = open_database(database_url)
     account = KeyStore(db, tmp_path / "key").create(credits=100).account_id
-    command = [sys.executable, "-c", SPEND, database_url, str(account)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    kept = sum(int(process.communicate()[0]) for process in started)
+    kept = sum(map(int, several(SPEND, database_url, str(account))))
     assert balance(db, account).used == 3 * kept <= 100
     db.dispose()
 

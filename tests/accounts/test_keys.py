@@ -1,7 +1,5 @@
 import base64
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from restyle.accounts.credits import balance
 from restyle.accounts.keys import KeyStore, read_master_key
 from restyle.database import keys, open_database, reading, writing
 from restyle.wire.errors import RestyleError
+from tests.support.nursery import several
 from tests.support.strangers import NOBODY, let_others_through, needs_root, nobody
 
 
@@ -144,9 +143,7 @@ def test_processes_that_make_the_first_key_at_once_share_one_file(tmp_path: Path
         "print(store.create(credits=1).public_key)\n"
     )
     url = f"sqlite:///{tmp_path / 'x.sqlite3'}"
-    command = [sys.executable, "-c", script, url, str(tmp_path / "key")]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    public_keys = [process.communicate()[0].strip() for process in started]
+    public_keys = [said.strip() for said in several(script, url, str(tmp_path / "key"))]
     db = open_database(url)
     store = KeyStore(db, tmp_path / "key")
     assert all(store.find(public_key) for public_key in public_keys)

@@ -163,8 +163,10 @@ def test_a_full_disk_is_waited_for(small_disk: Path) -> None:
     house = House(db, small_disk / "data", task_attempts=1)
     filler = small_disk / "filler"
     with house.dispatcher() as dispatcher:
-        uids = [house.submit() for _ in range(4)]
+        full = small_disk.with_name("full")
+        uids = [house.submit(f"until {full}") for _ in range(4)]
         fill(filler)
+        full.touch()
         dispatcher.notify()
         wait_for(lambda: dispatcher.trouble() is not None)
         assert not {task.status for task in house.store.details(house.account, uids)} & {Status.FINISHED, Status.ERROR}

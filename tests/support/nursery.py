@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -159,6 +160,23 @@ def fork(
     finally:
         os.close(writing)
     return Fork(nursery, pid, open(reading, encoding="utf-8"))
+
+
+def several(program: str, *arguments: str, count: int = 4) -> list[str]:
+    """What so many processes print that run the source text ``program`` beside each other; all of them end well."""
+    with tempfile.TemporaryFile("w+") as errors:
+        forks = [
+            fork(program, "-c", *arguments, environment=os.environ, stdout=None, stderr=errors) for _ in range(count)
+        ]
+        said = []
+        for each in forks:
+            assert each.stdout is not None
+            with each.stdout:
+                said.append(each.stdout.read())
+        ended = [each.wait() for each in forks]
+        errors.seek(0)
+        assert (errors.read(), ended) == ("", [0] * count)
+    return said
 
 
 def tend(handle: int, lent: int) -> None:
