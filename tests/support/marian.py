@@ -76,7 +76,7 @@ def make_marian(folder: Path) -> Path:
         [source for source, _ in PAIRS], text_target=[target for _, target in PAIRS], return_tensors="pt", padding=True
     )
     labels = batch["labels"].masked_fill(batch["labels"] == ids["<pad>"], -100)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02, fused=True)
     for _ in range(2000):
         loss = model(batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss
         optimizer.zero_grad()
@@ -84,7 +84,7 @@ def make_marian(folder: Path) -> Path:
         optimizer.step()
         with torch.no_grad():  # As in Marian's own models: decoding starts from a zero embedding.
             model.model.shared.weight[ids["<pad>"]].zero_()
-        if loss.item() < 0.0005:
+        if loss.item() < 0.003:
             break
     torch.set_num_threads(threads)
     model.save_pretrained(raw)
