@@ -17,7 +17,7 @@ from tests.support.patience import PATIENCE
 
 def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
     data = tmp_path / "deep" / "data"
-    with serving(tmp_path, lines=12, terminal=True, RESTYLE_DATA_DIR=str(data)) as (said, _):
+    with serving(tmp_path, lines=12, terminal=True, RESTYLE_DATA_DIR=str(data)) as said:
         address = next(word for word in said[0].split() if word.startswith("http"))
         assert httpx.get(f"{address}/healthz", timeout=PATIENCE).status_code == 200
         (curl,) = (line.strip() for line in said if "curl" in line)
@@ -34,14 +34,14 @@ def test_an_empty_folder_becomes_a_service(tmp_path: Path) -> None:
         assert "Enter the Studio" in httpx.get(link, timeout=PATIENCE).text
     assert stat.S_IMODE((data / "key").stat().st_mode) == 0o600
     assert private_key.encode() not in (data / "restyle.sqlite3").read_bytes()
-    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(data)) as (said, _):
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(data)) as said:
         assert json.loads(said[0])["HasKeys"] is True
 
 
 def test_no_private_key_goes_where_it_is_kept(tmp_path: Path) -> None:
     """Into a pipe, as a journal is one: the service says how to get keys, and makes none."""
     data = tmp_path / "da ta"
-    with serving(tmp_path, lines=2, RESTYLE_DATA_DIR=str(data)) as (said, _):
+    with serving(tmp_path, lines=2, RESTYLE_DATA_DIR=str(data)) as said:
         assert said[1].endswith(f"restyle keys create --data-dir '{data}'")
     assert restyle("keys", "list", "--json", folder=tmp_path, RESTYLE_DATA_DIR=str(data)).json() == []
     assert "PrivateKey" not in (tmp_path / "serve.log").read_text()
@@ -50,7 +50,7 @@ def test_no_private_key_goes_where_it_is_kept(tmp_path: Path) -> None:
 def test_keys_and_credits_while_it_runs(tmp_path: Path) -> None:
     data = {"RESTYLE_DATA_DIR": str(tmp_path / "data")}
 
-    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=data["RESTYLE_DATA_DIR"]) as (said, _):
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=data["RESTYLE_DATA_DIR"]) as said:
         address = json.loads(said[0])["Address"]
         assert json.loads(said[0])["HasKeys"] is False
         made = restyle("keys", "create", "--credits", "5", "--json", folder=tmp_path, **data).json()
@@ -135,7 +135,7 @@ def test_what_cannot_be_served_is_one_line(tmp_path: Path, arguments: tuple[str,
 
 def test_a_port_that_is_taken_costs_no_keys(tmp_path: Path) -> None:
     data = {"RESTYLE_DATA_DIR": str(tmp_path / "data")}
-    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(tmp_path / "other")) as (said, _):
+    with serving(tmp_path, "--json", RESTYLE_DATA_DIR=str(tmp_path / "other")) as said:
         port = json.loads(said[0])["Address"].rpartition(":")[2]
         ran = restyle("serve", "--port", port, folder=tmp_path, **data)
     assert ran.code == 5

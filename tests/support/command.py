@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from restyle.cli.app import main
 from tests.support.engines import REGISTRY
+from tests.support.nursery import COMMAND, fork
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -68,19 +68,6 @@ def restyle(*arguments: str | Path, folder: Path, **variables: str | None) -> Ra
     return Ran(ended.value.code, out.getvalue(), err.getvalue())
 
 
-def restyle_process(*arguments: str | Path, folder: Path, **variables: str) -> Ran:
-    """Run the command in ``folder`` to its end, as a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "restyle", *arguments],
-        cwd=folder,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
-
-
 @contextmanager
 def started(*arguments: str | Path, folder: Path, **variables: str) -> Iterator["subprocess.Popen[str]"]:
     """The command at work in ``folder``, as a process of its own, ended at the end of the block."""
@@ -101,23 +88,24 @@ def started(*arguments: str | Path, folder: Path, **variables: str) -> Iterator[
 @contextmanager
 def serving(
     folder: Path, *arguments: str, lines: int = 1, terminal: bool = False, **variables: str
-) -> Iterator[tuple[list[str], Any]]:
-    """``restyle serve`` on any free port: its first ``lines`` lines, and the process. Ended with SIGTERM.
+) -> Iterator[list[str]]:
+    """``restyle serve`` on any free port: its first ``lines`` lines. Ended with SIGTERM.
 
     It writes to a pipe, or to a ``terminal``.
     """
     reading, writing = pty.openpty() if terminal else os.pipe()
     with (folder / "serve.log").open("a") as errors, open(reading, encoding="utf-8") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "restyle", "serve", "--port", "0", *arguments],
-            cwd=folder,
-            env=environment(RESTYLE_WORKERS="1", **variables),
-            stdout=writing,
-            stderr=errors,
-        )
-        os.close(writing)
+        with open(writing, "w", encoding="utf-8") as saying:
+            process = fork(
+                COMMAND,
+                *("restyle", "serve", "--port", "0", *arguments),
+                environment=environment(RESTYLE_WORKERS="1", **variables),
+                stdout=saying,
+                stderr=errors,
+                folder=folder,
+            )
         try:
-            yield [said.readline().rstrip("\r\n") for _ in range(lines)], process
+            yield [said.readline().rstrip("\r\n") for _ in range(lines)]
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
             assert process.wait(PATIENCE) == 0, (folder / "serve.log").read_text()

@@ -5,6 +5,7 @@ What is fixed when an interpreter starts, such as how its memory is had, is not 
 """
 
 import atexit
+import importlib
 import json
 import os
 import runpy
@@ -26,6 +27,11 @@ from tests.support import zygote
 MOST_BYTES = 1024 * 1024
 COMMAND = "from restyle.cli.app import main; main()"
 """The program ``restyle``, whose arguments are the command's, its name first."""
+IMPORTED = (
+    *("alembic.command", "pydantic.v1", "restyle.cli.app", "restyle.cli.serve", "restyle.http.server"),
+    *("restyle.studio.app", "tests.support.engines"),
+)
+"""What services come to need, sooner or later."""
 OPENED = "import tests.support.nursery as nursery; nursery.tend({}, {})"
 
 
@@ -86,6 +92,7 @@ class Nursery:
         environment: Mapping[str, str],
         stdout: int,
         stderr: int,
+        folder: Path | None = None,
         session: bool = False,
     ) -> int:
         """The process id of a new process that runs the source text ``program``."""
@@ -93,7 +100,7 @@ class Nursery:
             "program": program,
             "arguments": arguments,
             "environment": dict(environment),
-            "folder": os.getcwd(),
+            "folder": os.getcwd() if folder is None else str(folder),
             "session": session,
         }
         with self._lock:
@@ -147,6 +154,7 @@ def fork(
     environment: Mapping[str, str],
     stdout: IO[Any] | None,
     stderr: IO[Any],
+    folder: Path | None = None,
     session: bool = False,
 ) -> Fork:
     """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
@@ -184,15 +192,8 @@ def tend(handle: int, lent: int) -> None:
 
     The socket ``lent`` is that of a zygote of the process that began this one.
     """
-    import alembic.command  # noqa: F401
-    import pydantic.v1  # noqa: F401
-
-    import restyle.cli.app
-    import restyle.cli.serve
-    import restyle.http.server
-    import restyle.studio  # noqa: F401
-    import tests.support.engines  # noqa: F401
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     lent_line = socket.socket(fileno=lent)
     if os.fork() == 0:
         os.close(handle)
@@ -248,6 +249,7 @@ def _become(order: dict[str, Any], stdout: int, stderr: int) -> None:
     os.close(stdout)
     os.close(stderr)
     os.chdir(order["folder"])
+    sys.stdout = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, encoding="utf-8", closefd=False)
     if "LD_PRELOAD" in order["environment"]:  # heeded when a program is loaded, which a fork is not
         command = [sys.executable, "-c", order["program"], *order["arguments"][1:]]
         os.execve(sys.executable, command, order["environment"])
