@@ -60,15 +60,18 @@ class Fork:
 
 
 class Nursery:
-    """Forks on demand. One for a process of pytest, with which it ends. For threads."""
+    """Forks on demand, as long as this process lives. For threads.
 
-    def __init__(self) -> None:
+    ``loaded`` are variables that are heeded when a program is loaded, which a fork is not: all its forks have them.
+    """
+
+    def __init__(self, loaded: Mapping[str, str]) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", OPENED.format(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+                env={**os.environ, **loaded, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
             )
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
@@ -126,7 +129,8 @@ class Nursery:
             self._forked.append(message["pid"])
 
 
-_nursery: Nursery | None = None
+LOADED = ("LD_PRELOAD", "SET_CLOCK")
+_nurseries: dict[tuple[str, ...], Nursery] = {}
 
 
 def fork(
@@ -138,19 +142,19 @@ def fork(
     session: bool = False,
 ) -> Fork:
     """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
-    global _nursery
-    _nursery = _nursery or Nursery()
-    begin = partial(
-        _nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session
-    )
+    loaded = {name: environment[name] for name in LOADED if name in environment}
+    nursery = _nurseries.get(tuple(loaded.values()))
+    if nursery is None:
+        nursery = _nurseries[tuple(loaded.values())] = Nursery(loaded)
+    begin = partial(nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session)
     if stdout is not None:
-        return Fork(_nursery, begin(stdout=stdout.fileno()), None)
+        return Fork(nursery, begin(stdout=stdout.fileno()), None)
     reading, writing = os.pipe()
     try:
         pid = begin(stdout=writing)
     finally:
         os.close(writing)
-    return Fork(_nursery, pid, open(reading, encoding="utf-8"))
+    return Fork(nursery, pid, open(reading, encoding="utf-8"))
 
 
 def tend(handle: int) -> None:
@@ -210,9 +214,6 @@ def _become(order: dict[str, Any], stdout: int, stderr: int) -> None:
     os.close(stdout)
     os.close(stderr)
     os.chdir(order["folder"])
-    if "LD_PRELOAD" in order["environment"]:  # heeded when a program is loaded, which a fork is not
-        command = [sys.executable, "-c", order["program"], *order["arguments"][1:]]
-        os.execve(sys.executable, command, order["environment"])
     os.environ.clear()
     os.environ.update(order["environment"])
     for place in os.environ.get("PYTHONPATH", "").split(os.pathsep):
