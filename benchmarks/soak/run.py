@@ -43,6 +43,7 @@ def soak(
     crowd = Crowd(stage.addresses, pair, seed, stage.folder, most=most)
     readiness = Readiness(stage.addresses)
     db = stage.database()
+    told = 0
     crowd.start()
     try:
         wait_for(lambda: len(crowd.book.accepted()) >= most // 2)
@@ -55,9 +56,10 @@ def soak(
             off = credits_off(db, pair.account_id)
             db.dispose()  # what is connected now does not outlive the next fault
             account.credits_off += off
-            say(
-                f"  {account.faults} faults, {len(crowd.book.accepted())} tasks accepted, {len(crowd.book.wrong)} wrong"
-            )
+            say(f"  {account.faults} faults, {len(crowd.book.accepted())} tasks accepted")
+            for text in crowd.book.wrong[told:]:
+                say(f"  {text}")
+            told = len(crowd.book.wrong)
     finally:
         crowd.stop()
         readiness.stop()
