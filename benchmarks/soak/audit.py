@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from benchmarks.soak.stage import Alone, Fleet
+from benchmarks.soak.stage import POSTGRES_CLOCK, Alone, Fleet
 from restyle.database import accounts, reading, requests, tasks
 from restyle.queue.record import UNFINISHED, Status
-from restyle.queue.retention import SUBMISSION_SECONDS
+from restyle.queue.store import SUBMISSION_SECONDS
 from tests.support.patience import wait_for
 
 
@@ -42,11 +42,9 @@ def orphans(stage: Alone | Fleet, db: sa.Engine) -> list[str]:
 
 def wait_for_sweeps(stage: Alone | Fleet, db: sa.Engine) -> list[str]:
     """The orphans that no sweep finds. Images of a submission that was broken off are kept for a quarter of an hour:
-    the clocks are set past it where they can be."""
+    the clock that sweeps go by is set past it where it can be."""
     if stage.clocks is not None:
-        names = ["service"] if isinstance(stage, Alone) else [f"machine{n}" for n in range(len(stage.machines))]
-        for name in names:
-            stage.clocks.set(name, SUBMISSION_SECONDS + 60)
+        stage.clocks.set("service" if isinstance(stage, Alone) else POSTGRES_CLOCK, SUBMISSION_SECONDS + 60)
     left: list[str] = []
 
     def swept() -> bool:

@@ -175,7 +175,7 @@ class Crowd:
 
     def _surely(self, connection: Connection, order: Order) -> None:
         """The same request until it is answered, also while this client is to stop: what is begun is accepted."""
-        fields = {**MortalService.task(*order.prompts), "request_uuid": order.mark}
+        fields = {**_task(*order.prompts), "request_uuid": order.mark}
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             answer = connection.ask("ApplyReferenceStyle", **fields)
@@ -191,10 +191,10 @@ class Crowd:
         self.book.complain("never accepted", order.mark)
 
     def _repeat(self, connection: Connection, order: Order) -> None:
-        answer = connection.ask("ApplyReferenceStyle", **MortalService.task(*order.prompts), request_uuid=order.mark)
+        answer = connection.ask("ApplyReferenceStyle", **_task(*order.prompts), request_uuid=order.mark)
         if answer is not None and (answer["RetCode"], answer.get("TaskUID")) != (0, order.uid):
             self.book.complain("doubled", f"{order.mark} was {order.uid}, repeated: {answer}")
-        other = connection.ask("ApplyReferenceStyle", **MortalService.task("draw 0.01"), request_uuid=order.mark)
+        other = connection.ask("ApplyReferenceStyle", **_task("draw 0.01"), request_uuid=order.mark)
         if other is not None and other["RetCode"] != 4010:
             self.book.complain("conflict taken", f"{order.mark}: {other}")
 
@@ -292,3 +292,8 @@ class Crowd:
     def deadly(self) -> Order:
         """An order that kills its worker once."""
         return self.place(f"die once {self._folder / f'died-{self._dice.getrandbits(64):016x}'}")
+
+
+def _task(*prompts: str) -> dict[str, Any]:
+    """Orders for the obedient engine, which nobody shall take for a foreign language: telling which takes seconds."""
+    return {**MortalService.task(*prompts), "TranslatePrompts": False}

@@ -15,11 +15,15 @@ from benchmarks.soak.crowd import Crowd
 from benchmarks.soak.stage import POSTGRES_CLOCK, Alone, Fleet, Stage
 from restyle.database import writing
 from restyle.queue.cluster.jobs import Calls
+from restyle.queue.probe import LOOK_SECONDS
 from tests.support.patience import wait_for
 
 OUTAGE_SECONDS = 10.0
 STORAGE_SECONDS = 6.0
 STOP_SECONDS = 3.0
+TELL_SECONDS = LOOK_SECONDS + 10
+"""Storage that nobody asks for anything is tried every half a minute: who hides its failure for longer than that, and
+what a busy machine needs to say so, hides it."""
 AHEAD_SECONDS = (300, 3 * 3600)
 """How far a clock is set; below the 24 hours after which results are deleted, and that is right."""
 POISONS = {
@@ -41,9 +45,12 @@ class Fault:
     shown: bool = False
 
 
-def last(stage: Stage, seconds: float) -> None:
-    """Let what was begun go on for a while."""
+def last(stage: Stage, seconds: float, *, told: bool = False) -> None:
+    """Let what was begun go on for a while, and, where it must be ``told``, until it was or should have been."""
+    began = time.monotonic()
     time.sleep(seconds)
+    while told and not stage.told() and time.monotonic() < began + TELL_SECONDS:
+        time.sleep(0.1)
 
 
 def kill_worker(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
@@ -110,14 +117,14 @@ def lock_database(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
 def no_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     if isinstance(stage, Fleet):
         stage.store_wire.cut()
-        last(stage, STORAGE_SECONDS)
+        last(stage, STORAGE_SECONDS, told=True)
         stage.store_wire.heal()
         return
     assert isinstance(stage, Alone)
     aside = stage.objects.with_name("aside")
     stage.objects.rename(aside)
     stage.objects.touch()
-    last(stage, STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS, told=True)
     stage.objects.unlink()
     aside.rename(stage.objects)
 
@@ -132,14 +139,14 @@ def slow_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
 def full_storage(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     assert isinstance(stage, Fleet)
     stage.store_wire.refuse(dice.choice((503, 507)))
-    last(stage, STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS, told=True)
     stage.store_wire.heal()
 
 
 def full_disk(stage: Stage, crowd: Crowd, dice: random.Random) -> None:
     """The service's own, database and pictures; in a fleet PostgreSQL's, which may have to be started again then."""
     stage.fill_disk()
-    last(stage, STORAGE_SECONDS)
+    last(stage, STORAGE_SECONDS, told=isinstance(stage, Alone))
     stage.empty_disk()
     if isinstance(stage, Fleet) and not stage.postgres_is_up():
         stage.stop_postgres()

@@ -14,7 +14,9 @@ import psutil
 from benchmarks.soak.stage import Alone, Fleet
 from benchmarks.soak.traffic import Seen, play
 
-IDLE_SECONDS = 30.0
+IDLE_SECONDS = 60.0
+SETTLE_SECONDS = 15.0
+"""How long a service is left alone before it counts as idle: tasks of the load before end by themselves."""
 PREPARE_SECONDS = 60.0
 """How long clients have to start and to make their pictures before all begin."""
 LOOK_SECONDS = 5.0
@@ -47,19 +49,23 @@ class Load:
 
 
 def load(stage: Alone | Fleet, minutes: float, seed: int, say: Callable[[str], None]) -> Load:
-    """Polls alone for a while, then everything for so many minutes."""
+    """Everything for so many minutes, and polls alone for a while before and after: others use the machine, too."""
     found = Load(stage.name, seed, minutes)
     pair = stage.account(unlimited=True)
     addresses = stage.addresses
-    with ProcessPoolExecutor(len(CAST), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(CAST), get_context("spawn"), max_tasks_per_child=1) as pool:
 
         def begin(number: int, role: str, since: float, seconds: float) -> Future[Seen]:
             address = addresses[number % len(addresses)]
             return pool.submit(play, role, address, pair, seed + number, since, since + seconds)
 
-        alone = begin(0, "poll", time.time() + IDLE_SECONDS / 2, IDLE_SECONDS).result()
-        found.idle = _middle_and_edge(alone.seconds)
-        say(f"polls of an idle service: median {found.idle[0] * 1000:.1f} ms, 99 % {found.idle[1] * 1000:.1f} ms")
+        def alone() -> list[float]:
+            seconds = begin(0, "poll", time.time() + SETTLE_SECONDS, IDLE_SECONDS).result().seconds
+            middle, edge = _middle_and_edge(seconds)
+            say(f"polls of an idle service: median {middle * 1000:.1f} ms, 99 % {edge * 1000:.1f} ms")
+            return seconds
+
+        idle = alone()
         since = time.time() + PREPARE_SECONDS
         plays = [begin(number, role, since, 60 * minutes) for number, role in enumerate(CAST)]
         time.sleep(PREPARE_SECONDS)
@@ -72,6 +78,7 @@ def load(stage: Alone | Fleet, minutes: float, seed: int, say: Callable[[str], N
                 told = time.monotonic()
                 say(f"{looks[-1][0] / 2**20:.0f} MiB, {looks[-1][1]} handles")
         seen = [each.result() for each in plays]
+        found.idle = _middle_and_edge(idle + alone())
     polls: list[float] = []
     for role, each in zip(CAST, seen, strict=True):
         found.codes.setdefault(role, Counter()).update(each.codes)

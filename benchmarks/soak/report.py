@@ -1,14 +1,57 @@
 """What a run found, as Markdown."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from benchmarks.report import machine, table
+from benchmarks.soak.account import Account, added_up
 from benchmarks.soak.lives import Lives
 from benchmarks.soak.load import Load
-from benchmarks.soak.run import Account, middle
+from benchmarks.soak.run import middle
+
+
+@dataclass(slots=True)
+class Found:
+    """All of one run, or of several."""
+
+    accounts: list[Account] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
+    lives: list[Lives] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing was lost, doubled or off, and all bars are met."""
+        wells = [each.well for each in self.accounts]
+        return all(wells + [each.well for each in self.loads] + [each.well for each in self.lives])
+
+    def add(self, other: "Found") -> None:
+        self.accounts += other.accounts
+        self.loads += other.loads
+        self.lives += other.lives
+
+    def write(self, file: Path) -> None:
+        """The page into ``file``, and the same as data beside it, to be added to what other runs find."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page(self), encoding="utf-8")
+        file.with_suffix(".json").write_bytes(DATA.dump_json(self, indent=1))
+
+
+DATA = TypeAdapter(Found)
+
+
+def read(files: Sequence[Path]) -> Found:
+    """What several runs found, of the data that :meth:`Found.write` left."""
+    whole = Found()
+    for file in files:
+        whole.add(DATA.validate_json(file.read_bytes()))
+    return whole
+
 
 SUMS: tuple[tuple[str, Callable[[Account], object]], ...] = (
-    ("seed", lambda each: each.seed),
+    ("seeds", lambda each: ", ".join(map(str, each.seeds))),
     ("minutes", lambda each: f"{each.seconds / 60:.0f}"),
     ("faults injected", lambda each: each.faults),
     ("tasks accepted", lambda each: each.accepted),
@@ -36,8 +79,9 @@ LOADS: tuple[tuple[str, Callable[[Load], object]], ...] = (
 )
 
 
-def page(accounts: Sequence[Account], loads: Sequence[Load], lives: Sequence[Lives]) -> str:
-    """Faults, long load and lives, as far as they were run."""
+def page(found: Found) -> str:
+    """Faults, long load and lives, as far as they were run; runs of faults on one back end are added up."""
+    accounts, loads, lives = added_up(found.accounts), found.loads, found.lives
     parts = [machine()]
     if accounts:
         rows = [[what, *(str(value(each)) for each in accounts)] for what, value in SUMS]

@@ -3,9 +3,9 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from statistics import median
 
+from benchmarks.soak.account import Account, Tally
 from benchmarks.soak.audit import credits_off, rows_of, wait_for_sweeps
 from benchmarks.soak.crowd import MOST, Crowd
 from benchmarks.soak.faults import Fault
@@ -14,48 +14,6 @@ from benchmarks.soak.stage import Alone, Fleet
 from tests.support.patience import wait_for
 
 PAUSE_SECONDS = (0.2, 2.0)
-
-
-@dataclass(slots=True)
-class Tally:
-    """One kind of fault: how often, after how many seconds all APIs had said so, and how long until all was well."""
-
-    times: int = 0
-    told: list[float] = field(default_factory=list)
-    hidden: int = 0
-    mended: list[float] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Account:
-    """The whole of one run."""
-
-    stage: str
-    seed: int
-    seconds: float = 0.0
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    accepted: int = 0
-    finished: int = 0
-    failed: int = 0
-    pictures: int = 0
-    lost: int = 0
-    doubled: int = 0
-    credits_off: int = 0
-    orphans: int = 0
-    broken: int = 0
-    lies: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def faults(self) -> int:
-        return sum(tally.times for tally in self.tallies.values())
-
-    @property
-    def well(self) -> bool:
-        """Whether nothing happened that must not."""
-        return not (
-            self.wrong or self.lost or self.doubled or self.credits_off or self.orphans or self.broken or self.lies
-        )
 
 
 def schedule(faults: Sequence[Fault], times: int, dice: random.Random) -> list[Fault]:
@@ -79,12 +37,13 @@ def soak(
     """Each of ``faults`` ``times`` times, or as many as are begun before ``until`` (monotonic seconds), while clients
     have ``most`` unfinished tasks."""
     dice = random.Random(seed)
-    account = Account(stage.name, seed)
+    account = Account(stage.name, [seed])
     began = time.monotonic()
     pair = stage.account()
     crowd = Crowd(stage.addresses, pair, seed, stage.folder, most=most)
     readiness = Readiness(stage.addresses)
     db = stage.database()
+    told = 0
     crowd.start()
     try:
         wait_for(lambda: len(crowd.book.accepted()) >= most // 2)
@@ -95,10 +54,12 @@ def soak(
             say(fault.name)
             _strike(fault, stage, crowd, readiness, account, dice)
             off = credits_off(db, pair.account_id)
+            db.dispose()  # what is connected now does not outlive the next fault
             account.credits_off += off
-            say(
-                f"  {account.faults} faults, {len(crowd.book.accepted())} tasks accepted, {len(crowd.book.wrong)} wrong"
-            )
+            say(f"  {account.faults} faults, {len(crowd.book.accepted())} tasks accepted")
+            for text in crowd.book.wrong[told:]:
+                say(f"  {text}")
+            told = len(crowd.book.wrong)
     finally:
         crowd.stop()
         readiness.stop()

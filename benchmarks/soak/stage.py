@@ -67,6 +67,13 @@ class Stage(ABC):
         self.cleanups.close()
         shutil.rmtree(self.folder)
 
+    def keep_logs(self, folder: Path) -> None:
+        """Copy what all processes have written so far."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in (*self.folder.rglob("*.log"), self.folder / "pg" / "log"):
+            if file.is_file():
+                shutil.copy(file, folder / file.name)
+
     @property
     def addresses(self) -> list[str]:
         """Where clients find the service, one address an API."""

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import random
 import socket
 import time
@@ -24,6 +25,8 @@ BODY_BYTES = (1 << 20, 20 * 10**6)
 PREPARED = 6
 POLL_SECONDS = 0.1
 TIMEOUT = 120.0
+NICENESS = 10
+"""Of clients that only make load: they would have machines of their own, and here they share the service's cores."""
 FULL = (4008, 4009)
 """The only refusals that a well-behaved client may meet."""
 
@@ -176,6 +179,8 @@ ROLES: dict[str, Callable[[Client], None]] = {
 
 def play(role: str, address: str, pair: KeyPair, seed: int, since: float, until: float) -> Seen:
     """What a client of that role met between these moments."""
+    if role != "poll":
+        os.nice(NICENESS)
     client = Client(address, pair, seed, since, until)
     ROLES[role](client)
     return client.seen

@@ -22,7 +22,7 @@ HERE = (
 def test_one_service_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every task ends once for its client, credits add up, no orphan is left, every picture is whole, and ``/readyz``
     tells the truth."""
-    monkeypatch.setattr(faults, "last", lambda stage, _: wait_for(stage.told))  # however busy the machine is
+    monkeypatch.setattr(faults, "last", lambda stage, _, **__: wait_for(stage.told))  # however busy the machine is
     monkeypatch.setattr(faults, "STOP_SECONDS", 1)
     stage = Alone(tmp_path / "stage", workers=1)
     try:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from restyle.database import reading, requests, tasks, writing
 from restyle.queue.record import Status
 from restyle.queue.retention import Retention
+from restyle.queue.store import SUBMISSION_SECONDS
 from restyle.queue.uid import created
 from restyle.storage import result_key
 from restyle.wire.codes import Code
@@ -87,6 +88,24 @@ def test_a_sweep_finds_what_a_crash_left(house: House, retention: Retention) -> 
     assert sorted(house.storage.names("inputs/")) == sorted([waiting, unborn, "notes-of-the-operator"])
     assert list(house.storage.names("results/")) == [done]
     assert list(house.storage.names("probes/")) == []
+
+
+def test_a_clock_that_is_set_forward_takes_no_accepted_task_its_pictures(
+    house: House, retention: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep goes by PostgreSQL's clock; where it is this machine's, the submission that it overtook is refused."""
+    uid, submission = house.submission()
+    ahead = time.time() + 2 * SUBMISSION_SECONDS
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    retention.sweep()
+    if uid in house.storage.names("inputs/"):
+        assert house.store.submit(uid, submission) == uid
+    else:
+        with pytest.raises(RestyleError, match="send it again") as error:
+            house.store.submit(uid, submission)
+        assert error.value.code == Code.QUEUE_FULL
+        assert house.store.unfinished(house.account) == []
+    assert (uid in house.storage.names("inputs/")) == (house.db.dialect.name == "postgresql")
 
 
 def test_results_go_after_their_time_and_the_record_stays(house: House, retention: Retention) -> None:

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest.mock import patch
 
 import httpx
@@ -17,6 +18,7 @@ import psutil
 
 from restyle.accounts.keys import KeyPair
 from tests.support.mortal import MortalService
+from tests.support.nursery import Fork
 from tests.support.patience import wait_for
 
 BUCKET = "pictures"
@@ -66,6 +68,7 @@ class SeaweedServer:
         (folder / "s3.json").write_text(json.dumps(who))
         self._ports = [free_port() for _ in range(4)]
         self._process: subprocess.Popen[bytes] | None = None
+        self.s3 = ("127.0.0.1", self._ports[0])
         self.address = f"http://127.0.0.1:{self._ports[0]}"
 
     def start(self) -> None:
@@ -122,16 +125,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A network that is not this process's own: the address there, and the words before a command that runs there."""
+
+    address: str
+    command: tuple[str, ...]
+
+
 class Member(MortalService):
     """One machine, with a folder of its own. Those of the role ``worker`` have no keys and answer no clients.
 
-    ``like`` is another, whose pair of keys this one signs with.
+    ``like`` is another, whose pair of keys this one signs with; ``place`` is where it runs, None for here.
     """
 
-    def __init__(self, folder: Path, port: int, role: str, like: "Member | None", **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, port: int, role: str, like: "Member | None", place: Place | None, **settings: Any
+    ) -> None:
         self.role = role
         self._like = like
-        super().__init__(folder, port, role=role, machine_name=folder.name, **settings)
+        self._place = place
+        where = {} if place is None else {"host": place.address}
+        super().__init__(folder, port, role=role, machine_name=folder.name, **where, **settings)
+
+    def begin(self, log: IO[Any]) -> Fork | subprocess.Popen[bytes]:
+        if self._place is None:
+            return super().begin(log)
+        command = [*self._place.command, sys.executable, "-m", "restyle", "serve"]
+        return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, start_new_session=True)
 
     def make_key(self) -> KeyPair | None:
         if self.role == "worker":
@@ -175,7 +196,7 @@ class Town:
         }
         self.members: list[Member] = []
 
-    def add(self, role: str, *, wait: bool = True, **settings: Any) -> Member:
+    def add(self, role: str, *, wait: bool = True, place: Place | None = None, **settings: Any) -> Member:
         """Start a machine on a port that was free a moment ago; a further api gets the first one's key file."""
         port = free_port()
         name = f"{role}{len(self.members)}"
@@ -183,7 +204,7 @@ class Town:
         given = {**self.settings, **settings}
         if first is not None and role != "worker":
             given["key_file"] = first.folder / "key"
-        member = Member(self.folder / name, port, role, first, **given)
+        member = Member(self.folder / name, port, role, first, place, **given)
         self.members.append(member)
         member.start(wait=wait)
         return member

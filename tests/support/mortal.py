@@ -3,8 +3,9 @@
 import base64
 import os
 import signal
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -42,12 +43,12 @@ class MortalService:
         }
         variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in given.items()}
         self._environment = {**os.environ, **variables, "PYTHONPATH": PYTHONPATH}
-        self._process: Fork | None = None
+        self._process: Fork | subprocess.Popen[bytes] | None = None
         self.log = folder.with_name(folder.name + ".log")
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.database_url = Settings(**given).database()
         self._pair = self.make_key()
-        self.address = f"http://127.0.0.1:{port}"
+        self.address = f"http://{given.get('host', '127.0.0.1')}:{port}"
         self._client = httpx.Client(base_url=self.address, timeout=PATIENCE, trust_env=False)
 
     def make_key(self) -> KeyPair | None:
@@ -64,18 +65,20 @@ class MortalService:
         return self._pair
 
     @property
-    def process(self) -> Fork:
+    def process(self) -> Fork | subprocess.Popen[bytes]:
         assert self._process is not None
         return self._process
 
     def start(self, *, wait: bool = True) -> None:
         """Start, and wait until it is ready, unless told not to."""
         with self.log.open("ab") as log:
-            self._process = fork(
-                COMMAND, "restyle", "serve", environment=self._environment, stdout=log, stderr=log, session=True
-            )
+            self._process = self.begin(log)
         if wait:
             self.wait_until_ready()
+
+    def begin(self, log: IO[Any]) -> Fork | subprocess.Popen[bytes]:
+        """The process, in a session of its own."""
+        return fork(COMMAND, "restyle", "serve", environment=self._environment, stdout=log, stderr=log, session=True)
 
     def wait_until_ready(self) -> None:
         wait_for(self._answers, self.log.read_text)

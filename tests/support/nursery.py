@@ -69,16 +69,19 @@ class Fork:
 
 
 class Nursery:
-    """Forks on demand. One for a process of pytest, with which it ends. For threads."""
+    """Forks on demand, as long as this process lives. For threads.
 
-    def __init__(self) -> None:
+    ``loaded`` are variables that are heeded when a program is loaded, which a fork is not: all its forks have them.
+    """
+
+    def __init__(self, loaded: Mapping[str, str]) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.zygote, lent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, lent:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", OPENED.format(theirs.fileno(), lent.fileno())],
                 pass_fds=[theirs.fileno(), lent.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+                env={**os.environ, **loaded, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
             )
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
@@ -138,14 +141,16 @@ class Nursery:
             self._forked.append(message["pid"])
 
 
-_nursery: Nursery | None = None
+LOADED = ("LD_PRELOAD", "SET_CLOCK")
+_nurseries: dict[tuple[str, ...], Nursery] = {}
 
 
-def the_nursery() -> Nursery:
-    """That of this process, begun when it is first needed."""
-    global _nursery
-    _nursery = _nursery or Nursery()
-    return _nursery
+def the_nursery(loaded: Mapping[str, str] | None = None) -> Nursery:
+    """That of this process and of those variables, begun when it is first needed."""
+    key = tuple((loaded or {}).values())
+    if key not in _nurseries:
+        _nurseries[key] = Nursery(loaded or {})
+    return _nurseries[key]
 
 
 def fork(
@@ -158,7 +163,7 @@ def fork(
     session: bool = False,
 ) -> Fork:
     """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
-    nursery = the_nursery()
+    nursery = the_nursery({name: environment[name] for name in LOADED if name in environment})
     begin = partial(nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session)
     if stdout is not None:
         return Fork(nursery, begin(stdout=stdout.fileno()), None)
@@ -250,9 +255,6 @@ def _become(order: dict[str, Any], stdout: int, stderr: int) -> None:
     os.close(stderr)
     os.chdir(order["folder"])
     sys.stdout = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, encoding="utf-8", closefd=False)
-    if "LD_PRELOAD" in order["environment"]:  # heeded when a program is loaded, which a fork is not
-        command = [sys.executable, "-c", order["program"], *order["arguments"][1:]]
-        os.execve(sys.executable, command, order["environment"])
     os.environ.clear()
     os.environ.update(order["environment"])
     for place in os.environ.get("PYTHONPATH", "").split(os.pathsep):

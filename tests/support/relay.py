@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 class Relay:
-    """Listens on a port of loopback and passes everything on to ``target``, until told otherwise.
+    """Listens on a port of ``host`` and passes everything on to ``target``, until told otherwise.
 
     Runs in a thread of its own. Methods may be called from any thread, and have taken effect when they return.
     """
 
-    def __init__(self, target: Address) -> None:
+    def __init__(self, target: Address, host: str = "127.0.0.1") -> None:
         self._target = target
         self._state: State = "open"
         self._delay = 0.0
@@ -30,7 +30,7 @@ class Relay:
         self._thread.start()
         self._moving = asyncio.Event()
         self._moving.set()
-        self._server = self._do(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512))
+        self._server = self._do(asyncio.start_server(self._serve, host, 0, backlog=512))
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     def cut(self) -> None:

@@ -5,6 +5,7 @@ from restyle.database.opening import may_pass as may_pass
 from restyle.database.opening import migrate as migrate
 from restyle.database.opening import open_database as open_database
 from restyle.database.opening import reading as reading
+from restyle.database.opening import time_of as time_of
 from restyle.database.opening import unavailable as unavailable
 from restyle.database.opening import writing as writing
 from restyle.database.tables import Raw as Raw

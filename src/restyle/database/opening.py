@@ -146,6 +146,13 @@ def writing(db: sa.Engine, *, together: bool = True) -> Iterator[sa.Connection]:
         lock.release()
 
 
+def time_of(db: sa.Engine | sa.Connection) -> sa.ColumnElement[float]:
+    """Unix seconds by the one clock of all who share the database: PostgreSQL's; with SQLite, this machine's."""
+    if db.dialect.name == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+    return sa.literal(time.time())
+
+
 def _by_itself(connection: sa.Connection) -> sa.Connection:
     """``connection``, each of whose statements is committed as it ends, where the database has a mode for that."""
     if connection.dialect.name != "postgresql":

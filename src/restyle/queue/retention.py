@@ -1,4 +1,7 @@
-"""Deletes what has had its time: inputs of ended tasks, expired results, old records. All times are in the database."""
+"""Deletes what has had its time: inputs of ended tasks, expired results, old records. All times are in the database.
+
+A sweep goes by the database's clock, so that a machine whose own is wrong deletes nothing too soon.
+"""
 
 import threading
 import time
@@ -9,10 +12,10 @@ from queue import Empty, SimpleQueue
 import sqlalchemy as sa
 import structlog
 
-from restyle.database import reading, requests, styles, tasks, writing
+from restyle.database import reading, requests, styles, tasks, time_of, writing
 from restyle.queue.lock import sweeping
 from restyle.queue.record import UNFINISHED, Status
-from restyle.queue.store import REPEAT_SECONDS
+from restyle.queue.store import REPEAT_SECONDS, SUBMISSION_SECONDS
 from restyle.queue.uid import created
 from restyle.settings import Settings
 from restyle.storage import (
@@ -30,8 +33,6 @@ from restyle.storage import (
 BATCH = 500
 SLICE = 2000
 """Folders of one place that a sweep looks at: with a sweep a minute, all of a day's of two million tasks in a day."""
-SUBMISSION_SECONDS = 900
-"""Images are stored before their task is: after this long without a task there will be none."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +72,8 @@ class Retention:
                 self._sweep()
 
     def _sweep(self) -> None:
-        now = time.time()
         with writing(self._db) as connection:
+            now = connection.execute(sa.select(time_of(connection))).scalar_one()
             connection.execute(sa.delete(requests).where(requests.c.created <= now - REPEAT_SECONDS))
         self._expire_results(now)
         self._delete_records(now)

@@ -8,16 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from restyle.accounts import credits
-from restyle.database import accounts, reading, requests, tasks, writing
+from restyle.database import accounts, reading, requests, tasks, time_of, writing
 from restyle.queue.needs import needs_of
 from restyle.queue.places import positions
 from restyle.queue.record import RECORD, UNFINISHED, Standing, Status, TaskRecord, record_of
+from restyle.queue.uid import created
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 
 REPEAT_SECONDS = 24 * 3600
 """How long a ``request_uuid`` is remembered."""
+SUBMISSION_SECONDS = 900
+"""Images are stored before their task is: so long after its uid was made there will be none, and a sweep may delete
+them (:mod:`restyle.queue.retention`)."""
 
 
 Call = Callable[[sa.Connection, Iterable[tuple[str, str]]], None]
@@ -85,7 +89,7 @@ class TaskStore:
             repeat = _repeat(connection, account_id, mark, signature, submission.body_digest)
             if repeat is not None:
                 return repeat
-            self._check_room(connection, account_id)
+            self._check_room(connection, account_id, uid)
             credits.charge(connection, account_id, submission.cost)
             row = {
                 "uid": uid,
@@ -185,11 +189,18 @@ class TaskStore:
             found = {Status(status): count for status, count in connection.execute(query.group_by(tasks.c.status))}
         return {status: found.get(status, 0) for status in UNFINISHED}
 
-    def _check_room(self, connection: sa.Connection, account_id: int) -> None:
+    def _check_room(self, connection: sa.Connection, account_id: int, uid: str) -> None:
         count = sa.select(sa.func.count()).select_from(tasks)
         own = count.where(tasks.c.account_id == account_id, tasks.c.status.in_(UNFINISHED)).scalar_subquery()
         queued = count.where(tasks.c.status == Status.QUEUING).scalar_subquery()
-        found = connection.execute(sa.select(own.label("own"), queued.label("queued"))).one()
+        now = time_of(connection)
+        found = connection.execute(sa.select(own.label("own"), queued.label("queued"), now.label("now"))).one()
+        if found.now - created(uid) >= SUBMISSION_SECONDS:
+            raise RestyleError(
+                Code.QUEUE_FULL,
+                f"the task began {found.now - created(uid):.0f} s before it could be accepted, by the clock of the "
+                "database; send it again",
+            )
         limit = self._settings.max_unfinished_tasks
         if found.own >= limit:
             raise RestyleError(Code.QUEUE_FULL, f"the account has {limit} unfinished tasks, the most it may have")

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from restyle.conversion.offer import FleetRegistry, offer_of
-from restyle.database import machines, migrate, open_database, tasks, writing
+from restyle.database import machines, migrate, open_database, tasks, unavailable, writing
 from restyle.queue.claims import Claims
 from restyle.queue.cluster.jobs import prepare
 from restyle.queue.cluster.membership import NOW, Condition, Membership
@@ -198,3 +199,15 @@ def test_the_schema_goes_back_and_forwards_with_tasks_in_place(house: House, url
     assert house.task(uid).cost == 3
     assert house.used() == 3
     assert Claims(house.db, house.settings).next() is not None
+
+
+def test_a_disk_too_full_for_the_call_is_a_database_that_is_away(house: House) -> None:
+    """The call is Procrastinate's to write, whose own error would be one that nobody expects: 5000 for the client."""
+    with writing(house.db) as connection:
+        full = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END'"
+        connection.execute(sa.text(full))
+        each = "CREATE TRIGGER no_room BEFORE INSERT ON procrastinate_jobs EXECUTE FUNCTION no_room()"
+        connection.execute(sa.text(each))
+    with pytest.raises(OperationalError) as caught:
+        house.submit()
+    assert unavailable(caught.value)

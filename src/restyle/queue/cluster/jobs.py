@@ -38,15 +38,32 @@ class Calls:
         self._manager = _manager()
 
     def call(self, connection: sa.Connection, tasks: Iterable[tuple[str, str]]) -> None:
-        """Call somebody for each of ``tasks`` (uid, needs), once the caller's transaction is committed."""
+        """Call somebody for each of ``tasks`` (uid, needs), once the caller's transaction is committed.
+
+        Raises SQLAlchemy's errors as any other statement of the transaction.
+        """
+        from procrastinate.exceptions import ConnectorException
         from procrastinate.jobs import Job
 
         jobs = [
             Job(queue=queue_of(needs), lock=None, queueing_lock=None, task_name=TASK, task_kwargs={"uid": uid})
             for uid, needs in tasks
         ]
-        if jobs:
+        if not jobs:
+            return
+        try:
             self._manager.batch_defer_jobs(jobs, connection=connection.connection.driver_connection)
+        except ConnectorException as error:
+            if error.__cause__ is None:
+                raise
+            raise _as_sqlalchemy(error.__cause__, connection.dialect) from error
+
+
+def _as_sqlalchemy(error: BaseException, dialect: sa.Dialect) -> BaseException:
+    """What SQLAlchemy would have raised, had the statement been its own: a full disk passes, whoever met it."""
+    from psycopg import Error
+
+    return sa.exc.DBAPIError.instance(f"call {QUEUE}", None, error, Error, hide_parameters=True, dialect=dialect)
 
 
 def _manager() -> "JobManager":
