@@ -291,13 +291,18 @@ def form_values(ask: Ask, form: Form) -> dict[str, Any]:
         "control_kinds": {kind: CONTROL_KINDS[kind] for kind in control_kinds(service.registry, model)},
         "subs": fitting_subs(service.registry, model),
         "shapes": SHAPES,
-        "unfolded": bool(form.subs or form.control or form.mask) or any(name in FOLDED for name in form.errors),
+        "unfolded": _in_use(form) or any(name in FOLDED for name in form.errors),
         "follow": FOLLOW,
         "own": OWN,
         "uploads": known,
         "shelf": shelved,
         "samplers": list(model.family.samplers) if model is not None else [],
     }
+
+
+def _in_use(form: Form) -> bool:
+    """Whether something behind the fold was chosen that a person should see."""
+    return bool(form.subs or form.control or form.mask or form.values.get("control_type"))
 
 
 def _stage(ask: Ask, run: Run | None) -> dict[str, Any]:
