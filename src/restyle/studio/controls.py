@@ -27,14 +27,14 @@ LABELS = {
     "keep_alpha": "Keep transparency",
     "translate_prompts": "Translate prompts into English",
     "use_main_model_vae": "Use the model's own VAE",
-    "control_type": "Hold the drawing to",
+    "control_type": "Guide",
     "control_image": "Guide picture",
     "mask": "Mask",
     "weight": "Weight",
 }
 """What the page calls each field, and each picture beside the photograph and the style."""
 CONTROL_KINDS = {
-    "canny": "the outlines (Canny)",
+    "canny": "outlines (Canny)",
     "tile": "the photograph itself (tile)",
     "depth": "depth",
     "lineart": "a line drawing",
