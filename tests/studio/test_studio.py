@@ -128,6 +128,7 @@ def test_the_link_signs_in_once(studio: Studio, operator: "Page") -> None:
 
 def test_a_photograph_is_converted_compared_and_downloaded(studio: Studio, page: "Page", files: list[Path]) -> None:
     start(page, studio, files[:1], files[5], model="Restyle Painter")
+    choose(page, "mask", files[9])
     page.fill("#seed", "7")
     page.evaluate("document.querySelector('[name=strength]').value = 0.8")
     page.click("[data-convert]")
@@ -138,13 +139,16 @@ def test_a_photograph_is_converted_compared_and_downloaded(studio: Studio, page:
         page.click("text=Download")
     assert waited.value.suggested_filename == "photo-0.restyled.png"
     drawn = np.asarray(Image.open(waited.value.path()).convert("RGB"))
-    asked = restyle.convert(files[0], files[5], strength=0.8, seed=7)
+    asked = restyle.convert(files[0], files[5], strength=0.8, seed=7, mask=files[9])
     assert np.array_equal(drawn, np.asarray(asked[0]))
     page.locator("[data-slider]").fill("20")
     assert "80%" in str(page.locator(".before").get_attribute("style"))
     page.reload()  # all of it is kept by the server and the address
     page.wait_for_selector("before-after")
-    assert page.locator("picture-box[name=raw] input[type=hidden]").count() == 1
+    brought = [page.get_attribute(f"picture-box[name={box}] input[type=hidden]", "value") for box in ("raw", "mask")]
+    assert len(set(brought) - {None}) == 2
+    page.click("picture-box[name=raw] .swap")
+    page.wait_for_selector(f"picture-box[name=style] input[value='{brought[0]}']", state="attached")
 
 
 def test_progress_is_shown_and_cancel_ends_it(studio: Studio, page: "Page", files: list[Path], tmp_path: Path) -> None:
@@ -192,7 +196,10 @@ def strip_of(page: "Page", kind: str) -> list[str]:
 def test_strips_show_strengths_models_and_seeds(studio: Studio, page: "Page", files: list[Path]) -> None:
     start(page, studio, files[:1], files[1])
     page.fill("#seed", "41")
+    page.evaluate("document.querySelector('[name=strength]').value = 0.7")
     assert strip_of(page, "strength") == ["0.2", "0.4", "0.6", "0.8", "1.0"]
+    reloaded = page.request.get(page.url).text()
+    assert re.findall(r'name="strength"[^>]* value="([^"]*)"', reloaded) == ["0.7"]
     assert {"Restyle Painter", OBEDIENT, THOROUGH} <= set(strip_of(page, "model"))
     assert strip_of(page, "seed") == ["41", "42", "43", "44"]
 
@@ -314,6 +321,8 @@ def test_a_style_is_kept_put_on_again_and_forgotten(studio: Studio, page: "Page"
     page.click(".keep summary")
     page.fill("[name=style_name]", "Oil")
     page.click(".shelf button:has-text('Mosaic')")
+    page.click("picture-box[name=style] .swap")
+    page.wait_for_selector("picture-box[name=raw] img[alt=Mosaic]")
     page.click(".keep summary")
     page.click("text=Keep it with these settings")
     page.wait_for_selector("#form > .error >> text=official style")

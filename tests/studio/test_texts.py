@@ -4,28 +4,35 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+from restyle.conversion.registry import Registry
 from restyle.conversion.request import Conversion, Parameters
 from restyle.http.table import ACTIONS
 from restyle.images import decode
 from restyle.images.limits import Limits as PictureLimits
+from restyle.models.catalogue import Catalogue, Entry
+from restyle.models.kinds import Architecture, Kind
 from restyle.models.sets import SHIPPED, starter_sets
 from restyle.queue.record import Status
 from restyle.settings import Settings
-from restyle.studio.controls import ELSEWHERE, LABELS, controls
-from restyle.studio.form import in_words
+from restyle.studio.controls import CONTROL_KINDS, LABELS, controls
+from restyle.studio.form import control_kinds, from_fields, in_words, read
 from restyle.studio.language import Language, language_for, languages
 from restyle.studio.models import KINDS
 from restyle.studio.operator import LIMITS
-from restyle.styles.official import PICTURES
+from restyle.styles.official import PICTURES as STYLES
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.fields import Limits
+from restyle.wire.names import PICTURES
 from restyle.wire.ranges import RESIZE_MODES, SIDE, STEPS
 from tests.support.command import PYTHONPATH
+from tests.support.engines import THOROUGH_FAMILY
 
 ROOT = files("restyle.studio")
 CALLS = re.compile(r"""\b(?:_|say)\(\s*(?:"(.*?)"|'(.*?)')""")
@@ -58,9 +65,15 @@ def texts() -> set[str]:
     """Everything that pages say."""
     sources = [each.read_text("utf-8") for each in ROOT.iterdir() if each.name.endswith(".py")]
     called = {"".join(found) for each in [*sources, *templates().values()] for found in CALLS.findall(each)}
-    tables = {*LABELS.values(), *KINDS.values(), *RESIZE_MODES, *(status.value for status in Status)}
+    tables = {
+        *LABELS.values(),
+        *CONTROL_KINDS.values(),
+        *KINDS.values(),
+        *RESIZE_MODES,
+        *(status.value for status in Status),
+    }
     tables |= {code.meaning for code in Code if code is not Code.SUCCESS}
-    tables |= {action.meaning for action in ACTIONS.values()} | {name for name, _ in PICTURES.values()}
+    tables |= {action.meaning for action in ACTIONS.values()} | {name for name, _ in STYLES.values()}
     tables |= {str(Settings.model_fields[name].description) for name in LIMITS}
     tables |= {each.title for each in starter_sets(SHIPPED.parent).values()}
     return called | tables | {"loading", "idle", "running", "stopping"}
@@ -123,10 +136,33 @@ def test_the_language_is_the_one_chosen_or_else_the_browsers() -> None:
 
 
 def test_the_form_knows_every_field_of_a_conversion() -> None:
-    assert {*Conversion.model_fields, *Parameters.model_fields} - ELSEWHERE == LABELS.keys()
+    assert {*Conversion.model_fields, *Parameters.model_fields, *PICTURES} == LABELS.keys()
+    assert CONTROL_KINDS.keys() == set(controls()["control_type"].options)
     steps, width = controls()["steps"], controls()["width"]
     assert (steps.minimum, steps.maximum) == (STEPS.minimum, STEPS.maximum)
     assert (width.minimum, width.maximum) == (SIDE.minimum, SIDE.maximum)
+
+
+def test_the_form_asks_of_a_controlnet_what_is_there_for_the_model(tmp_path: Path) -> None:
+    catalogue = Catalogue.read(tmp_path)
+    family = replace(THOROUGH_FAMILY, architectures=frozenset({Architecture.SD15}), controls=frozenset({"canny"}))
+    for code, kind, facts in (("real", Kind.MAIN, {}), ("net", Kind.CONTROLNET, {"controls": ["canny", "depth"]})):
+        path = tmp_path / code
+        path.touch()
+        catalogue.add(Entry(code, code, kind, Architecture.SD15, path, "safetensors", code, 0, facts=facts))
+    registry = Registry(Settings(data_dir=tmp_path), families=[family])
+    assert control_kinds(registry, registry.mains["real"]) == ["canny", "depth", "tile"]
+
+    def errors(**fields: str) -> dict[str, str]:
+        form = from_fields([("model", "real"), ("raw", "r"), ("style", "s"), *fields.items()])
+        read(form, registry, Limits(), languages()["en"])
+        return form.errors
+
+    assert errors(control_type="canny") == errors(control_type="depth", control_image="map") == {}
+    assert errors(control_image="map") == {"control_type": "Say what the guide picture shows."}
+    assert errors(control_type="depth") == {
+        "control_image": "A photograph alone does not tell depth here. Bring a picture that shows it."
+    }
 
 
 def test_a_service_without_the_page_does_not_load_it() -> None:

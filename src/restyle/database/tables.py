@@ -164,6 +164,8 @@ runs = sa.Table(
     # Of the key that it was asked for with, as its tasks have it.
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("created", sa.Double, nullable=False, index=True),
+    # A Conversion's values as the form had them, of which the items of a strip differ. Null before that was kept.
+    sa.Column("asked", sa.JSON),
     sa.Index("ix_runs_account_id_id", "account_id", "id"),
 )
 
@@ -176,6 +178,9 @@ run_items = sa.Table(
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("raw", sa.Text, nullable=False),
     sa.Column("style", sa.Text, nullable=False),
+    # Uploads, or empty: a map for a ControlNet, and what is white where to redraw.
+    sa.Column("control", sa.Text, nullable=False, server_default=""),
+    sa.Column("mask", sa.Text, nullable=False, server_default=""),
     sa.Column("asked", sa.JSON, nullable=False),
     # Null until it is a task; a task that is tried again is another one.
     sa.Column("uid", sa.String(20), index=True),

@@ -47,7 +47,7 @@ def picture(path):
     return base64.b64encode(open(path, "rb").read()).decode()
 '''
 
-PHOTO, STYLE, TASK = "${PHOTO}", "${STYLE}", "${TASK}"
+PHOTO, STYLE, CONTROL, MASK, TASK = "${PHOTO}", "${STYLE}", "${CONTROL}", "${MASK}", "${TASK}"
 
 _FIELDS: dict[str, dict[str, Json]] = {
     "ApplyReferenceStyle": {
@@ -64,12 +64,9 @@ _FIELDS: dict[str, dict[str, Json]] = {
 }
 """What an action is asked besides its name; nothing where it is not here."""
 
-_SHELL_BEFORE = {
-    "ApplyReferenceStyle": "PHOTO=$(base64 < photo.jpg | tr -d '\\n')\nSTYLE=$(base64 < painting.jpg | tr -d '\\n')\n",
-    "ListTasksDetails": "TASK=...    # the TaskUID that ApplyReferenceStyle answered\n",
-    "TerminateTask": "TASK=...    # the TaskUID that ApplyReferenceStyle answered\n",
-    "SaveStyle": "STYLE=$(base64 < painting.jpg | tr -d '\\n')\n",
-}
+_FILES = {PHOTO: "photo.jpg", STYLE: "painting.jpg", CONTROL: "map.png", MASK: "mask.png"}
+"""Of the pictures in requests."""
+_TASK_BEFORE = "TASK=...    # the TaskUID that ApplyReferenceStyle answered\n"
 
 
 @cache
@@ -88,7 +85,7 @@ def shell_of(action: str, fields: Mapping[str, Json]) -> str:
     body: dict[str, Json] = {"Action": action, "PublicKey": "${RESTYLE_PUBLIC_KEY}", **fields}
     signed = json.dumps({**body, "Signature": "${SIGNATURE}"}, indent=1)
     return (
-        f"{_SHELL_BEFORE.get(action, '')}"
+        f"{_before(signed)}"
         f'TEXT="{_for_shell(text_of(body), quoted=True)}"\n'
         'SIGNATURE=$(printf %s "${TEXT}${RESTYLE_PRIVATE_KEY}" | sha1sum | cut -c1-40)\n'
         "curl -s \"$RESTYLE_URL\" -H 'Content-Type: application/json' --data-binary @- <<END\n"
@@ -96,12 +93,20 @@ def shell_of(action: str, fields: Mapping[str, Json]) -> str:
     )
 
 
+def _before(request: str) -> str:
+    """What sets the variables that a request has."""
+    pictures = [
+        f"{name[2:-1]}=$(base64 < {file} | tr -d '\\n')\n" for name, file in _FILES.items() if f'"{name}"' in request
+    ]
+    return "".join(pictures) + (_TASK_BEFORE if f'"{TASK}"' in request else "")
+
+
 def _for_shell(text: str, *, quoted: bool = False) -> str:
     """``text`` as a shell reads it between double quotes, or in a document that goes to a command: what a prompt may
     hold stays text, and only the variables of the samples are replaced.
     """
     escaped = re.sub(r'([\\`$"])' if quoted else r"([\\`$])", r"\\\1", text)
-    return re.sub(r"\\(\$\{(?:PHOTO|STYLE|TASK|SIGNATURE|RESTYLE_PUBLIC_KEY)\})", r"\1", escaped)
+    return re.sub(r"\\(\$\{(?:PHOTO|STYLE|CONTROL|MASK|TASK|SIGNATURE|RESTYLE_PUBLIC_KEY)\})", r"\1", escaped)
 
 
 @cache
@@ -112,7 +117,7 @@ def python(action: str) -> str:
 
 def python_of(action: str, given: Mapping[str, Json]) -> str:
     """As :func:`python`, for fields that are given."""
-    names = {PHOTO: 'picture("photo.jpg")', STYLE: 'picture("painting.jpg")', TASK: "task"}
+    names = {TASK: "task"} | {name: f'picture("{file}")' for name, file in _FILES.items()}
     fields = {name: _literal(value, names) for name, value in given.items()}
     if not fields:
         return f'answer = call("{action}")\n'

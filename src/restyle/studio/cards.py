@@ -1,6 +1,6 @@
 """Results as pages show them: where their pictures are, and how they were made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,21 +14,25 @@ from restyle.studio.uploads import Upload
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of a task, by the addresses of its file, of a small one, and of its file to be saved."""
+    """One image of a task, by the addresses of its file, of a small one, of its file to be saved, and of what makes an
+    upload of it.
+    """
 
     index: int
     seed: int
     url: str
     thumbnail: str
     file: str
+    reuse: str
     name: str
     favourite: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A task, with or without the item it was made for. ``raw`` and ``style`` are addresses of pictures, or empty;
-    ``name`` is that of the photograph where it is known.
+    """A task, with or without the item it was made for. ``raw`` and its thumbnail are addresses of pictures, or
+    empty; ``name`` is the photograph's where it is known. ``sources`` are what it was made of and is still there: what
+    each is, and where it is.
     """
 
     item: Item | None
@@ -36,7 +40,7 @@ class Card:
     pictures: tuple[Picture, ...]
     raw: str
     raw_thumbnail: str
-    style: str
+    sources: tuple[tuple[str, str], ...]
     name: str
 
     @property
@@ -47,7 +51,7 @@ class Card:
 
 def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> list[Card]:
     """One card for each item or task."""
-    uploads = [name for item, _ in items if item is not None for name in (item.raw, item.style)]
+    uploads = [name for item, _ in items if item is not None for name in item.pictures]
     known = ask.studio.uploads.find(ask.account, uploads)
     base = ask.studio.base
     made = []
@@ -60,7 +64,7 @@ def cards(ask: Ask, items: Sequence[tuple[Item | None, TaskRecord | None]]) -> l
                 tuple(_pictures(ask, item, record)) if record is not None else (),
                 f"{raw}/view" if raw else "",
                 f"{raw}/thumbnail" if raw else "",
-                _style(base, item, known),
+                tuple(_sources(base, item, known)) if item is not None else (),
                 _name(item, record, known),
             )
         )
@@ -77,16 +81,17 @@ def _pictures(ask: Ask, item: Item | None, record: TaskRecord) -> Sequence[Pictu
         url = ask.studio.service.links.url(front, record.uid, index, until)
         base = f"{ask.studio.base}/results/{record.uid}/{index}"
         small, file = f"{base}/thumbnail", f"{base}/file"
-        found.append(Picture(index, record.seeds[index], url, small, file, label, liked))
+        found.append(Picture(index, record.seeds[index], url, small, file, f"{base}/reuse", label, liked))
     return found
 
 
-def _style(base: str, item: Item | None, known: Mapping[str, Upload]) -> str:
-    if item is None:
-        return ""
-    if item.style.startswith(shelf.PREFIX):
-        return f"{base}/styles/{quote(item.style.removeprefix(shelf.PREFIX))}/thumbnail"
-    return f"{base}/uploads/{item.style}/thumbnail" if item.style in known else ""
+def _sources(base: str, item: Item, known: Mapping[str, Upload]) -> Iterator[tuple[str, str]]:
+    named = {"Photograph": item.raw, "Style": item.style, "Guide picture": item.control, "Mask": item.mask}
+    for label, name in named.items():
+        if name.startswith(shelf.PREFIX):
+            yield label, f"{base}/styles/{quote(name.removeprefix(shelf.PREFIX))}"
+        elif name in known:
+            yield label, f"{base}/uploads/{name}"
 
 
 def _name(item: Item | None, record: TaskRecord | None, known: Mapping[str, Upload]) -> str:

@@ -27,11 +27,21 @@ LABELS = {
     "keep_alpha": "Keep transparency",
     "translate_prompts": "Translate prompts into English",
     "use_main_model_vae": "Use the model's own VAE",
+    "control_type": "Guide",
+    "control_image": "Guide picture",
+    "mask": "Mask",
     "weight": "Weight",
 }
-"""What the page calls each field."""
-ELSEWHERE = frozenset({"control_type"})
-"""Fields that the page does not ask for: there the service chooses what a ControlNet is shown."""
+"""What the page calls each field, and each picture beside the photograph and the style."""
+CONTROL_KINDS = {
+    "canny": "outlines (Canny)",
+    "tile": "the photograph itself (tile)",
+    "depth": "depth",
+    "lineart": "a line drawing",
+    "softedge": "soft edges",
+    "openpose": "the pose of people",
+}
+"""What the page calls what a ControlNet is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,8 @@ def controls() -> dict[str, Control]:
     """All controls by the name of their field, with ranges, defaults and choices as they are declared."""
     schema = Conversion.model_json_schema(schema_generator=Plain)
     declared = {**schema["properties"], **schema["$defs"]["Parameters"]["properties"]}
-    return {name: _control(name, declared[name]) for name in LABELS if name not in ("model", "sub_models")}
+    names = [name for name in LABELS if name in declared and name not in ("model", "sub_models")]
+    return {name: _control(name, declared[name]) for name in names}
 
 
 def _control(name: str, declared: Mapping[str, Any]) -> Control:

@@ -11,13 +11,13 @@ from restyle.accounts import credits
 from restyle.conversion.models import MainModel
 from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.registry import EXAMPLE_CODE
-from restyle.conversion.request import CHECKED, Conversion
+from restyle.conversion.request import Conversion
 from restyle.conversion.seeds import batch_seeds
 from restyle.http.envelope import stopping
 from restyle.studio import shelf
 from restyle.studio.ask import Ask
 from restyle.studio.cards import Card, cards
-from restyle.studio.controls import controls
+from restyle.studio.controls import CONTROL_KINDS, controls
 from restyle.studio.events import look
 from restyle.studio.form import (
     FOLLOW,
@@ -25,6 +25,7 @@ from restyle.studio.form import (
     SHAPES,
     Form,
     asked_of_plan,
+    control_kinds,
     fitting_subs,
     from_asked,
     from_fields,
@@ -37,6 +38,7 @@ from restyle.studio.route import Route
 from restyle.studio.runs import MOST_ITEMS, Recent, Run, Wanted
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from restyle.wire.fields import path
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of a strength strip."""
@@ -44,7 +46,19 @@ SEEDS = 4
 """Images of a seed strip."""
 RECENT = 12
 FOLDED = frozenset(
-    {"negative_prompts", "steps", "cfg_scale", "clip_skip", "sampler", "sub_models", "resize_mode", "weight"}
+    {
+        "negative_prompts",
+        "steps",
+        "cfg_scale",
+        "clip_skip",
+        "sampler",
+        "sub_models",
+        "resize_mode",
+        "weight",
+        "control_type",
+        "control_image",
+        "mask",
+    }
 )
 """Controls that stand behind the fold."""
 
@@ -57,9 +71,10 @@ def convert_page(ask: Ask) -> Response:
 def run_page(ask: Ask) -> Response:
     """A run on the stage, and in the form what was asked for it."""
     run = _run(ask)
-    item = run.items[min(_chosen(ask, run) or 0, len(run.items) - 1)]
-    raws = [each.raw for each in run.items] if run.kind == "folder" else [item.raw]
-    form = from_asked(item.asked, list(dict.fromkeys(raws)), item.style)
+    chosen = _chosen(ask, run)
+    item = run.items[chosen or 0]
+    raws = [each.raw for each in run.items] if run.kind == "folder" else []
+    form = from_asked(run.asked if chosen is None else item.asked, item, dict.fromkeys(raws))
     form.locked = False
     if run.kind == "batch":
         form.values["batch_size"] = str(len(run.items))
@@ -97,7 +112,7 @@ def convert(ask: Ask) -> Response:
     service = ask.studio.service
     form = from_fields(ask.fields)
     conversion = read(form, service.registry, service.field_limits, ask.say)
-    known = ask.studio.uploads.find(ask.account, [*form.raws, form.style])
+    known = ask.studio.uploads.find(ask.account, form.pictures)
     if not form.raws:
         form.errors["raw"] = ask.say("Choose a photograph.")
     elif any(raw not in known for raw in form.raws):
@@ -106,6 +121,9 @@ def convert(ask: Ask) -> Response:
         form.errors["style"] = ask.say("Choose a style: one of the shelf, or a picture of your own.")
     elif not form.style.startswith(shelf.PREFIX) and form.style not in known:
         form.errors["style"] = ask.say("This picture has expired. Choose it again.")
+    for name, picture in (("control_image", form.control), ("mask", form.mask)):
+        if picture and picture not in known:
+            form.errors[name] = ask.say("This picture has expired. Choose it again.")
     if conversion is None or form.errors:
         return form_again(ask, form)
     assert ask.who is not None
@@ -122,7 +140,8 @@ def convert(ask: Ask) -> Response:
     except RestyleError as error:
         show(form, error, ask.say)
         return form_again(ask, form)
-    run_id = ask.studio.runs.add(ask.account, kind, wanted, priority=ask.who.priority)
+    asked = {**conversion.model_dump(mode="json"), "batch_size": 1, "seed": seed}
+    run_id = ask.studio.runs.add(ask.account, kind, asked, wanted, priority=ask.who.priority)
     ask.studio.uploads.keep(list(known))
     ask.studio.feeder.ring()
     run = ask.studio.runs.find(ask.account, run_id)
@@ -152,7 +171,7 @@ def cancel(ask: Ask) -> Response:
 def again(ask: Ask) -> Response:
     """Try those items again that failed, and no others."""
     run = _run(ask)
-    ask.studio.uploads.keep([name for each in run.items for name in (each.raw, each.style)])
+    ask.studio.uploads.keep([name for each in run.items for name in each.pictures])
     ask.studio.runs.again(ask.account, run.id)
     ask.studio.feeder.ring()
     return page(ask, "parts/stage.html", **_stage(ask, _run(ask)))
@@ -183,8 +202,8 @@ def _wanted(
     """The items that a button asks for, and the kind of their run."""
     one = {**conversion.model_dump(mode="json"), "batch_size": 1, "seed": seed}
 
-    def wanted(label: str, raw: str = form.raws[0], **changes: Any) -> Wanted:
-        return Wanted(label, raw, form.style, {**one, **changes})
+    def wanted(label: str, raw: str = form.raws[0], control: str = form.control, **changes: Any) -> Wanted:
+        return Wanted(label, raw, form.style, control, form.mask, {**one, **changes})
 
     if kind == "strength":
         return [wanted(f"{each:.1f}", strength=each) for each in STRENGTHS], kind
@@ -208,14 +227,18 @@ def _with_model(one: dict[str, Any], model: MainModel) -> dict[str, Any]:
     """The same asked of another model, without what was set for the first."""
     if one["model"]["code"] == model.code:
         return {}
-    return {"model": {"code": model.code, "parameters": {}}, "sub_models": [], "use_main_model_vae": False}
+    return {
+        "model": {"code": model.code, "parameters": {}},
+        "sub_models": [],
+        "use_main_model_vae": False,
+        "control": "",
+        "control_type": None,
+    }
 
 
 def _check_cost(ask: Ask, wanted: Sequence[Wanted]) -> None:
     """Raises RestyleError for what cannot be planned, and (4007) where the account lacks credits for all of it."""
-    total = sum(
-        ask.studio.feeder.planned(ask.account, each.raw, Conversion.read(each.asked, CHECKED)).cost for each in wanted
-    )
+    total = sum(ask.studio.feeder.planned(ask.account, each, named=path).cost for each in wanted)
     balance = credits.balance(ask.studio.service.db, ask.account)
     left = balance.total - balance.used
     if not balance.unlimited and total > left:
@@ -231,8 +254,7 @@ def _form_of_address(ask: Ask) -> Form:
         record = ask.studio.tasks.details(ask.account, [uid])[0] if spec is not None else None
         if spec is not None and record is not None:
             made_for = ask.studio.runs.of_tasks([uid]).get(uid)
-            raws, style = ([made_for.raw], made_for.style) if made_for else ([], "")
-            form = from_asked(made_for.asked if made_for else asked_of_plan(spec, record.seed), raws, style)
+            form = from_asked(made_for.asked if made_for else asked_of_plan(spec, record.seed), made_for)
     if raw := ask.query("raw"):
         form.raws = [raw]
     if style := ask.query("style"):
@@ -254,7 +276,8 @@ def form_values(ask: Ask, form: Form) -> dict[str, Any]:
         codes = [each.code for each in models]
         form.model = DEFAULT_MODEL if DEFAULT_MODEL in codes else codes[0]
     model = service.registry.mains.get(form.model)
-    known = ask.studio.uploads.find(ask.account, [*form.raws, form.style])
+    known = ask.studio.uploads.find(ask.account, form.pictures)
+    form.control, form.mask = (name if name in known else "" for name in (form.control, form.mask))
     form.raws = [raw for raw in form.raws if raw in known]
     shelved = shelf.shelf(service, ask.account, ask.say)
     if form.style not in known and form.style not in {each.value for each in shelved}:
@@ -264,16 +287,22 @@ def form_values(ask: Ask, form: Form) -> dict[str, Any]:
         "model": model,
         "models": models,
         "controls": controls(),
-        "shows": lambda name: shows(name, model),
+        "shows": lambda name: shows(name, model, service.registry),
+        "control_kinds": {kind: CONTROL_KINDS[kind] for kind in control_kinds(service.registry, model)},
         "subs": fitting_subs(service.registry, model),
         "shapes": SHAPES,
-        "unfolded": bool(form.subs) or any(name in FOLDED for name in form.errors),
+        "unfolded": _in_use(form) or any(name in FOLDED for name in form.errors),
         "follow": FOLLOW,
         "own": OWN,
         "uploads": known,
         "shelf": shelved,
         "samplers": list(model.family.samplers) if model is not None else [],
     }
+
+
+def _in_use(form: Form) -> bool:
+    """Whether something behind the fold was chosen that a person should see."""
+    return bool(form.subs or form.control or form.mask or form.values.get("control_type"))
 
 
 def _stage(ask: Ask, run: Run | None) -> dict[str, Any]:

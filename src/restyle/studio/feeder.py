@@ -24,14 +24,15 @@ from restyle.queue.uid import new_uid
 from restyle.storage import input_key
 from restyle.studio import shelf
 from restyle.studio.form import label_of
-from restyle.studio.runs import Item, Runs
+from restyle.studio.runs import Item, Runs, Wanted
 from restyle.studio.uploads import Uploads
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from restyle.wire.fields import Named
 
 ACTION = "ApplyReferenceStyle"
-RAW, STYLE = 0, 1
-"""Indexes of the two pictures among the inputs of a task."""
+RAW, STYLE, CONTROL, MASK = range(4)
+"""Indexes of the pictures among the inputs of a task."""
 AT_ONCE = 64
 LOOK_SECONDS = 1.0
 """How long what waits for room is left alone."""
@@ -65,16 +66,21 @@ class Feeder:
         """Something waits."""
         self._bell.set()
 
-    def planned(self, account_id: int, raw: str, conversion: Conversion, uid: str = "") -> Plan:
-        """What a conversion of this photograph comes to. Raises RestyleError as planning does, and 4006 for a picture
-        that is no longer there.
+    def planned(self, account_id: int, wanted: Wanted, uid: str = "", named: Named = label_of) -> Plan:
+        """What an item comes to. Raises RestyleError as planning does, and 4006 for a photograph that is no longer
+        there.
         """
-        found = self._uploads.find(account_id, [raw])
-        if raw not in found:
+        found = self._uploads.find(account_id, [wanted.raw])
+        if wanted.raw not in found:
             raise RestyleError(Code.TASK_NOT_FOUND, "the photograph has expired; choose it again", field="raw")
-        size = (found[raw].width, found[raw].height)
-        pictures = Pictures(input_key(uid, RAW), input_key(uid, STYLE), size)
-        return plan(conversion, self._service.registry, pictures, named=label_of)
+        pictures = Pictures(
+            input_key(uid, RAW),
+            input_key(uid, STYLE),
+            (found[wanted.raw].width, found[wanted.raw].height),
+            control=input_key(uid, CONTROL) if wanted.control else None,
+            mask=input_key(uid, MASK) if wanted.mask else None,
+        )
+        return plan(Conversion.read(wanted.asked, CHECKED), self._service.registry, pictures, named=named)
 
     def _work(self) -> None:
         while not self._stopping:
@@ -107,8 +113,7 @@ class Feeder:
 
     def _submit(self, account_id: int, priority: int, item: Item) -> str:
         uid = new_uid()
-        conversion = Conversion.read(item.asked, CHECKED)
-        planned = self.planned(account_id, item.raw, conversion, uid)
+        planned = self.planned(account_id, item, uid)
         mark = f"studio-{item.run}-{item.position}-{item.attempt}"
         digest = hashlib.sha256(mark.encode())
         submission = Submission(
@@ -128,16 +133,23 @@ class Feeder:
             return accept(self._service, uid, submission, self._pictures(account_id, item))
 
     def _pictures(self, account_id: int, item: Item) -> Mapping[int, bytes]:
-        found = self._uploads.find(account_id, [item.raw, item.style])
-        if item.raw not in found:
-            raise RestyleError(Code.TASK_NOT_FOUND, "the photograph has expired; choose it again", field="raw")
+        found = self._uploads.find(account_id, item.pictures)
+
+        def brought(name: str, what: str) -> bytes:
+            if name not in found:
+                raise RestyleError(Code.TASK_NOT_FOUND, f"the {what} has expired; choose it again")
+            return self._service.storage.get(found[name].key)
+
+        pictures = {RAW: brought(item.raw, "photograph")}
         if item.style.startswith(shelf.PREFIX):
-            style = shelf.picture(self._service, account_id, item.style.removeprefix(shelf.PREFIX))
-        elif item.style in found:
-            style = self._service.storage.get(found[item.style].key)
+            pictures[STYLE] = shelf.picture(self._service, account_id, item.style.removeprefix(shelf.PREFIX))
         else:
-            raise RestyleError(Code.TASK_NOT_FOUND, "the style picture has expired; choose it again", field="style")
-        return {RAW: self._service.storage.get(found[item.raw].key), STYLE: style}
+            pictures[STYLE] = brought(item.style, "style picture")
+        if item.control:
+            pictures[CONTROL] = brought(item.control, "guide picture")
+        if item.mask:
+            pictures[MASK] = brought(item.mask, "mask")
+        return pictures
 
     def _sweep(self) -> None:
         now = time.monotonic()

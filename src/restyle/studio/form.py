@@ -5,13 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from restyle.conversion.companions import shown_to
 from restyle.conversion.models import MainModel, misfit
 from restyle.conversion.registry import Registry
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.style import StyleSettings
 from restyle.engines.base import Feature, Role
-from restyle.studio.controls import LABELS, Control, controls
+from restyle.models.kinds import Kind
+from restyle.studio.controls import CONTROL_KINDS, LABELS, Control, controls
 from restyle.studio.language import Language
+from restyle.studio.runs import Wanted
 from restyle.wire.errors import RestyleError
 from restyle.wire.fields import FieldPath, Limits, path
 from restyle.wire.names import PARAMETERS
@@ -42,10 +45,14 @@ STYLE_ROLES = (Role.LORA, Role.EMBEDDING, Role.HYPERNETWORK)
 
 @dataclass(slots=True)
 class Form:
-    """What the form shows. ``values`` are texts as typed, by control; ``errors`` sentences by control, "" of none."""
+    """What the form shows. ``raws``, ``style``, ``control`` and ``mask`` name pictures as a run's items do; ``values``
+    are texts as typed, by control; ``errors`` sentences by control, "" of none.
+    """
 
     raws: list[str] = field(default_factory=list)
     style: str = ""
+    control: str = ""
+    mask: str = ""
     model: str = ""
     shape: str = FOLLOW
     locked: bool = False
@@ -53,6 +60,11 @@ class Form:
     toggles: dict[str, bool] = field(default_factory=dict)
     subs: list[tuple[str, str]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> list[str]:
+        """All that are named."""
+        return [name for name in (*self.raws, self.style, self.control, self.mask) if name]
 
     def value(self, name: str, model: MainModel | None = None) -> str:
         """What stands in a control: what was typed, else the model's own default, else the declared one."""
@@ -70,10 +82,20 @@ class Form:
         return self.toggles.get(name, bool(controls()[name].default))
 
 
-def shows(name: str, model: MainModel | None) -> bool:
+def shows(name: str, model: MainModel | None, registry: Registry) -> bool:
     """Whether a control means something to the model."""
+    if name in ("control_type", "control_image"):
+        return bool(control_kinds(registry, model))
     need = NEEDS.get(name)
     return need is None or (model is not None and need in model.family.honours)
+
+
+def control_kinds(registry: Registry, model: MainModel | None) -> list[str]:
+    """What the ControlNets can be shown that are there for the model."""
+    if model is None or model.entry is None or Feature.CONTROL not in model.family.honours:
+        return []
+    there = registry.catalogue.of(Kind.CONTROLNET, model.entry.architecture)
+    return sorted({kind for entry in there for kind in shown_to(entry)} & CONTROL_KINDS.keys())
 
 
 def fitting_subs(registry: Registry, model: MainModel | None) -> list[Any]:
@@ -99,6 +121,7 @@ def from_fields(fields: Sequence[tuple[str, str]]) -> Form:
         else:
             given[name] = value
     form.style, form.model = given.get("style", ""), given.get("model", "")
+    form.control, form.mask = given.get("control_image", ""), given.get("mask", "")
     form.shape = given.get("shape", FOLLOW)
     form.locked = given.get("seed_lock") == "on"
     form.subs = [(code, weight) for code, weight in zip(codes, weights, strict=False) if code]
@@ -112,10 +135,15 @@ def from_fields(fields: Sequence[tuple[str, str]]) -> Form:
     return form
 
 
-def from_asked(asked: Mapping[str, Any], raws: Iterable[str] = (), style: str = "") -> Form:
-    """The form that asks for ``asked``, a Conversion's own values, again; its seed is kept."""
+def from_asked(asked: Mapping[str, Any], made_of: Wanted | None = None, raws: Iterable[str] = ()) -> Form:
+    """The form that asks for ``asked``, a Conversion's own values, again, with the pictures of an item, and ``raws`` in
+    place of its photograph if there are some; its seed is kept.
+    """
     model = asked["model"]
-    form = Form(raws=list(raws), style=style, model=model["code"], locked=True)
+    form = Form(raws=list(raws), model=model["code"], locked=True)
+    if made_of is not None:
+        form.raws = form.raws or [made_of.raw]
+        form.style, form.control, form.mask = made_of.style, made_of.control, made_of.mask
     width, height = asked.get("width"), asked.get("height")
     if width is not None and height is not None:
         name = f"{width}x{height}"
@@ -160,11 +188,13 @@ def asked_of_plan(spec: Mapping[str, Any], seed: int) -> dict[str, Any]:
     inference = dict(spec.get("inference", {}))
     files = spec.get("files", ())
     subs = [each for each in files if each.get("role") in STYLE_ROLES]
+    nets = [each for each in files if each.get("role") == Role.CONTROLNET]
     return {
         "model": {"code": spec["model"], "parameters": inference},
         "sub_models": [{"code": each["name"], "parameters": {"weight": each.get("weight")}} for each in subs],
         "seed": seed,
         "batch_size": 1,
+        "control_type": nets[0].get("facts", {}).get("control") if nets else None,
         **{
             name: spec[name]
             for name in (
@@ -192,7 +222,7 @@ def read(form: Form, registry: Registry, limits: Limits, say: Language) -> Conve
     values: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
     for name, control in controls().items():
-        if name == "weight" or not shows(name, model) or (name in ("width", "height") and form.shape != OWN):
+        if name == "weight" or not shows(name, model, registry) or (name in ("width", "height") and form.shape != OWN):
             continue
         target = parameters if name in PARAMETERS else values
         if control.kind == "toggle":
@@ -210,6 +240,7 @@ def read(form: Form, registry: Registry, limits: Limits, say: Language) -> Conve
     if form.shape in SHAPES:
         values["width"], values["height"] = SHAPES[form.shape]
     values["sub_models"] = [_sub(code, weight, place, form, say) for place, (code, weight) in enumerate(form.subs)]
+    _check_control(form, model, registry, say)
     if form.errors:
         return None
     values["model"] = {"code": form.model, "parameters": parameters}
@@ -218,6 +249,19 @@ def read(form: Form, registry: Registry, limits: Limits, say: Language) -> Conve
     except RestyleError as error:
         show(form, error, say)
         return None
+
+
+def _check_control(form: Form, model: MainModel, registry: Registry, say: Language) -> None:
+    """What is asked of a ControlNet, in words for people."""
+    if not shows("control_type", model, registry):
+        form.control = ""
+        return
+    kind = form.value("control_type")
+    if form.control and not kind:
+        form.errors["control_type"] = say("Say what the guide picture shows.")
+    elif kind in CONTROL_KINDS and not form.control and kind not in model.family.controls:
+        missing = "A photograph alone does not tell {kind} here. Bring a picture that shows it."
+        form.errors["control_image"] = say(missing, kind=say(CONTROL_KINDS[kind]))
 
 
 def show(form: Form, error: RestyleError, say: Language) -> None:

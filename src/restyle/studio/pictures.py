@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import Response
 from starlette.exceptions import HTTPException
 
+from restyle.http import styles
 from restyle.http.results import POLICY
 from restyle.http.styles import thumbnail as thumbnail_of
 from restyle.images.thumbnail import thumbnail as small
@@ -34,6 +35,25 @@ def reuse(ask: Ask) -> Response:
     """A result becomes an upload, to be used as raw image or as style."""
     data, name = result_bytes(ask, ask.path("uid"), ask.whole("index"))
     return _described(ask, ask.studio.uploads.add(ask.account, name, data))
+
+
+def reuse_upload(ask: Ask) -> Response:
+    """An upload in another box than the one it was brought to; its time begins again."""
+    found = ask.studio.uploads.find(ask.account, [ask.path("id")])
+    if not found:
+        raise HTTPException(404)
+    ask.studio.uploads.keep(list(found))
+    return _described(ask, found[ask.path("id")])
+
+
+def reuse_style(ask: Ask) -> Response:
+    """The picture of a style of the shelf becomes an upload."""
+    try:
+        kept = styles.find(ask.studio.service, ask.account, ask.path("code"))
+    except RestyleError:
+        raise HTTPException(404) from None
+    name = ask.say(kept.name) if kept.is_official else kept.name
+    return _described(ask, ask.studio.uploads.add(ask.account, name, kept.picture))
 
 
 def upload(ask: Ask) -> Response:
@@ -117,8 +137,7 @@ def _described(ask: Ask, upload: Upload) -> Response:
         "name": upload.name,
         "width": upload.width,
         "height": upload.height,
-        "thumbnail": f"{base}/thumbnail",
-        "view": f"{base}/view",
+        "address": base,
     }
     return Response(json.dumps(told), 201, HEADERS, "application/json")
 
@@ -131,6 +150,8 @@ def _picture(data: bytes, *, lasting: bool = True) -> Response:
 
 ROUTES = (
     Route("POST", "/results/{uid}/{index}/reuse", reuse, heavy=True),
+    Route("POST", "/uploads/{id}/reuse", reuse_upload, writes=True),
+    Route("POST", "/styles/{code}/reuse", reuse_style, heavy=True),
     Route("GET", "/uploads/{id}/{size}", upload),
     Route("GET", "/styles/{code}/thumbnail", style, heavy=True),
     Route("GET", "/results/{uid}/{index}/file", download, heavy=True),

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from restyle.conversion.plan import USES
-from restyle.engines.base import Feature
+from restyle.engines.base import Feature, Role
 from restyle.http.links import base_of
 from restyle.http.samples import PYTHON_START, python_of, shell_of, shell_start
 from restyle.queue.record import Status
@@ -23,10 +23,10 @@ from restyle.studio.pictures import result_name
 from restyle.studio.route import Route
 from restyle.studio.runs import Item
 from restyle.wire.errors import RestyleError
-from restyle.wire.names import FIELDS, PARAMETERS
+from restyle.wire.names import FIELDS, PARAMETERS, PICTURES
 
-PHOTO, STYLE = "${PHOTO}", "${STYLE}"
-"""Stand for the two pictures in requests."""
+PHOTO, STYLE, CONTROL, MASK = "${PHOTO}", "${STYLE}", "${CONTROL}", "${MASK}"
+"""Stand for the pictures in requests."""
 
 
 class _Outlet(RawIOBase):
@@ -130,7 +130,7 @@ def copies(ask: Ask) -> Response:
 
 
 def wire_fields(spec: Mapping[str, Any], honours: frozenset[Feature], seed: int, count: int) -> dict[str, Any]:
-    """The fields of the request that asks for a stored plan, with names for its two pictures.
+    """The fields of the request that asks for a stored plan, with names for its pictures.
 
     Of parameters those are left out that mean nothing to the engine, by what it ``honours``.
     """
@@ -152,7 +152,15 @@ def wire_fields(spec: Mapping[str, Any], honours: frozenset[Feature], seed: int,
         ]
     fields |= {wire: spec[own] for own, wire in FIELDS.items() if own in spec and own not in ("model", "sub_models")}
     fields |= {"Seed": seed, "BatchSize": count}
-    return {**fields, "RawImageIndex": 0, "StyleImageIndex": 1, "ImageList": [PHOTO, STYLE]}
+    pictures = [PHOTO, STYLE]
+    if spec.get("control"):
+        net = next(each for each in spec["files"] if each["role"] == Role.CONTROLNET)
+        fields |= {FIELDS["control_type"]: net["facts"]["control"], PICTURES["control_image"]: len(pictures)}
+        pictures.append(CONTROL)
+    if spec.get("mask"):
+        fields[PICTURES["mask"]] = len(pictures)
+        pictures.append(MASK)
+    return {**fields, "RawImageIndex": 0, "StyleImageIndex": 1, "ImageList": pictures}
 
 
 ROUTES = (

@@ -20,26 +20,29 @@ MOST_ITEMS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An item to be. ``raw`` is an upload, ``style`` an upload or a style of the shelf, ``asked`` a Conversion's
-    values; ``label`` says what sets it apart in its run.
+    """An item to be. ``raw`` is an upload, ``style`` an upload or a style of the shelf, ``control`` and ``mask`` are
+    uploads or empty, ``asked`` a Conversion's values; ``label`` says what sets it apart in its run.
     """
 
     label: str
     raw: str
     style: str
+    control: str
+    mask: str
     asked: Mapping[str, Any]
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What it is made of: uploads, or a style of the shelf."""
+        return tuple(name for name in (self.raw, self.style, self.control, self.mask) if name)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Item(Wanted):
     """An item as it stands. ``record`` is its task's, None before it is one and after the record's time."""
 
     run: str
     position: int
-    label: str
-    raw: str
-    style: str
-    asked: Mapping[str, Any]
     uid: str | None
     attempt: int
     waiting: bool
@@ -84,11 +87,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``kind`` is single, batch, folder, strength, model or seed."""
+    """``kind`` is single, batch, folder, strength, model or seed; ``asked`` are a Conversion's values, the form's."""
 
     id: str
     kind: str
     created: float
+    asked: Mapping[str, Any]
     items: tuple[Item, ...]
 
     @property
@@ -117,12 +121,14 @@ class Recent:
 
 
 _ITEM = (
-    run_items.c.run_id,
-    run_items.c.position,
     run_items.c.label,
     run_items.c.raw,
     run_items.c.style,
+    run_items.c.control,
+    run_items.c.mask,
     run_items.c.asked,
+    run_items.c.run_id,
+    run_items.c.position,
     run_items.c.uid,
     run_items.c.attempt,
     run_items.c.waiting,
@@ -138,8 +144,10 @@ class Runs:
         self._db = db
         self._store = store
 
-    def add(self, account_id: int, kind: str, wanted: Sequence[Wanted], *, priority: int) -> str:
-        """Accept a run; its items wait to become tasks of that priority. Returns its id."""
+    def add(
+        self, account_id: int, kind: str, asked: Mapping[str, Any], wanted: Sequence[Wanted], *, priority: int
+    ) -> str:
+        """Accept a run of what the form ``asked``; its items wait to become tasks of that priority. Returns its id."""
         run = new_uid()
         rows = [
             {
@@ -148,13 +156,22 @@ class Runs:
                 "label": each.label,
                 "raw": each.raw,
                 "style": each.style,
+                "control": each.control,
+                "mask": each.mask,
                 "asked": dict(each.asked),
                 "waiting": True,
             }
             for position, each in enumerate(wanted)
         ]
         with writing(self._db) as connection:
-            values = {"id": run, "account_id": account_id, "kind": kind, "priority": priority, "created": time.time()}
+            values = {
+                "id": run,
+                "account_id": account_id,
+                "kind": kind,
+                "priority": priority,
+                "created": time.time(),
+                "asked": dict(asked),
+            }
             connection.execute(sa.insert(runs).values(values))
             connection.execute(sa.insert(run_items), rows)
         return run
@@ -169,7 +186,8 @@ class Runs:
             items = connection.execute(
                 sa.select(*_ITEM).where(run_items.c.run_id == run).order_by(run_items.c.position)
             ).all()
-        return Run(run, row.kind, row.created, tuple(self._with_records(account_id, items)))
+        found = tuple(self._with_records(account_id, items))
+        return Run(run, row.kind, row.created, row.asked or found[0].asked, found)
 
     def recent(self, account_id: int, most: int) -> list[Recent]:
         """The account's latest runs, the newest first."""

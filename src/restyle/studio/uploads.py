@@ -25,6 +25,8 @@ MOST_NAME = 200
 ORPHAN_SECONDS = 900
 """Pictures are stored before their row is: after this long without a row there will be none."""
 BATCH = 500
+PICTURES = (run_items.c.raw, run_items.c.style, run_items.c.control, run_items.c.mask)
+"""What items of runs are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Uploads:
         service = self._service
         used = sa.select(run_items.c.run_id).where(
             of_favourites(uploads.c.account_id),
-            sa.or_(run_items.c.raw == uploads.c.id, run_items.c.style == uploads.c.id),
+            sa.or_(*(column == uploads.c.id for column in PICTURES)),
         )
         with reading(service.db) as connection:
             query = sa.select(uploads.c.id).where(uploads.c.expires <= now, ~used.exists()).limit(BATCH)

@@ -1,7 +1,7 @@
 // A box for pictures: dropped into it, pasted while the pointer is over it, or chosen. Each is sent as soon as it is
 // there, so what is wrong with it is told at once; what stays in the form is its name on the server.
 
-/** @typedef {{id: string, name: string, width: number, height: number, thumbnail: string}} Told */
+/** @typedef {{id: string, name: string, width: number, height: number, address: string}} Told */
 
 const AT_ONCE = 2;
 const MOST_TOLD = 5;
@@ -60,8 +60,8 @@ class PictureBox extends HTMLElement {
   }
 
   /** Show a style of the shelf. */
-  showStyle(value, name, thumbnail) {
-    this.show([{ id: value, name, width: 0, height: 0, thumbnail }]);
+  showStyle(value, name, address) {
+    this.show([{ id: value, name, width: 0, height: 0, address }]);
   }
 
   figure(file) {
@@ -110,7 +110,7 @@ class PictureBox extends HTMLElement {
   settled(figure, told) {
     figure.className = "picked";
     const image = document.createElement("img");
-    image.src = told.thumbnail;
+    image.src = `${told.address}/thumbnail`;
     image.alt = told.name;
     const caption = document.createElement("figcaption");
     caption.append(told.name);
@@ -125,6 +125,15 @@ class PictureBox extends HTMLElement {
     value.name = this.getAttribute("name");
     value.value = told.id;
     figure.replaceChildren(image, caption, remove, value);
+    if (this.dataset.swap) {
+      const swap = document.createElement("button");
+      swap.type = "button";
+      swap.className = "swap";
+      swap.dataset.reuse = `${told.address}/reuse`;
+      swap.dataset.as = this.dataset.swap;
+      swap.setAttribute("aria-label", this.dataset.swaps.replace("{name}", told.name));
+      remove.before(swap);
+    }
     return figure;
   }
 
@@ -155,7 +164,7 @@ customElements.define("picture-box", PictureBox);
 
 document.addEventListener("click", (event) => {
   const style = event.target.closest("[data-style]");
-  if (style) document.querySelector("picture-box[name=style]").showStyle(style.dataset.style, style.dataset.name, style.dataset.thumbnail);
+  if (style) document.querySelector("picture-box[name=style]").showStyle(style.dataset.style, style.dataset.name, style.dataset.address);
 });
 
 /** The box under the pointer, or the one that has the focus, or the first that is empty. */
@@ -164,7 +173,7 @@ document.addEventListener("pointerover", (event) => { under = event.target.close
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
   if (!files.length) return;
-  const boxes = [...document.querySelectorAll("picture-box")];
+  const boxes = [...document.querySelectorAll(".convert > .boxes picture-box")];
   const box = under ?? document.activeElement.closest("picture-box") ?? boxes.find((each) => !each.querySelector(".picked")) ?? boxes[0];
   if (box) {
     event.preventDefault();

@@ -95,7 +95,7 @@ async function copied(button) {
   setTimeout(() => { button.textContent = before; }, 1500);
 }
 
-/** A result becomes the photograph or the style. @param {HTMLElement} button */
+/** A picture that is on the server becomes the photograph or the style. @param {HTMLElement} button */
 async function reused(button) {
   button.disabled = true;
   const response = await fetch(button.dataset.reuse, { method: "POST", headers: { Accept: "application/json", "Content-Type": "application/x-www-form-urlencoded" } });
@@ -112,7 +112,7 @@ async function reused(button) {
     box.show([told]);
     box.scrollIntoView({ block: "nearest" });
   } else {
-    const base = button.dataset.reuse.replace(/\/results\/.*/, "/");
+    const base = button.dataset.reuse.replace(/\/(results|uploads|styles)\/.*/, "/");
     location.assign(`${base}?${button.dataset.as}=${told.id}`);
   }
 }
