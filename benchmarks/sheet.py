@@ -14,19 +14,24 @@ LABEL = 30
 ROWS = 5
 PAPER, INK = (250, 249, 246), (40, 40, 44)
 
+Row = Sequence[Pixels]
+"""One picture, of any size, for each column."""
 
-def write(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[Pixels]]) -> list[Path]:
-    """Write ``sheet-1.jpg``, ``sheet-2.jpg``, ... of :data:`ROWS` rows each into ``folder``; returns their paths.
 
-    Every row has one picture, of any size, for each of ``columns``.
-    """
+def write(folder: Path, columns: Sequence[str], rows: Sequence[Row], *, stem: str = "sheet") -> list[Path]:
+    """Write ``sheet-1.jpg``, ``sheet-2.jpg``, ... of :data:`ROWS` rows each into ``folder``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = []
     for number, first in enumerate(range(0, len(rows), ROWS), start=1):
-        path = folder / f"sheet-{number}.jpg"
+        path = folder / f"{stem}-{number}.jpg"
         _page(columns, rows[first : first + ROWS]).save(path, quality=92, subsampling=0)
         pages.append(path)
     return pages
+
+
+def chosen(rows: Sequence[Row], names: Sequence[str], wanted: Sequence[str]) -> list[Row]:
+    """Of ``rows``, which are called ``names``, those that are ``wanted``, in that order."""
+    return [rows[names.index(name)] for name in wanted]
 
 
 def tile(image: Pixels) -> Pixels:
@@ -36,7 +41,7 @@ def tile(image: Pixels) -> Pixels:
     return np.asarray(small)
 
 
-def _page(columns: Sequence[str], rows: Sequence[Sequence[Pixels]]) -> Image.Image:
+def _page(columns: Sequence[str], rows: Sequence[Row]) -> Image.Image:
     step = TILE + GAP
     page = Image.new("RGB", (GAP + step * len(columns), LABEL + GAP + step * len(rows)), PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=19)

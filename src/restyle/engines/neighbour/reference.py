@@ -26,38 +26,38 @@ _BLOCK = 4096
 class Reference:
     """One reference at one size. N is at most :data:`MOST_COLUMNS`.
 
-    ``columns`` float32 (N, 704): hypercolumns less ``means``, times ``scales``, so that every layer counts alike;
-    ``keys`` float32 (N, KEY_LENGTH), of length 1: their projection by ``basis``. ``moments``: layer -> channel means
-    and deviations. ``picture``: float32 (1, 3, H, W), what they are taken from.
+    ``columns`` float32 (N, 704): hypercolumns less ``means``, times ``scales``, so that every layer counts alike.
+    Their projections by ``basis``, of K <= KEY_LENGTH components, are called keys: ``keys`` float32 (N, K) has them at
+    length 1, ``covariance`` float64 (K, K) is theirs before. ``moments``: layer -> channel means and deviations.
+    ``picture``: float32 (1, 3, H, W), what they are taken from.
     """
 
     columns: Tensor
     keys: Tensor
+    covariance: Tensor
     basis: Tensor
     means: Sequence[Tensor]
     scales: Sequence[float]
     moments: dict[str, tuple[Tensor, Tensor]]
     picture: Tensor
 
-    def columns_of(self, maps: Maps, height: int, width: int, means: Sequence[Tensor] | None = None) -> Tensor:
-        """The hypercolumns of another picture on a grid, centred by the reference's means or by ``means``."""
-        parts = on_grid(maps, MATCHED, height, width)
-        centred = zip(parts, means or self.means, self.scales, strict=True)
-        return torch.cat([(part - mean) * scale for part, mean, scale in centred], dim=1)
+    def keys_of(self, maps: Maps, height: int, width: int) -> Tensor:
+        """The keys of another picture on a grid, (height * width, K), as long as they are."""
+        centred = zip(on_grid(maps, MATCHED, height, width), self.means, self.scales, strict=True)
+        return torch.cat([(part - mean) * scale for part, mean, scale in centred], dim=1) @ self.basis
 
     def activations(self, indices: Tensor) -> list[Tensor]:
         """Of each layer the activations of the columns with these ``indices``, as the network gave them."""
         parts = torch.split(self.columns[indices], [len(mean) for mean in self.means], dim=1)
         return [part / scale + mean for part, scale, mean in zip(parts, self.scales, self.means, strict=True)]
 
-    def nearest(self, columns: Tensor) -> Tensor:
-        """For each of ``columns`` the index of the reference's column at the least angle.
+    def nearest(self, queries: Tensor) -> Tensor:
+        """For each of ``queries`` (N, K) the index of the reference's column whose key is at the least angle.
 
         In blocks, so memory does not grow with the product of the two numbers.
         """
-        # The length of the query does not change which column is nearest.
-        blocks = torch.split(columns, _BLOCK)
-        return torch.cat([(block @ self.basis @ self.keys.T).argmax(1) for block in blocks])
+        # The length of the query does not change which key is nearest.
+        return torch.cat([(block @ self.keys.T).argmax(1) for block in torch.split(queries, _BLOCK)])
 
 
 def look(network: VGG16, views: Sequence[Tensor]) -> Reference:
@@ -80,9 +80,11 @@ def look(network: VGG16, views: Sequence[Tensor]) -> Reference:
         columns = torch.cat([(x - m) * s for x, m, s in zip(layers, means, scales, strict=True)], dim=1)
         # In double precision and with a floor, since a flat reference has one column and nothing else.
         covariance = (columns.T @ columns / len(columns)).cpu().double() + 1e-6 * torch.eye(columns.shape[1]).double()
-        basis = torch.linalg.eigh(covariance)[1][:, -KEY_LENGTH:].to(columns).contiguous()
+        variances, directions = torch.linalg.eigh(covariance)
+        basis = directions[:, -KEY_LENGTH:].to(columns).contiguous()
+        covariance = variances[-KEY_LENGTH:].diag()
         keys = nn.normalize(columns @ basis, dim=1)
-    return Reference(columns, keys, basis, means, scales, moments, views[0])
+    return Reference(columns, keys, covariance, basis, means, scales, moments, views[0])
 
 
 def moments_of(activations: Tensor) -> tuple[Tensor, Tensor]:
