@@ -99,7 +99,7 @@ class Stage(ABC):
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes of all machines."""
-        return [process for machine in self.machines for process in machine.workers() if _draws(process)]
+        return [process for machine in self.machines for process in machine.workers()]
 
     def check_clocks(self) -> None:
         """Raises AssertionError where a machine does not go by its clock."""
@@ -267,9 +267,3 @@ class Fleet(Stage):
 
         wait_for(made)
         return port
-
-
-def _draws(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return "restyle.queue.worker" in process.cmdline()
-    return False
