@@ -92,7 +92,7 @@ def test_results_have_the_exact_size(studio: Studio, base: str, width: int, heig
 def test_image_of_a_batch_equals_a_request_with_its_seed(studio: Studio, base: str) -> None:
     changes: dict[str, Any] = {"sampler": "Euler a"}
     batch = studio.batch(f"{base} folder", seeds=(7, 8), **changes)
-    assert not np.array_equal(*batch)
+    assert not np.array_equal(batch[0], batch[1])
     for drawn, seed in zip(batch, (7, 8), strict=True):
         assert np.array_equal(drawn, studio.draw(f"{base} folder", seeds=(seed,), **changes))
 
