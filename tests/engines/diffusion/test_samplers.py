@@ -21,7 +21,7 @@ def solver(sampler: Sampler) -> tuple[Any, ...]:
 
 
 LAYING = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "timestep_spacing")
-SOLVERS = {solver(sampler): sampler.name for sampler in reversed(SAMPLERS.values())}
+SOLVERS = {solver(sampler): sampler.name for sampler in reversed(list(SAMPLERS.values()))}
 """For each the first name that has it."""
 
 
