@@ -38,9 +38,9 @@ def test_a_checkpoint_is_calibrated_by_command(tmp_path: Path) -> None:
     def run(*arguments: str) -> object:
         return restyle("models", *arguments, "--json", folder=tmp_path, **VARIABLES).json()
 
-    # few steps of inversion, for the sake of time
-    (tmp_path / "recipe.toml").write_text("[injection]\ninversion_steps = 2\n")
-    run("add", "model", "--code", "tiny", "--steps", "6", "--recipe", "recipe.toml")
+    # few steps, for the sake of time
+    (tmp_path / "recipe.toml").write_text("steps_least = 2\n[injection]\ninversion_steps = 2\n")
+    run("add", "model", "--code", "tiny", "--steps", "2", "--recipe", "recipe.toml")
     found = run("calibrate", "tiny", "--pairs", "pairs", "--save")
     assert isinstance(found, dict)
     assert (found["Route"], found["Eye"], found["Saved"]) == ("injection", "SSIM and colour", True)
@@ -49,7 +49,7 @@ def test_a_checkpoint_is_calibrated_by_command(tmp_path: Path) -> None:
     assert (found["IsEven"], found["Jumps"], found["Returns"]) == (True, [], [])
     assert (tmp_path / found["Sheet"]).exists()
     kept = Catalogue.read(tmp_path / "restyle-data").get("tiny").recipe
-    assert kept == {"injection": {"inversion_steps": 2, "spacing": found["Spacing"]}}
+    assert kept == {"steps_least": 2, "injection": {"inversion_steps": 2, "spacing": found["Spacing"]}}
 
 
 def test_what_cannot_be_calibrated_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from restyle.conversion import trial
 from restyle.wire.errors import RestyleError
+from tests.support.command import restyle
 
 if TYPE_CHECKING:
     from tests.support.studio import Studio
@@ -25,19 +26,29 @@ def quick(studio: "Studio") -> Iterator[str]:
     """A main model whose defaults ask for few steps."""
     from tests.support.studio import QUICK
 
-    with studio.registered("sd15", defaults={"Steps": 6}, recipe=QUICK) as file:
+    with studio.registered("sd15", defaults={"Steps": 2}, recipe={**QUICK, "steps_least": 2}) as file:
         yield file.name
 
 
 def test_it_draws_reports_and_leaves_a_sheet(quick: str, studio: "Studio", tmp_path: Path) -> None:
-    report = trial.trial(quick, studio.settings, tmp_path / "out")
-    assert report["Steps"] == 6
+    """As the command says it."""
+    variables = {
+        "RESTYLE_DATA_DIR": str(studio.settings.data_dir),
+        "RESTYLE_REGISTRY": "",
+        "RESTYLE_THREADS": "1",
+        "RESTYLE_DIFFUSION_PRECISION": "float32",
+        "RESTYLE_DIFFUSION_DEVICE": "cpu",
+    }
+    ran = restyle("models", "verify", quick, "--out", tmp_path / "out", folder=tmp_path, **variables)
+    assert ran.code == 0, ran
+    report = dict(line.split(": ", 1) for line in ran.out.splitlines())
+    assert report["Steps"] == "2"
     assert report["Size"] == "64 x 64"
     assert report["Style route"] == "style injection"
     assert report["Repeats exactly"] == "yes"
-    assert int(str(report["Peak memory"]).split()[0]) > 100
+    assert int(report["Peak memory"].split()[0]) > 100
     assert len(list((tmp_path / "out").glob("*-*.png"))) == 6
-    with Image.open(str(report["Sheet"])) as sheet:
+    with Image.open(report["Sheet"]) as sheet:
         assert sheet.width > 5 * 64
 
 

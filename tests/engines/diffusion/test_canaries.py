@@ -28,12 +28,13 @@ from tests.support.library import pipeline
 from tests.support.studio import SDXL, Studio
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def checkpoint(studio: Studio) -> Checkpoint:
+    """For tests that leave it as it is, as the next."""
     return components.load(studio.file("sd15 folder"), Device.of(studio.machine))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def large(studio: Studio) -> Checkpoint:
     return components.load(studio.file("sdxl folder"), Device.of(studio.machine))
 
@@ -121,22 +122,26 @@ def test_a_text_encoder_with_missing_tensors_loads_with_random_ones(studio: Stud
     assert isinstance(CLIPTextModel.from_pretrained(tmp_path, local_files_only=True), CLIPTextModel)
 
 
-def test_a_unet_with_an_ip_adapter_cannot_do_without_a_picture(studio: Studio, checkpoint: Checkpoint) -> None:
-    """``ipadapter`` therefore puts its networks in for a task only."""
+def adapted(studio: Studio, checkpoint: Checkpoint) -> Any:
+    """A pipeline with an IP-Adapter, and a UNet of its own for it."""
     holder = pipeline(checkpoint)
+    holder.unet = copy.deepcopy(checkpoint.unet)
     holder.load_ip_adapter(
         str(studio.files), subfolder="", weight_name="sd15-ip.safetensors", image_encoder_folder=None
     )
+    return holder
+
+
+def test_a_unet_with_an_ip_adapter_cannot_do_without_a_picture(studio: Studio, checkpoint: Checkpoint) -> None:
+    """``ipadapter`` therefore puts its networks in for a task only."""
+    holder = adapted(studio, checkpoint)
     with pytest.raises(TypeError, match="NoneType"):
         holder("a fox", image=torch.zeros(1, 4, 8, 8), num_inference_steps=4)
 
 
 def test_the_style_block_of_sdxl_silences_an_adapter_of_sd15(studio: Studio, checkpoint: Checkpoint) -> None:
     """A block that is not there is passed over without a word; the recipes have one for each."""
-    holder = pipeline(checkpoint)
-    holder.load_ip_adapter(
-        str(studio.files), subfolder="", weight_name="sd15-ip.safetensors", image_encoder_folder=None
-    )
+    holder = adapted(studio, checkpoint)
     holder.set_ip_adapter_scale({"up": {"block_0": [0.0, 1.0, 0.0]}})
     scales = [processor.scale for processor in holder.unet.attn_processors.values() if hasattr(processor, "scale")]
     assert all(scale == [0.0] for scale in scales)
@@ -145,7 +150,9 @@ def test_the_style_block_of_sdxl_silences_an_adapter_of_sd15(studio: Studio, che
 def test_an_embedding_of_sdxl_does_not_load_whole(studio: Studio, large: Checkpoint) -> None:
     """The library takes one encoder's vectors at a time; ``embeddings`` reads both, and adds no tokens."""
     with pytest.raises(ValueError, match="incorrect"):
-        pipeline(copy.copy(large)).load_textual_inversion(str(studio.files / "sdxl-word.safetensors"), token="zorp")
+        pipeline(large, own_words=True).load_textual_inversion(
+            str(studio.files / "sdxl-word.safetensors"), token="zorp"
+        )
 
 
 def test_a_controlnet_of_sdxl_in_its_authors_layout_loses_a_part(studio: Studio) -> None:

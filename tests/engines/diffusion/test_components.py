@@ -1,7 +1,9 @@
 """Checkpoints as they load: every tensor in its place, or an error that says which is not."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -14,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from restyle.engines.base import File, Machine, Role
 from restyle.engines.diffusion import components, controlnet, vae
 from restyle.engines.diffusion.blueprint import NATIVE_SIDE
+from restyle.engines.diffusion.components import Checkpoint
 from restyle.engines.diffusion.device import Device
 from restyle.models.kinds import Architecture
 from restyle.models.scan import scan
@@ -28,9 +31,20 @@ def file(path: Path, architecture: str, role: Role = Role.MAIN, **facts: Any) ->
     return File(role, path, "0" * 64, path.name, form, architecture, facts)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def device() -> Device:
     return Device.of(Machine(device="cpu", precision="float32"))
+
+
+@pytest.fixture(scope="module")
+def whole(studio: Studio, device: Device) -> Callable[[str], Checkpoint]:
+    """A checkpoint of the studio by the name of its file, loaded once, for tests that leave it as it is."""
+
+    @cache
+    def loaded(name: str) -> Checkpoint:
+        return components.load(file(studio.files / name, name.removesuffix(".safetensors")), device)
+
+    return loaded
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -38,10 +52,9 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_file_and_folder_hold_the_same_networks(studio: Studio, device: Device, base: str) -> None:
+def test_file_and_folder_hold_the_same_networks(whole: Callable[[str], Checkpoint], base: str) -> None:
     architecture = Architecture(base)
-    from_folder = components.load(file(studio.files / base, architecture), device)
-    from_file = components.load(file(studio.files / f"{base}.safetensors", architecture), device)
+    from_folder, from_file = whole(base), whole(f"{base}.safetensors")
     for one, other in zip(from_folder.networks(), from_file.networks(), strict=True):
         assert same(one, other)
     assert same(from_file.unet, checkpoints.unet(architecture))
@@ -58,7 +71,9 @@ def test_a_checkpoint_of_torch_save_loads(studio: Studio, device: Device, tmp_pa
     assert same(found.unet, checkpoints.unet(SD15))
 
 
-def test_what_means_nothing_here_is_left_alone(studio: Studio, device: Device, base: str, tmp_path: Path) -> None:
+def test_what_means_nothing_here_is_left_alone(
+    studio: Studio, device: Device, whole: Callable[[str], Checkpoint], base: str, tmp_path: Path
+) -> None:
     """The projection of OpenAI's encoder, as some programs save it, and what training keeps of a schedule."""
     state = load_file(studio.files / f"{base}.safetensors")
     first = "cond_stage_model." if base == "sd15" else "conditioner.embedders.0."
@@ -69,40 +84,42 @@ def test_what_means_nothing_here_is_left_alone(studio: Studio, device: Device, b
     path = tmp_path / "more.safetensors"
     save_file(state, path)
     scan(path)
-    plain = components.load(file(studio.files / f"{base}.safetensors", base), device)
+    plain = whole(f"{base}.safetensors")
     more = components.load(file(path, base), device)
     assert all(same(*pair) for pair in zip(plain.networks(), more.networks(), strict=True))
 
 
-def test_weights_of_eight_bits_are_scaled(studio: Studio, device: Device, tmp_path: Path) -> None:
+def test_weights_of_eight_bits_are_scaled(
+    studio: Studio, device: Device, whole: Callable[[str], Checkpoint], tmp_path: Path
+) -> None:
     state = load_file(studio.files / "sd15.safetensors")
     name = next(name for name in state if name.endswith("attn1.to_q.weight"))
-    whole = state[name]
-    scale = whole.abs().max() / 448
-    state[name] = (whole / scale).to(torch.float8_e4m3fn)
+    weight = state[name]
+    scale = weight.abs().max() / 448
+    state[name] = (weight / scale).to(torch.float8_e4m3fn)
     state |= {name.replace(".weight", ".scale_weight"): scale, name.replace(".weight", ".scale_input"): torch.ones(())}
     state["model.diffusion_model.scaled_fp8"] = torch.zeros(2).to(torch.float8_e4m3fn)
     path = tmp_path / "eight.safetensors"
     save_file(state, path)
-    plain, found = (
-        components.load(file(each, SD15), device).unet.state_dict()
-        for each in (studio.files / "sd15.safetensors", path)
-    )
+    plain = whole("sd15.safetensors").unet.state_dict()
+    found = components.load(file(path, SD15), device).unet.state_dict()
     other = [key for key in plain if not torch.equal(plain[key], found[key])]
     assert len(other) == 1
     assert torch.equal(found[other[0]], state[name].float() * scale)
-    assert torch.allclose(found[other[0]], whole, atol=float(whole.abs().max()) / 16)
+    assert torch.allclose(found[other[0]], weight, atol=float(weight.abs().max()) / 16)
 
 
-def test_a_folder_of_pickles_is_the_folder(studio: Studio, device: Device, base: str, tmp_path: Path) -> None:
+def test_a_folder_of_pickles_is_the_folder(
+    studio: Studio, device: Device, whole: Callable[[str], Checkpoint], base: str, tmp_path: Path
+) -> None:
     folder = tmp_path / base
     copytree(studio.files / base, folder)
     for weights in sorted(folder.rglob("*.safetensors")):
         stem = {"model": "pytorch_model"}.get(weights.stem, weights.stem)
         torch.save(load_file(weights), weights.with_name(f"{stem}.bin"))
         weights.unlink()
-    plain, found = (components.load(file(each, base), device) for each in (studio.files / base, folder))
-    assert all(same(*pair) for pair in zip(plain.networks(), found.networks(), strict=True))
+    found = components.load(file(folder, base), device)
+    assert all(same(*pair) for pair in zip(whole(base).networks(), found.networks(), strict=True))
 
 
 def test_a_file_that_leaves_no_signal_at_its_noisiest_says_so(studio: Studio, device: Device) -> None:
@@ -114,10 +131,17 @@ def test_a_file_that_leaves_no_signal_at_its_noisiest_says_so(studio: Studio, de
     assert float(noise[0][-1]) < 1e-6
 
 
-@pytest.mark.parametrize("form", ["ldm", "bare", "diffusers"])
+@pytest.mark.parametrize(("form", "completing"), [("ldm", ""), ("bare", ".safetensors"), ("diffusers", ".safetensors")])
 def test_a_unet_alone_is_completed_by_its_base(
-    studio: Studio, device: Device, base: str, tmp_path: Path, form: str
+    studio: Studio,
+    device: Device,
+    whole: Callable[[str], Checkpoint],
+    base: str,
+    tmp_path: Path,
+    form: str,
+    completing: str,
 ) -> None:
+    """Of whatever form the one and the other are: they are read apart."""
     architecture = Architecture(base)
     unet = checkpoints.unet(architecture, 99)
     state = unet.state_dict() if form == "diffusers" else ldm.unet(unet.state_dict())
@@ -125,13 +149,14 @@ def test_a_unet_alone_is_completed_by_its_base(
         state = {name.removeprefix("model.diffusion_model."): value for name, value in state.items()}
     path = tmp_path / "unet.safetensors"
     save_file({name: value.contiguous() for name, value in state.items()}, path)
-    for completing in (studio.files / base, studio.files / f"{base}.safetensors"):
-        whole = components.load(file(completing, architecture), device)
-        alone = replace(file(path, architecture, prediction_type="v_prediction"), base=file(completing, architecture))
-        found = components.load(alone, device)
-        assert same(found.unet, unet)
-        assert all(same(*pair) for pair in zip(found.networks()[1:], whole.networks()[1:], strict=True))
-        assert found.scheduler["prediction_type"] == "v_prediction"
+    rest = file(studio.files / f"{base}{completing}", architecture)
+    alone = replace(file(path, architecture, prediction_type="v_prediction"), base=rest)
+    found = components.load(alone, device)
+    assert same(found.unet, unet)
+    assert all(
+        same(*pair) for pair in zip(found.networks()[1:], whole(f"{base}{completing}").networks()[1:], strict=True)
+    )
+    assert found.scheduler["prediction_type"] == "v_prediction"
 
 
 def test_half_precision_files_are_brought_to_the_devices(studio: Studio, device: Device, tmp_path: Path) -> None:

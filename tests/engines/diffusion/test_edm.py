@@ -202,7 +202,7 @@ def test_they_are_added_and_draw(studio: Studio) -> None:
         with studio.registered(name), studio.registered("sdxl-control", control="tile", architecture=SDXL):
             assert rehearsed(studio.catalogue.get(name), studio.catalogue) == {}
             drawn = studio.draw(name, sampler="DPM++ 2M Karras", steps=STEPS)
-            assert not np.array_equal(drawn, studio.draw("sdxl file", sampler="DPM++ 2M Karras", steps=STEPS))
+            assert not np.array_equal(drawn, studio.once("sdxl file", sampler="DPM++ 2M Karras", steps=STEPS))
 
 
 @pytest.mark.parametrize(

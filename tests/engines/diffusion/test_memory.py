@@ -82,7 +82,7 @@ def test_a_picture_beyond_the_machine_is_refused_before_it_is_tried(
 
 
 def test_numbers_that_are_none_are_an_error_and_not_a_black_picture(studio: Studio, base: str) -> None:
-    before = studio.draw(f"{base} folder")
+    before = studio.plain(f"{base} folder")
     path = studio.files / f"{base}-huge.safetensors"
     save_file(
         {name: value * 1e18 for name, value in load_file(studio.files / f"{base}-lora2.safetensors").items()}, path

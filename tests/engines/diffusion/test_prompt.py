@@ -125,7 +125,7 @@ def test_an_embedding_reads_as_the_library_reads_it(studio: Studio, checkpoints:
     word = embeddings.load(studio.file("sd15 word"), (32,))
     with torch.inference_mode():
         own = prompt.encode(checkpoint, Device.of(studio.machine), "a red zorp, big", "", 1, (word,))[0].hidden
-    library = pipeline(checkpoint)
+    library = pipeline(checkpoint, own_words=True)
     library.load_textual_inversion({"zorp": word.vectors[0]}, token="zorp")
     found = library.encode_prompt("a red zorp, big", "cpu", 1, False)[0]
     assert torch.equal(own, found)

@@ -138,10 +138,12 @@ def encode(
     count = max(len(wanted), len(unwanted))
     with device.using(*checkpoint.encoders):
         found = _encode(checkpoint, device, wanted + [[]] * (count - len(wanted)), clip_skip)
+        if checkpoint.architecture is Architecture.SDXL and not negative:
+            assert found.pooled is not None
+            return found, Conditioning(torch.zeros_like(found.hidden), torch.zeros_like(found.pooled))
+        if positive == negative:
+            return found, found
         against = _encode(checkpoint, device, unwanted + [[]] * (count - len(unwanted)), clip_skip)
-    if checkpoint.architecture is Architecture.SDXL and not negative:
-        assert against.pooled is not None
-        against = Conditioning(torch.zeros_like(against.hidden), torch.zeros_like(against.pooled))
     return found, against
 
 

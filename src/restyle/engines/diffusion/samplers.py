@@ -157,15 +157,29 @@ def trained(timesteps: Sequence[int], denoise: float) -> tuple[int, ...]:
     return tuple(each for each in timesteps if each < denoise * TRAINED_STEPS) or tuple(timesteps[-1:])
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _untouched(name: str, config: str, options: str) -> Any:
     """A scheduler of the library, to be copied; ``config`` and ``options`` are JSON. Some take most of a second to
     make, since they compute the whole training schedule first.
     """
+    return _kind(name).from_config(json.loads(config), **json.loads(options))
+
+
+@lru_cache(maxsize=128)
+def _laid(name: str, config: str, options: str, device: str, laid: str) -> Any:
+    """The same with its timesteps set, by ``laid``, which is JSON. A long schedule, as weak strengths have, takes some
+    of them as long again.
+    """
+    scheduler = deepcopy(_untouched(name, config, options))
+    scheduler.set_timesteps(device=device, **json.loads(laid))
+    return scheduler
+
+
+def _kind(name: str) -> Any:
+    """The class of that name."""
     import diffusers
 
-    kind = resolve_name(name) if ":" in name else getattr(diffusers, name)
-    return kind.from_config(json.loads(config), **json.loads(options))
+    return resolve_name(name) if ":" in name else getattr(diffusers, name)
 
 
 class Schedule:
@@ -190,48 +204,29 @@ class Schedule:
         import torch
 
         options: dict[str, Any] = {**SPACING[sampler.even], **sampler.options}
-        if sampler.own_noise:
-            options["noise_sampler_seed"] = seed
-        self.scheduler: Any = deepcopy(_untouched(sampler.scheduler, json.dumps(dict(config)), json.dumps(options)))
-        whole, begin = whole_of(sampler, steps, denoise), 0
+        whole, before = whole_of(sampler, steps, denoise), 0
         if timesteps:
-            self._set_trained(sampler, trained(timesteps, denoise), device)
+            laid = _trained(sampler, trained(timesteps, denoise))
         elif sampler.distilled:
-            self._set_distilled(steps, steps / whole, device)
+            laid = _distilled(steps, steps / whole)
         else:
-            self.scheduler.set_timesteps(whole, device=device)
-            begin = (whole - steps) * self.scheduler.order
-        laid = self.scheduler.timesteps
+            laid, before = {"num_inference_steps": whole}, whole - steps
+        known = (sampler.scheduler, json.dumps(dict(config)), json.dumps(options), device, json.dumps(laid))
+        self.scheduler: Any = deepcopy(_laid(*known))
+        begin = before * self.scheduler.order
+        if sampler.own_noise:
+            self.scheduler.noise_sampler_seed = seed
         if sampler.scheduler == "PNDMScheduler":
             # its second evaluation repeats the second timestep, wherever the schedule begins
-            distinct = torch.unique(laid).flip(0)[begin:]
+            distinct = torch.unique(self.scheduler.timesteps).flip(0)[begin:]
             self.timesteps = torch.cat([distinct[:2], distinct[1:2], distinct[2:]])
         else:
-            self.timesteps = laid[begin:]
+            self.timesteps = self.scheduler.timesteps[begin:]
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(begin)
         self._generator = torch.Generator("cpu").manual_seed(seed)
         self._begin = begin
         self._takes_generator = _takes_generator(self.scheduler)
-
-    def _set_trained(self, sampler: Sampler, timesteps: tuple[int, ...], device: str) -> None:
-        takes = "timesteps" in inspect.signature(self.scheduler.set_timesteps).parameters
-        if not takes or any(sampler.options.get(f"use_{name}_sigmas") for name in ("karras", "exponential", "beta")):
-            raise RestyleError(
-                Code.PARAMETER_NOT_AVAILABLE,
-                f"Sampler {sampler.name} cannot be held to the timesteps that this model was trained at; take "
-                "Euler trailing, LCM or TCD",
-                field="Sampler",
-            )
-        self.scheduler.set_timesteps(timesteps=list(timesteps), device=device)
-
-    def _set_distilled(self, steps: int, denoise: float, device: str) -> None:
-        """Steps out of the distilled schedule, or of a finer one where that holds too few below the noise level."""
-        original = DISTILLED_STEPS
-        while int(original * denoise) < steps and original < TRAINED_STEPS:
-            original = min(original * 2, TRAINED_STEPS)
-        part = min(1.0, max(denoise, (steps + 0.5) / original))
-        self.scheduler.set_timesteps(steps, device=device, original_inference_steps=original, strength=part)
 
     def until(self, part: float) -> float:
         """The timestep at which the first ``part`` (0..1) of the steps ends, the step's own included."""
@@ -270,6 +265,30 @@ class Schedule:
             warnings.filterwarnings("ignore", r"Should have t[ab]")
             following: torch.Tensor = self.scheduler.step(output, timestep, latents, return_dict=False, **extra)[0]
         return following
+
+
+def _trained(sampler: Sampler, timesteps: tuple[int, ...]) -> dict[str, Any]:
+    """What those very timesteps are set by. Raises RestyleError (230) for a sampler that cannot be held to them."""
+    takes = "timesteps" in inspect.signature(_kind(sampler.scheduler).set_timesteps).parameters
+    if not takes or any(sampler.options.get(f"use_{name}_sigmas") for name in ("karras", "exponential", "beta")):
+        raise RestyleError(
+            Code.PARAMETER_NOT_AVAILABLE,
+            f"Sampler {sampler.name} cannot be held to the timesteps that this model was trained at; take "
+            "Euler trailing, LCM or TCD",
+            field="Sampler",
+        )
+    return {"timesteps": list(timesteps)}
+
+
+def _distilled(steps: int, denoise: float) -> dict[str, Any]:
+    """What steps out of the distilled schedule, or of a finer one where that holds too few below the noise level, are
+    set by.
+    """
+    original = DISTILLED_STEPS
+    while int(original * denoise) < steps and original < TRAINED_STEPS:
+        original = min(original * 2, TRAINED_STEPS)
+    part = min(1.0, max(denoise, (steps + 0.5) / original))
+    return {"num_inference_steps": steps, "original_inference_steps": original, "strength": part}
 
 
 def _takes_generator(scheduler: Any) -> bool:

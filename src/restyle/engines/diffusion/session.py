@@ -65,8 +65,6 @@ class Session:
         self._sides = 2 if recipe.cfg_scale > 1 else 1
         with torch.inference_mode():
             self._prompts = self._encode(recipe.positive, recipe.negative)
-            if tools.image_embeds is None:
-                self._empty = self._encode("", "")[1]
         progress.total = self._cost()
 
     def _encode(self, positive: str, negative: str) -> tuple[Conditioning, Conditioning]:
@@ -221,7 +219,7 @@ class Session:
         """What the VAE alone loses of the raw image."""
         raw = self._recipe.job.raw
         height, width = raw.shape[:2]
-        back = self._pixels(self._latents(self._levels[-1]))
+        back = self._pixels(self._clean if len(self._levels) == 1 else self._latents(self._levels[-1]))
         return raw.astype(np.float32) - back[:height, :width]
 
     @cached_property
@@ -257,9 +255,14 @@ class Session:
 
     def _inverted(self, latents: torch.Tensor, parts: str, tick: Tick, pixels: Pixels) -> Inverted:
         moved, checkpoint = self._recipe.moved, self._tools.checkpoint
-        steps, blocks, beside = moved.inversion_steps, moved.blocks, self._beside(pixels)
+        steps, blocks, beside, empty = moved.inversion_steps, moved.blocks, self._beside(pixels), self._empty
         with self._device.using(checkpoint.unet):
-            return injection.invert(checkpoint, latents, self._empty, self._sigma, steps, parts, blocks, tick, beside)
+            return injection.invert(checkpoint, latents, empty, self._sigma, steps, parts, blocks, tick, beside)
+
+    @cached_property
+    def _empty(self) -> Conditioning:
+        """No words, under which pictures are inverted."""
+        return self._encode("", "")[1]
 
     @cached_property
     def _sigma(self) -> float:
