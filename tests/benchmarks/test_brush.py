@@ -28,7 +28,7 @@ def test_a_figure_on_the_wrong_side_misses_its_bar(figure: str, value: float) ->
     def missed(bars: list[Bar]) -> list[str]:
         return [bar.what for bar in bars if not bar.met]
 
-    title = brush.TITLES[figure][:-2]
+    title = judge.TITLES[figure][:-2]
     found = brush.bars({"brush at 512": figures(), "brush at 1024": figures(**{figure: value})})
     assert missed(found) == [f"brush at 1024, {title}"]
 
