@@ -109,6 +109,10 @@ def test_while_somebody_keeps_the_database_from_being_written_everything_is_show
             assert {end.result()["RetCode"] for end in ends} == {0}
         assert service.wait(uid)["Status"] == "Finished"
         wait_for(lambda: readiness(service) == (200, ""))
+        other.execute("BEGIN IMMEDIATE")  # also while there is nothing to do
+        wait_for(lambda: readiness(service) == (503, "the database cannot be read or written"))
+        other.rollback()
+        wait_for(lambda: readiness(service) == (200, ""))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in databases.KINDS if kind != "sqlite"])

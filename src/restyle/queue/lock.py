@@ -9,6 +9,7 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from restyle.database import writing
 from restyle.private import make_private
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -47,9 +48,13 @@ class SupervisorLock:
             )
 
     def renew(self) -> None:
-        """Make sure that it is still held, or take it again. Raises as :meth:`acquire`."""
-        if self._file is not None:
-            return  # a file's lock lasts as long as the process
+        """Make sure that it is still held, or take it again, and that SQLite's file can be written.
+
+        Raises as :meth:`acquire`, and SQLAlchemy's errors.
+        """
+        if self._file is not None:  # a file's lock lasts as long as the process
+            with writing(self._db):
+                return
         if self._connection is not None:
             try:
                 self._connection.execute(sa.select(1))
