@@ -8,7 +8,7 @@ import pytest
 from restyle.private import make_data_folder
 from restyle.wire.errors import RestyleError
 from tests.support.command import restyle
-from tests.support.strangers import let_others_through, needs_root, nobody
+from tests.support.strangers import needs_root, nobody
 
 
 def modes(folder: Path) -> set[int]:
@@ -76,24 +76,22 @@ def test_the_default_is_the_users_own_folder_unless_the_earlier_one_is_here(tmp_
     "arguments", [("keys", "create"), ("keys", "list"), ("serve", "--port", "0"), ("credits", "show", "x")]
 )
 @pytest.mark.parametrize("data", ["missing", "empty"])
-def test_another_user_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], data: str) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty").chmod(0o755)
-    let_others_through(tmp_path)
+def test_another_user_is_told_in_one_line(open_path: Path, arguments: tuple[str, ...], data: str) -> None:
+    (open_path / "empty").mkdir()
+    (open_path / "empty").chmod(0o755)
     with nobody():
-        ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(tmp_path / data))
+        ran = restyle(*arguments, folder=open_path, RESTYLE_DATA_DIR=str(open_path / data))
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (5, "", 1), ran
-    assert f"the data folder {tmp_path / data} cannot be" in ran.err
+    assert f"the data folder {open_path / data} cannot be" in ran.err
 
 
 @needs_root
-def test_somebody_elses_data_folder_is_told_in_one_line(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    assert restyle("keys", "create", folder=tmp_path, RESTYLE_DATA_DIR=str(folder)).code == 0
-    let_others_through(tmp_path)
+def test_somebody_elses_data_folder_is_told_in_one_line(open_path: Path) -> None:
+    folder = open_path / "data"
+    assert restyle("keys", "create", folder=open_path, RESTYLE_DATA_DIR=str(folder)).code == 0
     with nobody():
         for arguments in (("keys", "list"), ("serve", "--port", "0")):
-            ran = restyle(*arguments, folder=tmp_path, RESTYLE_DATA_DIR=str(folder))
+            ran = restyle(*arguments, folder=open_path, RESTYLE_DATA_DIR=str(folder))
             assert (ran.code, len(ran.err.splitlines())) == (5, 1), ran
 
 

@@ -10,7 +10,7 @@ from restyle.accounts.keys import KeyStore, read_master_key
 from restyle.database import keys, open_database, reading, writing
 from restyle.wire.errors import RestyleError
 from tests.support.nursery import several
-from tests.support.strangers import NOBODY, let_others_through, needs_root, nobody
+from tests.support.strangers import NOBODY, needs_root, nobody
 
 
 @pytest.fixture
@@ -109,11 +109,10 @@ def test_a_missing_damaged_or_foreign_key_file_is_told_apart(store: KeyStore, db
 
 
 @needs_root
-def test_a_key_file_that_an_orchestrator_mounts_for_a_group_of_ours_is_taken(db: sa.Engine, tmp_path: Path) -> None:
+def test_a_key_file_that_an_orchestrator_mounts_for_a_group_of_ours_is_taken(db: sa.Engine, open_path: Path) -> None:
     """Kubernetes gives a secret's file to root and to the group of ``fsGroup``, with mode 0440."""
-    file = tmp_path / "mounted"
+    file = open_path / "mounted"
     file.write_bytes(base64.b64encode(os.urandom(32)))
-    let_others_through(tmp_path)
     for group, mode, taken in ((NOBODY, 0o440, True), (NOBODY, 0o640, True), (NOBODY, 0o444, False),
                                (NOBODY, 0o460, False), (0, 0o444, False)):  # fmt: skip
         os.chown(file, 0, group)

@@ -11,7 +11,7 @@ import typer
 from restyle.cli.app import app
 from tests.support import pictures
 from tests.support.command import Ran, restyle
-from tests.support.strangers import let_others_through, needs_root, nobody
+from tests.support.strangers import needs_root, nobody
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "convert": ("in/a.png", "-s", "in/a.png", "-o", "kept/a.png"),
@@ -57,15 +57,15 @@ SERVICE = {"RESTYLE_URL": "", "RESTYLE_PUBLIC_KEY": "", "RESTYLE_PRIVATE_KEY": "
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(open_path: Path) -> Path:
     """Pictures to read in ``in``, one of them root's alone, and a folder ``kept`` that is root's to write."""
     for name in ("in", "kept", "locked"):
-        (tmp_path / name).mkdir()
+        (open_path / name).mkdir()
     for name in ("in/a.png", "in/secret.png", "locked/a.png"):
-        (tmp_path / name).write_bytes(pictures.encode(pictures.picture(64, 64), "PNG"))
-    (tmp_path / "in" / "secret.png").chmod(0o600)
-    (tmp_path / "locked").chmod(0o700)
-    return tmp_path
+        (open_path / name).write_bytes(pictures.encode(pictures.picture(64, 64), "PNG"))
+    (open_path / "in" / "secret.png").chmod(0o600)
+    (open_path / "locked").chmod(0o700)
+    return open_path
 
 
 def well_said(ran: Ran) -> None:
@@ -131,7 +131,6 @@ def test_every_command_as_another_user(folder: Path, mode: int) -> None:
     assert restyle("keys", "create", folder=folder, RESTYLE_DATA_DIR=str(data)).code == 0
     for path in (data, *data.rglob("*")):
         path.chmod(mode)
-    let_others_through(folder)
     with nobody():
         found = every(folder, data)
     for ran in found.values():
@@ -146,7 +145,6 @@ def test_what_another_user_may_not_read_or_write_is_said_before_anything_is_draw
     def run(*arguments: str) -> Ran:
         return restyle("convert", *arguments, "-s", "in/a.png", folder=folder, RESTYLE_DATA_DIR=str(folder / "none"))
 
-    let_others_through(folder)
     with nobody():
         unwritable, unreadable, locked = run("in"), run("in/secret.png", "-o", "/tmp"), run("locked", "-o", "/tmp")
     assert unwritable.code == 5
