@@ -25,7 +25,7 @@ BODY_BYTES = (1 << 20, 20 * 10**6)
 PREPARED = 6
 POLL_SECONDS = 0.1
 TIMEOUT = 120.0
-NICENESS = 10
+NICENESS = 3
 """Of clients that only make load: they would have machines of their own, and here they share the service's cores."""
 FULL = (4008, 4009)
 """The only refusals that a well-behaved client may meet."""
