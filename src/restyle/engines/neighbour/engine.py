@@ -2,9 +2,10 @@
 
 Neural Neighbor Style Transfer (Kolkin, Kucera, Paris, Sykora, Shechtman, Shakhnarovich, 2022). From coarse to fine,
 each place of the picture, as VGG16 sees it, is matched with the reference's most alike place, and the pixels are moved
-until the network sees those places instead. Beyond the paper: the reference's statistics are drawn near as well, so
-that the style arrives within few updates; total variation keeps flats calm; and the whole picture, once drawn, is given
-the reference's contrast, matched anew and drawn on.
+until the network sees those places instead. Beyond the paper: the photograph is matched in the reference's
+distribution, and what relu4_1 sees of it is kept in place; the reference's statistics are drawn near as well, so that
+the style arrives within few updates; total variation keeps flats calm; and the whole picture, once drawn, is given the
+reference's contrast, matched anew and drawn on.
 """
 
 import hashlib
