@@ -31,15 +31,16 @@ def data(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert ran.code == 0, ran
 
     quick = folder / "quick.toml"
-    quick.write_text("[injection]\ninversion_steps = 2\n")
-    add("sd15.safetensors", "sd15", "--cfg-scale", "6", "--recipe", str(quick))
-    add("sdxl", "sdxl", "--steps", "6", "--recipe", str(quick))
+    quick.write_text("steps_least = 2\n[injection]\ninversion_steps = 2\n")
+    told = ("--recipe", str(quick), "--negative-prompt", "smudges")
+    add("sd15.safetensors", "sd15", "--cfg-scale", "6", *told)
+    add("sdxl", "sdxl", "--steps", "2", *told)
     for base in ("sd15", "sdxl"):
         of = ("--architecture", base)
         add(f"{base}-lora.safetensors", f"{base} lora", "--trigger", "glimmer", *of)
         add(f"{base}-peft.safetensors", f"{base} second lora", *of)
         add(f"{base}-word.safetensors", f"{base} word", "--trigger", "zorp", *of)
-        add(f"{base}-vae.safetensors", f"{base} vae", *of)
+    add("sd15-vae.safetensors", "sd15 vae", "--architecture", "sd15")
     add("hyper.pt", "sd15 hyper", "--architecture", "sd15")
     return folder
 
@@ -74,7 +75,7 @@ def request(base: str, **changes: Any) -> dict[str, Any]:
     ]
     if base == "sd15":
         subs.append({"ModelCode": "sd15 hyper", "InferenceParams": {"LoraWeight": 0.5}})
-    inference = {"Steps": 6, "Sampler": "DPM++ 2M Karras", "ClipSkip": 2, "CFGScale": 5.5}
+    inference = {"Steps": 2, "Sampler": "DPM++ 2M Karras", "ClipSkip": 2, "CFGScale": 5.5}
     fields = {
         "MainModel": {"ModelCode": base, "InferenceParams": inference},
         "SubModelList": subs,
@@ -96,9 +97,9 @@ def text(picture: bytes) -> str:
         return str(image.info["parameters"])
 
 
-@pytest.mark.parametrize("base", ["sd15", "sdxl"])
-def test_a_request_with_everything(service: RunningService, base: str) -> None:
-    detail = service.finished(**request(base))
+def test_a_request_with_everything(service: RunningService) -> None:
+    """With one architecture; the other's is drawn with an adapter below."""
+    detail = service.finished(**request("sd15"))
     assert detail["SeedList"] == [5, 6]
     assert any("style injection" in notice for notice in detail["Notices"])
     first, second = (httpx.get(url, timeout=PATIENCE).content for url in detail["ImgList"])
@@ -107,7 +108,7 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
     written = text(first)
     assert written.startswith("a (red:1.2) zorp, wooden table, glimmer\nNegative prompt: blurry, low quality\n")
     for part in (
-        "Steps: 6",
+        "Steps: 2",
         "Sampler: DPM++ 2M Karras",
         "CFG scale: 2",
         "Clip skip: 2",
@@ -115,9 +116,9 @@ def test_a_request_with_everything(service: RunningService, base: str) -> None:
         "Seed: 5",
     ):
         assert part in written
-    assert f'Lora weights: "{base} lora: 0.7, {base} second lora: -0.4"' in written
+    assert 'Lora weights: "sd15 lora: 0.7, sd15 second lora: -0.4"' in written
     assert pixel_bytes(first) != pixel_bytes(second)
-    assert pixel_bytes(service.images(**request(base, Seed=6, BatchSize=1))[0]) == pixel_bytes(second)
+    assert pixel_bytes(service.images(**request("sd15", Seed=6, BatchSize=1))[0]) == pixel_bytes(second)
 
 
 def test_each_part_of_it_acts(service: RunningService) -> None:
@@ -129,7 +130,7 @@ def test_each_part_of_it_acts(service: RunningService) -> None:
         return {"MainModel": {**model, "InferenceParams": {**model["InferenceParams"], **changes}}}
 
     changes: dict[str, dict[str, Any]] = {
-        "Steps": inference(Steps=7),
+        "Steps": inference(Steps=3),
         "Sampler": inference(Sampler="Euler a"),
         "ClipSkip": inference(ClipSkip=3),
         "CFGScale": inference(CFGScale=1.5),
@@ -201,7 +202,8 @@ def test_models_are_listed_with_their_defaults(service: RunningService) -> None:
 
 
 def test_torch_lives_in_the_worker_only(service: RunningService) -> None:
-    service.finished(**request("sd15", BatchSize=1, SubModelList=[]))
+    detail = service.finished(**request("sd15", BatchSize=1, SubModelList=[], NegativePrompts=[]))
+    assert any("smudges" in notice for notice in detail["Notices"])  # the model's own negative prompt
 
     def loaded(process: psutil.Process) -> bool:
         return any("libtorch" in part.path for part in process.memory_maps())
@@ -209,18 +211,3 @@ def test_torch_lives_in_the_worker_only(service: RunningService) -> None:
     server = psutil.Process(service.process.pid)
     assert not loaded(server)
     assert any(loaded(child) for child in server.children(recursive=True))
-
-
-def test_the_command_verifies_by_drawing(data: Path) -> None:
-    ran = restyle(
-        *("models", "verify", "sdxl", "--out", "checked"),
-        folder=data,
-        RESTYLE_REGISTRY="",
-        RESTYLE_DATA_DIR=str(data / "data"),
-        RESTYLE_THREADS="1",
-        RESTYLE_DIFFUSION_PRECISION="float32",
-    )
-    assert ran.code == 0, ran
-    assert "Style route: style injection" in ran.out
-    assert "Repeats exactly: yes" in ran.out
-    assert (data / "checked" / "sheet.png").is_file()

@@ -1,8 +1,6 @@
-"""A starter set of tiny checkpoints, from a hub to a picture: by ``convert`` and over HTTP."""
+"""A starter set of tiny checkpoints, from a hub to a picture."""
 
-import base64
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,7 +8,6 @@ from restyle.images.encode import encode_png
 from restyle.models.kinds import Architecture
 from tests.support import checkpoints, hub, submodels
 from tests.support.command import restyle
-from tests.support.service import running, submission
 from tests.support.starter import Tiny, written
 from tests.support.studio import RAW, STYLE
 
@@ -63,11 +60,3 @@ def test_a_set_from_a_hub_draws(tiny: Tiny, tmp_path: Path) -> None:
     assert "IP-Adapter ADAPTER" in told
     assert "smudges" in told
     assert (tmp_path / "raw.restyled.png").exists()
-
-    pictures = [base64.b64encode(encode_png(pixels)).decode() for pixels in (RAW, STYLE)]
-    settings: dict[str, Any] = {"registry": "", **DIFFUSION}
-    with running(tmp_path, **settings) as service:
-        asked = submission(MainModel={"ModelCode": "tiny"}, ImageList=pictures, Width=64, Height=64)
-        detail = service.finished(**asked)
-    assert any("IP-Adapter ADAPTER" in notice for notice in detail["Notices"])
-    assert any("smudges" in notice for notice in detail["Notices"])
