@@ -20,14 +20,14 @@ CALLER = """
 import hashlib, json, os, pickle, random, sys
 
 environment = dict(os.environ)
-name, file, load = sys.argv[1:4]
+file, *names = sys.argv[1:]
 
 import numpy
 libraries = []
-if name == "diffusion":
+if "diffusion" in names:
     import diffusers, transformers
     libraries = [diffusers.utils.logging, transformers.utils.logging]
-if uses_torch := name in ("neighbour", "diffusion"):
+if uses_torch := bool({"neighbour", "diffusion"}.intersection(names)):
     import torch
     torch.set_num_threads(3)
     torch.set_default_dtype(torch.float64)
@@ -63,32 +63,34 @@ def state():
 from pkgutil import resolve_name
 from restyle.engines.base import Machine
 
-job = pickle.loads(open(file, "rb").read())
-states = [state()]
-engine = resolve_name(load)(Machine(device="cpu", precision="float32"))
-states.append(state())
-engine.describe(job)
-states.append(state())
-drawn = hashlib.sha256()
-images = engine.convert(job, lambda fraction: None)
-for image in images:
-    states.append(state())
-    drawn.update(image.tobytes())
-states.append(state())
-images = engine.convert(job, lambda fraction: None)
-next(images)
-images.close()
-states.append(state())
-
 def stop(fraction):
     raise KeyError("stopped")
 
-try:
-    list(engine.convert(job, stop))
-except KeyError:
+found = {}
+for name, (load, job) in pickle.loads(open(file, "rb").read()).items():
+    states = [state()]
+    engine = resolve_name(load)(Machine(device="cpu", precision="float32"))
     states.append(state())
-print(json.dumps({"states": states, "drawn": drawn.hexdigest()}))
+    engine.describe(job)
+    states.append(state())
+    drawn = hashlib.sha256()
+    images = engine.convert(job, lambda fraction: None)
+    for image in images:
+        states.append(state())
+        drawn.update(image.tobytes())
+    states.append(state())
+    images = engine.convert(job, lambda fraction: None)
+    next(images)
+    images.close()
+    states.append(state())
+    try:
+        list(engine.convert(job, stop))
+    except KeyError:
+        states.append(state())
+    found[name] = {"states": states, "drawn": drawn.hexdigest()}
+print(json.dumps(found))
 """
+LIBRARIES = {"neighbour": "h5py", "diffusion": "diffusers"}
 
 
 def job(name: str, request: pytest.FixtureRequest) -> Job:
@@ -102,28 +104,34 @@ def job(name: str, request: pytest.FixtureRequest) -> Job:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 @pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context")
-@pytest.mark.parametrize("name", ["painter", "brush", "neighbour", "diffusion"])
-def test_a_callers_process_is_left_as_it_is(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    library = {"neighbour": "h5py", "diffusion": "diffusers"}.get(name, "numpy")
-    if find_spec(library) is None:
-        pytest.skip(f"{library} is not installed")
-    where = "tests.support.brushes:load" if name == "brush" else f"restyle.engines.{name}.engine:load"
-    asked = job(name, request)
-    file = tmp_path / "job"
-    file.write_bytes(pickle.dumps(asked))
+@pytest.mark.parametrize("several", [("painter", "brush"), ("neighbour", "diffusion")], ids=["light", "torch"])
+def test_a_callers_process_is_left_as_it_is(
+    several: tuple[str, ...], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """By one engine after the other, those that may not load torch in a process of their own."""
+    names = [name for name in several if find_spec(LIBRARIES.get(name, "numpy"))]
+    if not names:
+        pytest.skip("none of their libraries is installed")
+    where = {name: f"restyle.engines.{name}.engine:load" for name in names} | {"brush": "tests.support.brushes:load"}
+    asked = {name: job(name, request) for name in names}
+    file = tmp_path / "jobs"
+    file.write_bytes(pickle.dumps({name: (where[name], asked[name]) for name in names}))
     with silent(tmp_path) as silence:
         ran = subprocess.run(
-            [sys.executable, "-c", CALLER, name, str(file), where],
+            [sys.executable, "-c", CALLER, str(file), *names],
             env={**os.environ, **silence},
             capture_output=True,
             text=True,
             check=False,
         )
     assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout.splitlines()[-1])
-    assert len(found["states"]) == 8
-    assert set(found["states"]) == {found["states"][0]}
-    load = resolve_name(where)
-    engine: Engine = load(Machine(device="cpu", precision="float32"))
-    drawn = hashlib.sha256(b"".join(image.tobytes() for image in engine.convert(asked, lambda fraction: None)))
-    assert found["drawn"] == drawn.hexdigest()
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert list(told) == names
+    (before,) = {found["states"][0] for found in told.values()}
+    for name, found in told.items():
+        assert found["states"] == [before] * 8, name
+        engine: Engine = resolve_name(where[name])(Machine(device="cpu", precision="float32"))
+        drawn = hashlib.sha256(
+            b"".join(image.tobytes() for image in engine.convert(asked[name], lambda fraction: None))
+        )
+        assert found["drawn"] == drawn.hexdigest(), name
