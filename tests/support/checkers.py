@@ -14,7 +14,7 @@ from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from tests.support import bombs, pictures
 from tests.support.patience import wait_for
-from tests.support.zygote import children
+from tests.support.zygote import CHECKER, children
 
 MIB = 1024 * 1024
 MEMORY = 400 * MIB
@@ -36,7 +36,7 @@ def pooled(folder: Path, **changes: Any) -> Checkers:
 
 def processes(of: int | None = None) -> list[psutil.Process]:
     """The checkers of that process, or of this one."""
-    return children(of, "restyle.images.checking.checker")
+    return children(of, CHECKER)
 
 
 def look(pool: Checkers, data: bytes, account: int = A, *, decoded: bool = True) -> None:

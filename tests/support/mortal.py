@@ -20,7 +20,7 @@ from tests.support.engines import OBEDIENT, REGISTRY
 from tests.support.nursery import COMMAND, Fork, fork
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import picture
-from tests.support.zygote import children
+from tests.support.zygote import WORKER, children
 
 IMAGES = [base64.b64encode(encode_png(picture(64, 80, seed))).decode() for seed in (0, 1)]
 
@@ -112,7 +112,7 @@ class MortalService:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
         try:
-            return children(self.process.pid, "restyle.queue.worker")
+            return children(self.process.pid, WORKER)
         except psutil.NoSuchProcess:
             return []
 

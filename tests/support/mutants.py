@@ -22,7 +22,7 @@ from tests.support import heif
 from tests.support.patience import wait_for
 from tests.support.pictures import cmyk_profile, encode, matrix_profile, picture, png16, png_chunk, tiff
 from tests.support.service import PICTURE, RunningService, submission
-from tests.support.zygote import children
+from tests.support.zygote import WORKER, children
 
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 63, 64, 127, 128, 255, 256, 257, 1023, 4096, 32767, 32768, 65535)
 LARGE = (2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 8)
@@ -224,5 +224,5 @@ class Body:
             memory=process.memory_info().rss,
             handles=process.num_fds(),
             threads=process.num_threads(),
-            workers=frozenset(each.pid for each in children(service.process.pid, "restyle.queue.worker")),
+            workers=frozenset(each.pid for each in children(service.process.pid, WORKER)),
         )

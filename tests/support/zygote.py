@@ -33,13 +33,12 @@ NAME_LETTERS = 15
 ZYGOTE = "zygote"
 
 
-def children(process_id: int | None = None, module: str = "") -> list[psutil.Process]:
-    """The children of that process, or of this one: those that run ``module``, or all; zygotes are not among them."""
+def children(process_id: int | None, module: str) -> list[psutil.Process]:
+    """The children of that process, or of this one, that run ``module``, forked or not."""
     found = []
     for child in psutil.Process(process_id).children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            name = child.name()
-            if name != ZYGOTE and (not module or name == module[-NAME_LETTERS:] or module in child.cmdline()):
+            if child.name() == module[-NAME_LETTERS:] or module in child.cmdline():
                 found.append(child)
     return found
 

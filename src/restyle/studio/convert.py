@@ -11,7 +11,6 @@ from restyle.accounts import credits
 from restyle.conversion.models import MainModel
 from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.registry import EXAMPLE_CODE
-from restyle.conversion.request import Conversion
 from restyle.conversion.seeds import batch_seeds
 from restyle.http.envelope import stopping
 from restyle.studio import shelf
@@ -132,15 +131,15 @@ def convert(ask: Ask) -> Response:
         raise stopping()
     service.check_storage()
     seed = conversion.seed if form.locked and conversion.seed >= 0 else batch_seeds(-1, conversion.batch_size)[0]
+    asked = {**conversion.model_dump(mode="json"), "batch_size": 1, "seed": seed}
     names = {raw: known[raw].name for raw in form.raws}
     kind = ask.given("action", "convert")
     try:
-        wanted, kind = _wanted(ask, form, conversion, seed, kind, names)
+        wanted, kind = _wanted(ask, form, asked, conversion.batch_size, kind, names)
         _check_cost(ask, wanted)
     except RestyleError as error:
         show(form, error, ask.say)
         return form_again(ask, form)
-    asked = {**conversion.model_dump(mode="json"), "batch_size": 1, "seed": seed}
     run_id = ask.studio.runs.add(ask.account, kind, asked, wanted, priority=ask.who.priority)
     ask.studio.uploads.keep(list(known))
     ask.studio.feeder.ring()
@@ -197,21 +196,21 @@ def main_models(ask: Ask) -> list[MainModel]:
 
 
 def _wanted(
-    ask: Ask, form: Form, conversion: Conversion, seed: int, kind: str, names: dict[str, str]
+    ask: Ask, form: Form, asked: dict[str, Any], batch: int, kind: str, names: dict[str, str]
 ) -> tuple[list[Wanted], str]:
-    """The items that a button asks for, and the kind of their run."""
-    one = {**conversion.model_dump(mode="json"), "batch_size": 1, "seed": seed}
+    """The items that a button asks for, each ``asked`` but for what it differs in, and the kind of their run."""
+    seed = asked["seed"]
 
     def wanted(label: str, raw: str = form.raws[0], control: str = form.control, **changes: Any) -> Wanted:
-        return Wanted(label, raw, form.style, control, form.mask, {**one, **changes})
+        return Wanted(label, raw, form.style, control, form.mask, {**asked, **changes})
 
     if kind == "strength":
         return [wanted(f"{each:.1f}", strength=each) for each in STRENGTHS], kind
     if kind == "seed":
         return [wanted(str(each), seed=each) for each in range(seed, min(seed + SEEDS, 2**31))], kind
     if kind == "model":
-        return [wanted(each.name, **_with_model(one, each)) for each in main_models(ask)], kind
-    seeds = range(seed, min(seed + conversion.batch_size, 2**31))
+        return [wanted(each.name, **_with_model(asked, each)) for each in main_models(ask)], kind
+    seeds = range(seed, min(seed + batch, 2**31))
     found = [
         wanted(names[raw] if len(form.raws) > 1 or len(seeds) == 1 else str(each), raw, seed=each)
         for raw in form.raws
