@@ -158,15 +158,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="restyle-image-") as folder:
         base = given.base or Path(folder) / "base"
         if given.base is None:
-            command = [
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={PACKAGES}",
-                given.suite,
-                str(base),
-                given.mirror,
-            ]
-            subprocess.run([*command, *filter(None, [given.mirror])], check=True, stdout=subprocess.DEVNULL)
+            command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", given.suite, str(base)]
+            print("==", *command, flush=True)
+            made = subprocess.run([*command, *filter(None, [given.mirror])], stdout=subprocess.PIPE, text=True)
+            if made.returncode:
+                sys.exit(made.stdout + f"debootstrap ended with {made.returncode}")
         check(build(given.dockerfile, base, Path(folder)))
 
 
