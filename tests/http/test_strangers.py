@@ -48,6 +48,7 @@ WHO: dict[str, dict[str, str]] = {
     "/openapi.json": dict.fromkeys(READ, INTERNAL),
     "/docs": dict.fromkeys(READ, INTERNAL),
     "/studio/static/{version}/{name}": {"GET": ALL},
+    "/studio/static/{version}/styles.jpg": {"GET": ALL},
     "/studio/sign-in": {"GET": ALL, "POST": ALL},
     "/studio/open": {"GET": ALL, "POST": ALL},
     "/studio/sign-out": {"POST": ALL},

@@ -14,11 +14,12 @@ import httpx
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from PIL import Image
+from PIL import Image, ImageOps
 
 import restyle
 from restyle.database import run_items, runs, tasks, uploads, writing
 from restyle.images.encode import encode_png
+from restyle.styles.official import official
 from restyle.wire.errors import RestyleError
 from tests.support import hub as hubs
 from tests.support.browser import CHROMIUM, Studio, browsing, serving
@@ -320,12 +321,24 @@ def test_a_style_is_kept_put_on_again_and_forgotten(studio: Studio, page: "Page"
     kept.wait_for(state="detached")
     page.click(".keep summary")
     page.fill("[name=style_name]", "Oil")
+    wait_for(lambda: shelf_shows(page) == [style.code for style in official()])
     page.click(".shelf button:has-text('Mosaic')")
     page.click("picture-box[name=style] .swap")
     page.wait_for_selector("picture-box[name=raw] img[alt=Mosaic]")
     page.click(".keep summary")
     page.click("text=Keep it with these settings")
     page.wait_for_selector("#form > .error >> text=official style")
+
+
+def shelf_shows(page: "Page") -> list[str]:
+    """The official styles that the pictures of the shelf look like, in its order."""
+
+    def tiny(data: bytes) -> np.ndarray:
+        return np.asarray(ImageOps.fit(Image.open(io.BytesIO(data)).convert("RGB"), (6, 6)), float)
+
+    known = {style.code: tiny(style.picture) for style in official()}
+    shown = [tiny(cut.screenshot()) for cut in page.locator(".shelf .cut").all()]
+    return [min(known, key=lambda code: np.abs(known[code] - picture).mean()) for picture in shown]
 
 
 def test_a_key_is_made_used_and_disabled_with_its_session(studio: Studio, page: "Page") -> None:

@@ -106,6 +106,10 @@ def mount(app: FastAPI, service: Service) -> Studio:
     for route in ROUTES:
         _add(app, studio, route)
 
+    @app.get(f"{PATH}/static/{{version}}/styles.jpg")
+    async def _(version: str) -> Response:
+        return await service.lanes.run(static.serve_sheet, heavy=True)
+
     @app.get(f"{PATH}/static/{{version}}/{{name}}")
     async def _(request: Request, version: str, name: str) -> Response:
         return static.serve(request, name)

@@ -194,6 +194,8 @@ class Runs:
         latest = sa.select(runs.c.id).where(runs.c.account_id == account_id).order_by(runs.c.id.desc()).limit(most)
         with reading(self._db) as connection:
             ids = list(connection.scalars(latest))
+            if not ids:
+                return []
             of_them = run_items.c.run_id.in_(ids)
             counted = sa.select(run_items.c.run_id, sa.func.count()).where(of_them).group_by(run_items.c.run_id)
             counts = {row[0]: row[1] for row in connection.execute(counted)}

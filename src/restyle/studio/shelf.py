@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from restyle.http import styles
 from restyle.http.service import Service
 from restyle.studio.language import Language
+from restyle.styles.official import PICTURES
 
 PREFIX = "style:"
 """Before a StyleCode, where either a style or an upload may stand."""
@@ -12,11 +13,18 @@ PREFIX = "style:"
 
 @dataclass(frozen=True, slots=True)
 class ShelfStyle:
-    """A style by the code that requests name it with; ``name`` is what people are shown."""
+    """A style by the code that requests name it with; ``name`` is what people are shown. ``place`` is that of an
+    official one on the sheet of all, None for an account's own.
+    """
 
     code: str
     name: str
-    official: bool
+    place: int | None
+
+    @property
+    def official(self) -> bool:
+        """Whether it is everybody's."""
+        return self.place is not None
 
     @property
     def value(self) -> str:
@@ -26,8 +34,11 @@ class ShelfStyle:
 
 def shelf(service: Service, account_id: int, say: Language) -> list[ShelfStyle]:
     """All styles that the account may use, in the order of the shelf."""
+    places = {code: place for place, code in enumerate(PICTURES)}
     return [
-        ShelfStyle(each.code, say(each.name) if each.is_official else each.name, each.is_official)
+        ShelfStyle(each.code, say(each.name), places[each.code])
+        if each.is_official
+        else ShelfStyle(each.code, each.name, None)
         for each in styles.shelf(service, account_id)
     ]
 

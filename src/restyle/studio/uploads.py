@@ -104,6 +104,8 @@ class Uploads:
 
     def find(self, account_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of ``ids`` that are the account's and are still there, by id."""
+        if not ids:
+            return {}
         columns = (getattr(uploads.c, name) for name in Upload.__dataclass_fields__)
         query = sa.select(*columns).where(uploads.c.account_id == account_id, uploads.c.id.in_(set(ids)))
         with reading(self._service.db) as connection:
