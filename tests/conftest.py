@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 
 from restyle.database import open_database
-from tests.support import databases, zygote
+from tests.support import databases, runners, zygote
 from tests.support.nursery import the_nursery
 from tests.support.service import RunningService, running
 
@@ -37,6 +37,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # What is imported stays: looking through it for garbage again and again takes a quarter of the time of collecting.
 gc.disable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    if config.args_source == pytest.Config.ArgsSource.TESTPATHS:
+        runners.lend()
 
 
 def pytest_collection_finish() -> None:
