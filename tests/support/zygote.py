@@ -27,7 +27,7 @@ from restyle.queue import worker
 WORKER = "restyle.queue.worker"
 CHECKER = "restyle.images.checking.checker"
 RUNNER = "pytest-xdist"
-BEGUN = {
+BEGUN: dict[tuple[str, ...], str] = {
     **{(sys.executable, "-P", "-m", module): module for module in (WORKER, CHECKER)},
     (sys.executable, "-u", "-c", popen_bootstrapline): RUNNER,
 }
