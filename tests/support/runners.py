@@ -19,6 +19,7 @@ from tests.support import zygote
 
 IMPORTED = (
     *("hypothesis", "psutil", "restyle.cli.app", "restyle.http.server", "restyle.studio.app"),
+    *(zygote.WORKER, zygote.CHECKER),
     *("tests.support.models", "tests.support.studio", "tests.support.library", "benchmarks.brush"),
     *("diffusers.loaders.lora_pipeline", "peft"),
 )

@@ -8,6 +8,7 @@ folder, group and session that it would have, and is waited for and killed as it
 import contextlib
 import ctypes
 import fcntl
+import importlib
 import json
 import os
 import signal
@@ -20,9 +21,6 @@ from typing import Any
 
 import psutil
 from execnet.gateway_io import popen_bootstrapline
-
-from restyle.images.checking import checker
-from restyle.queue import worker
 
 WORKER = "restyle.queue.worker"
 CHECKER = "restyle.images.checking.checker"
@@ -159,12 +157,10 @@ def _become(order: dict[str, Any], handles: list[int]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv = list(order["arguments"])
-    if program == WORKER:
-        worker.main(int(sys.argv[1]))
-    elif program == CHECKER:
-        checker.main()
-    else:
+    if program == RUNNER:
         exec(popen_bootstrapline, {"__name__": "__main__"})
+    else:
+        importlib.import_module(program).main(*map(int, sys.argv[1:]))
 
 
 def _moved(handle: int, above: int) -> int:
