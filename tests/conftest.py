@@ -18,12 +18,11 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from restyle.database import open_database
-from tests.support import databases, zygote
-from tests.support.nursery import the_nursery
-from tests.support.service import RunningService, running
+from tests.support import databases, runners, zygote
 
+# The process that only hands tests to others needs none of what these import, and all wait for it.
 if TYPE_CHECKING:
+    from tests.support.service import RunningService
     from tests.support.studio import Studio
 
 # No example has to be quick: on a busy machine none is.
@@ -37,6 +36,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # What is imported stays: looking through it for garbage again and again takes a quarter of the time of collecting.
 gc.disable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    if config.args_source == pytest.Config.ArgsSource.TESTPATHS:
+        runners.lend()
 
 
 def pytest_collection_finish() -> None:
@@ -53,6 +58,8 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def quick_workers() -> None:
     """A dispatcher in a test's own process has its workers forked, which imports for none of them what they run."""
+    from tests.support.nursery import the_nursery
+
     zygote.leave(zygote.WORKER, to=lambda: the_nursery().zygote)
 
 
@@ -72,8 +79,10 @@ def open_path() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningService]":
     """One service, of the tests' own engines, for the tests that leave it as it was."""
+    from tests.support.service import running
+
     with running(tmp_path_factory.mktemp("service")) as started:
         yield started
 
@@ -116,6 +125,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def db(database_url: str) -> Iterator[sa.Engine]:
     """An open database."""
+    from restyle.database import open_database
+
     engine = open_database(database_url)
     yield engine
     engine.dispose()

@@ -29,7 +29,7 @@ COMMAND = "from restyle.cli.app import main; main()"
 """The program ``restyle``, whose arguments are the command's, its name first."""
 IMPORTED = (
     *("alembic.command", "pydantic.v1", "restyle.cli.app", "restyle.cli.serve", "restyle.http.server"),
-    *("restyle.studio.app", "tests.support.engines"),
+    *("restyle.studio.app", "tests.support.engines", zygote.WORKER, zygote.CHECKER),
 )
 """What services come to need, sooner or later."""
 OPENED = "import tests.support.nursery as nursery; nursery.tend({}, {})"

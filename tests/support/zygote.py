@@ -1,6 +1,6 @@
 """Workers and checkers of tests begin as forks of a process that has imported what they run: importing takes a second.
 
-:func:`adopt` gives its process a ``subprocess.Popen`` that has ``python -m`` programs forked by a zygote, where it has
+:func:`adopt` gives its process a ``subprocess.Popen`` that has programs of Python forked by a zygote, where it has
 imported them, and starts all others as ever. A child is its parent's like any other: it has the handles, environment,
 folder, group and session that it would have, and is waited for and killed as it would be.
 """
@@ -8,6 +8,7 @@ folder, group and session that it would have, and is waited for and killed as it
 import contextlib
 import ctypes
 import fcntl
+import importlib
 import json
 import os
 import signal
@@ -19,12 +20,16 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
-
-from restyle.images.checking import checker
-from restyle.queue import worker
+from execnet.gateway_io import popen_bootstrapline
 
 WORKER = "restyle.queue.worker"
 CHECKER = "restyle.images.checking.checker"
+RUNNER = "pytest-xdist"
+BEGUN: dict[tuple[str, ...], str] = {
+    **{(sys.executable, "-P", "-m", module): module for module in (WORKER, CHECKER)},
+    (sys.executable, "-u", "-c", popen_bootstrapline): RUNNER,
+}
+"""How a command that a zygote can do instead begins, and its program."""
 MOST_BYTES = 1024 * 1024
 MOST_HANDLES = 16
 PR_SET_CHILD_SUBREAPER, PR_SET_NAME = 36, 15
@@ -57,22 +62,23 @@ def adopt() -> bool:
     return False
 
 
-def leave(*modules: str, to: Callable[[], socket.socket]) -> None:
+def leave(*programs: str, to: Callable[[], socket.socket]) -> None:
     """Have those programs started by the zygote at the other end of the socket ``to``, a descendant of this process."""
-    _Forked.modules, _Forked.line = modules, staticmethod(to)
+    _Forked.programs, _Forked.line = programs, staticmethod(to)
     subprocess.Popen = _Forked  # type: ignore[misc]
 
 
 class _Forked(subprocess.Popen[Any]):
     """A child that a zygote forks where it can."""
 
-    modules: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     line: Callable[[], socket.socket]
     _one_at_a_time = threading.Lock()
 
     def _execute_child(self, args: Any, executable: Any, *rest: Any, **named: Any) -> None:
         command = [args] if isinstance(args, str) else list(args)
-        if tuple(command[:3]) != (sys.executable, "-P", "-m") or command[3] not in self.modules:
+        program = BEGUN.get(tuple(command[:4]))
+        if program not in self.programs:
             super()._execute_child(args, executable, *rest, **named)  # type: ignore[misc]
             return
         _, _, pass_fds, cwd, env, _, _, _, *pipes = rest[:14]
@@ -81,7 +87,7 @@ class _Forked(subprocess.Popen[Any]):
         passed = {number: number if handle == -1 else handle for number, handle in standard.items()}
         passed.update({handle: handle for handle in pass_fds})
         order = {
-            "arguments": command[3:],
+            "arguments": [program, *command[4:]],
             "numbers": list(passed),
             "environment": dict(os.environ if env is None else env),
             "folder": os.getcwd() if cwd is None else str(cwd),
@@ -139,8 +145,8 @@ def tend(line: socket.socket) -> bool:
 def _become(order: dict[str, Any], handles: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    module = order["arguments"][0]
-    _name(module[-NAME_LETTERS:])
+    program = order["arguments"][0]
+    _name(program[-NAME_LETTERS:])
     # first out of the way of each other's numbers
     above = max(order["numbers"]) + 1
     moved = [_moved(handle, above) for handle in handles]
@@ -151,10 +157,10 @@ def _become(order: dict[str, Any], handles: list[int]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv = list(order["arguments"])
-    if module == WORKER:
-        worker.main(int(sys.argv[1]))
+    if program == RUNNER:
+        exec(popen_bootstrapline, {"__name__": "__main__"})
     else:
-        checker.main()
+        importlib.import_module(program).main(*map(int, sys.argv[1:]))
 
 
 def _moved(handle: int, above: int) -> int:

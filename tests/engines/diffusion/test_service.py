@@ -67,7 +67,7 @@ def service(data: Path) -> Iterator[RunningService]:
 
 
 def request(base: str, **changes: Any) -> dict[str, Any]:
-    """Everything the page offers."""
+    """Everything the page offers, of native size: drawn in one go."""
     subs = [
         {"ModelCode": f"{base} lora", "InferenceParams": {"LoraWeight": 0.7}},
         {"ModelCode": f"{base} second lora", "InferenceParams": {"LoraWeight": -0.4}},
@@ -82,8 +82,8 @@ def request(base: str, **changes: Any) -> dict[str, Any]:
         "PositivePrompts": ["a (red:1.2) zorp", "wooden table"],
         "NegativePrompts": ["blurry", "low quality"],
         "Seed": 5,
-        "Width": 72,
-        "Height": 66,
+        "Width": 64,
+        "Height": 64,
         "BatchSize": 2,
         "UseMainModelVAE": True,
         "StyleReferStrength": 0.6,
@@ -99,7 +99,8 @@ def text(picture: bytes) -> str:
 
 def test_a_request_with_everything(service: RunningService) -> None:
     """With one architecture; the other's is drawn with an adapter below."""
-    detail = service.finished(**request("sd15"))
+    asked = request("sd15", Width=72, Height=66)
+    detail = service.finished(**asked)
     assert detail["SeedList"] == [5, 6]
     assert any("style injection" in notice for notice in detail["Notices"])
     first, second = (httpx.get(url, timeout=PATIENCE).content for url in detail["ImgList"])
@@ -118,12 +119,12 @@ def test_a_request_with_everything(service: RunningService) -> None:
         assert part in written
     assert 'Lora weights: "sd15 lora: 0.7, sd15 second lora: -0.4"' in written
     assert pixel_bytes(first) != pixel_bytes(second)
-    assert pixel_bytes(service.images(**request("sd15", Seed=6, BatchSize=1))[0]) == pixel_bytes(second)
+    assert pixel_bytes(service.images(**{**asked, "Seed": 6, "BatchSize": 1})[0]) == pixel_bytes(second)
 
 
 def test_each_part_of_it_acts(service: RunningService) -> None:
     """With one architecture: what its engine does with each, tests of the engine show for both."""
-    whole = request("sd15", BatchSize=1, Width=64, Height=64)  # native size: drawn in one go
+    whole = request("sd15", BatchSize=1)
     model, subs = whole["MainModel"], whole["SubModelList"]
 
     def inference(**changes: Any) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def test_weight_zero_is_the_picture_without(service: RunningService) -> None:
     bare = request("sd15", BatchSize=1, SubModelList=[])
     silent = [{"ModelCode": code, "InferenceParams": {"LoraWeight": 0}} for code in ("sd15 second lora", "sd15 hyper")]
     assert pixel_bytes(service.images(**{**bare, "SubModelList": silent})[0]) == pixel_bytes(service.images(**bare)[0])
-    raw = service.images(**{**bare, "StyleReferStrength": 0, "Width": 64, "Height": 64})[0]
+    raw = service.images(**{**bare, "StyleReferStrength": 0})[0]
     assert pixel_bytes(raw) == RAW.tobytes()
 
 
