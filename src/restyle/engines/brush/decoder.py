@@ -54,15 +54,18 @@ class Decoder:
             clothed = op.add(op.multiply(op.add(op.multiply(seen[name], scale), shift), deviation), mean)
             # At strength 0 the photograph's own activations, untouched.
             dressed[name] = op.add(seen[name], op.multiply(op.subtract(clothed, seen[name]), strength))
-        x = self._layer("four", dressed["4_1"], noise)
+        x = _rectified(self._noisy("four", dressed["4_1"], noise))
         x = op.concat([graph.enlarged(x, 2, "nearest"), dressed["3_1"]], 1)
         x = graph.convolved(x, weights["join.weight"], weights["join.bias"])
-        x = op.add(x, self._layer("three1", self._layer("three0", x, noise), noise))
-        x = self._layer("half0", x, noise)
-        x = self._layer("half1", x, noise, taken["2_1"], doubled=True)
-        x = self._layer("half2", x, noise, taken["1_1"])
-        x = self._layer("full0", x, noise, doubled=True)
-        x = graph.convolved(x, weights["full1.weight"], weights["full1.bias"])
+        y = _rectified(self._noisy("three0", x, noise))
+        x = op.add(x, _rectified(self._noisy("three1", y, noise)))
+        x = _rectified(self._noisy("half0", x, noise))
+        x = op.depth_to_space(op.concat(self._doubled("half1", x, noise), 1), "blocks_first", 2)
+        x = self._tinted("half1", x, taken["2_1"])
+        x = self._tinted("half2", self._noisy("half2", x, noise), taken["1_1"])
+        phases = [_rectified(phase) for phase in self._doubled("full0", x, noise)]
+        # Never put together: at the whole size, activations of all channels would be the most memory of all.
+        x = graph.convolved_phases(phases, weights["full1.weight"], weights["full1.bias"])
         x = op.add(x, op.constant(np.float32(0.5)))
         pairs = [each for name in DRESSED for each in normal[name]]
         parameters = [*seen.values(), *pairs, means, deviations, *noise.values(), strength]
@@ -82,25 +85,28 @@ class Decoder:
         graph.give_back(self._request)
         return drawn
 
-    def _layer(
-        self,
-        name: str,
-        x: ov.Node,
-        noise: dict[str, ov.Node],
-        taken: tuple[ov.Node, ov.Node] | None = None,
-        *,
-        doubled: bool = False,
-    ) -> ov.Node:
-        convolved = graph.doubled_and_convolved if doubled else graph.convolved
-        x = convolved(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
-        x = op.add(x, op.multiply(noise[name], graph.per_channel(self._weights[f"{name}.noise"])))
-        if taken is not None:
-            weight, bias = self._weights[f"{name}.tint.weight"], self._weights[f"{name}.tint.bias"].copy()
-            bias[: len(bias) // 2] += 1  # the scale is around 1
-            tint = graph.enlarged(graph.convolved(op.concat(list(taken), 1), weight, bias), STRIDE // NOISES[name])
-            scale, shift = op.split(tint, op.constant(np.int64(1)), 2).outputs()
-            x = op.add(op.multiply(x, scale), shift)
-        return op.prelu(x, op.constant(np.array([SLOPE], np.float32)))
+    def _noisy(self, name: str, x: ov.Node, noise: dict[str, ov.Node]) -> ov.Node:
+        """A convolution that takes its noise as one channel more: added behind it, noise is a picture of as many
+        channels as are drawn, twice over.
+        """
+        kernel, bias = (self._weights[f"{name}.{kind}"] for kind in ("weight", "bias"))
+        amounts = np.zeros((len(kernel), 1, *kernel.shape[2:]), np.float32)
+        amounts[:, 0, 1, 1] = self._weights[f"{name}.noise"]
+        return graph.convolved(op.concat([x, noise[name]], 1), np.concatenate([kernel, amounts], 1), bias)
+
+    def _doubled(self, name: str, x: ov.Node, noise: dict[str, ov.Node]) -> list[ov.Node]:
+        """The four phases of ``x`` doubled and convolved, each with its phase of the noise."""
+        kernel, bias, amounts = (self._weights[f"{name}.{kind}"] for kind in ("weight", "bias", "noise"))
+        return graph.doubled_and_convolved(x, kernel, bias, noise[name], amounts)
+
+    def _tinted(self, name: str, x: ov.Node, taken: tuple[ov.Node, ov.Node]) -> ov.Node:
+        """Scaled and shifted by what local statistics say, and rectified."""
+        weight, bias = self._weights[f"{name}.tint.weight"], self._weights[f"{name}.tint.bias"].copy()
+        bias[: len(bias) // 2] += 1  # the scale is around 1
+        tint = graph.convolved(op.concat(list(taken), 1), weight, bias)
+        pair = op.split(tint, op.constant(np.int64(1)), 2).outputs()
+        scale, shift = (graph.enlarged(each, STRIDE // NOISES[name]) for each in pair)
+        return _rectified(op.add(op.multiply(x, scale), shift))
 
 
 class Dressing:
@@ -128,6 +134,10 @@ class Dressing:
         taken = [np.ascontiguousarray(x[:, self._part]) for x in (means, deviations)]
         found = self._request.infer([seen, *(x.reshape(1, -1, 1, 1) for x in normal), *taken], share_inputs=True)
         return np.array(found[0]).ravel(), np.array(found[1]).ravel()
+
+
+def _rectified(x: ov.Node) -> ov.Node:
+    return op.prelu(x, op.constant(np.array([SLOPE], np.float32)))
 
 
 def _per_channel_pair(channels: int, name: str) -> tuple[ov.Node, ov.Node]:
