@@ -133,7 +133,9 @@ class Dressing:
         """Mean and variance, each (C,), of the layer ``seen`` under the moments of a :class:`Canvas`."""
         taken = [np.ascontiguousarray(x[:, self._part]) for x in (means, deviations)]
         found = self._request.infer([seen, *(x.reshape(1, -1, 1, 1) for x in normal), *taken], share_inputs=True)
-        return np.array(found[0]).ravel(), np.array(found[1]).ravel()
+        mean, variance = np.array(found[0]).ravel(), np.array(found[1]).ravel()
+        graph.give_back(self._request)
+        return mean, variance
 
 
 def _rectified(x: ov.Node) -> ov.Node:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from restyle.engines.memory import give_back_freed
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
 
@@ -101,9 +102,11 @@ def compiled(
 def give_back(request: ov.InferRequest) -> None:
     """Return what a network used on its way, which it keeps otherwise: the brush's networks work one after the other.
 
-    What was inferred with ``share_outputs`` must have been copied before.
+    What was inferred with ``share_outputs`` must have been copied before. Blocks below 32 MB stay with the C library
+    when they are freed, among others that are still used; it too is made to return them.
     """
     request.get_compiled_model().release_memory()
+    give_back_freed()
 
 
 def _folded(weight: Floats, phase: int, axis: int) -> Floats:

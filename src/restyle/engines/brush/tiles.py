@@ -11,8 +11,8 @@ from itertools import pairwise
 
 MARGIN = 5
 """The decoder looks 33 pixels far, the encoder 26."""
-MOST = 88
-"""Places a side, 704 pixels, that are kept of one piece at most. Smaller pieces would be margin for the most part."""
+MOST = 80
+"""Places a side, 640 pixels, that are kept of one piece at most. Smaller pieces would be margin for the most part."""
 
 
 @dataclass(frozen=True, slots=True)
