@@ -4,10 +4,15 @@ import ctypes
 import sys
 
 
-def give_back_freed() -> None:
+def give_back() -> None:
     """Return what is free to the kernel. Does nothing where the C library is not glibc."""
-    if sys.platform != "linux":
-        return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):
+    if library := glibc():
         library.malloc_trim(0)
+
+
+def glibc() -> ctypes.CDLL | None:
+    """The C library, where it is glibc."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from restyle.engines.memory import give_back_freed
+from restyle.engines import memory
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
 
@@ -106,7 +106,7 @@ def give_back(request: ov.InferRequest) -> None:
     when they are freed, among others that are still used; it too is made to return them.
     """
     request.get_compiled_model().release_memory()
-    give_back_freed()
+    memory.give_back()
 
 
 def _folded(weight: Floats, phase: int, axis: int) -> Floats:

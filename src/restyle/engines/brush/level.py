@@ -1,6 +1,6 @@
 """One level of a picture: the whole photograph at one size, redrawn in pieces."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from restyle.engines.brush.decoder import DRESSED, Canvas, Decoder, Dressing
 from restyle.engines.brush.encoder import CELL, STRIDE, Encoder, Seen
 from restyle.engines.brush.reference import Reference
 from restyle.engines.brush.tiles import Tile, tiles
-from restyle.engines.brush.weights import NOISES, Weights, part
+from restyle.engines.brush.weights import NOISES, part
 from restyle.images.pixels import Floats
 
 MARGIN = STRIDE
@@ -31,14 +31,18 @@ Matching = dict[str, tuple[Floats, Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The brush's networks, ready to run. ``eye`` sees what is compared; ``looking`` sees local moments as well."""
+    """The brush's networks, ready to run. ``eye`` sees what is compared; ``looking`` sees local moments as well.
+
+    ``layers``: the channels of each layer. ``matching``: how far its channels are brought nearer to the reference.
+    """
 
     eye: Encoder
     looking: Encoder
     attention: Attention
     decoder: Decoder
     dressings: dict[str, Dressing]
-    weights: Weights
+    layers: Mapping[str, int]
+    matching: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Level:
         framed = np.pad(photograph, self._frame, "reflect")
         self.rows, self.columns = framed.shape[0] // STRIDE, framed.shape[1] // STRIDE
         self._tiles = tiles(self.rows, self.columns)
-        self._layers = networks.weights.layers
+        self._layers = networks.layers
         seen, self._own = self._look(framed, own=own)
         self._query = networks.attention.query(seen.compared)
         self._four, self._three = np.ascontiguousarray(seen.four), seen.three
@@ -82,7 +86,7 @@ class Level:
         for layer, seen, normal in zip(DRESSED, (self._four, self._three), self._normal, strict=True):
             mean, variance = self._networks.dressings[layer](seen, normal, means, deviations)
             wanted_mean, wanted_deviation = reference.moments[layer]
-            amount = self._networks.weights[f"matching.{layer}"]
+            amount = self._networks.matching[layer]
             slope = wanted_deviation / np.sqrt(variance + np.float32(FLOOR))
             found[layer] = (1 - amount + amount * slope, amount * (wanted_mean - mean * slope))
         return found
