@@ -127,7 +127,7 @@ def speed(brush: Brush, weights: Path | None, log: Callable[[str], None]) -> Sec
     }
     times = take_turns(contenders, ROUNDS)
     rate = 2 * MATRIX**3 / times["matrix"].best
-    work = flops(512, len(brush.networks.weights["three0.bias"]), len(brush.networks.weights["attention.query"]))
+    work = flops(512, brush.width, brush.key)
     reached = 100 * work / times["job"].best / rate
     log(f"brush at 512: {times['job']}, {number(work / 1e9)} GFLOP, {reached:.0f}% of {number(rate / 1e9)} GFLOP/s")
     section = Section("Speed and memory of the brush")

@@ -1,5 +1,7 @@
 """What the brush promises of its pictures whatever it was taught, here with random weights and few channels."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -89,10 +91,30 @@ def test_a_reference_of_any_shape_counts_to_its_ends(convert: Convert, shape: tu
 def test_pieces_leave_no_seam(brush: Brush, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = picture(120, 250)
     whole = convert(raw, STYLE, 0.7)[0]
+    monkeypatch.setattr(tiles, "WHOLE", 8)
     monkeypatch.setattr(tiles, "MOST", 8)
     cut = convert(raw, STYLE, 0.7)[0]
     assert len(tiles.tiles(17, 34)) == 15
     assert np.abs(whole.astype(int) - cut).max() <= 1
+
+
+def test_drawing_needs_little_memory_for_its_pieces() -> None:
+    """A process of its own, whose peak is the kernel's to tell: 48 MB beyond what loading took, 89 when noise and the
+    last layer stood whole. With bfloat16 it is less.
+    """
+    command = [sys.executable, "-m", "tests.engines.brush.peak", "192"]
+    assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) < 65_000_000
+
+
+def test_no_piece_is_large_whatever_the_picture() -> None:
+    """Memory follows the largest: 80 x 80 places are the most that the networks are given at once."""
+    sides = [8, 66, 79, 80, 81, 97, 130, 145, 322]
+    largest = [
+        max((tile.bottom - tile.top) * (tile.right - tile.left) for tile in tiles.tiles(high, wide))
+        for high in sides
+        for wide in sides
+    ]
+    assert max(largest) == 80 * 80
 
 
 def test_attention_in_blocks_is_attention(brush: Brush, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:

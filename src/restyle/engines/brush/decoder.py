@@ -40,7 +40,7 @@ class Decoder:
     """``core`` and ``options`` come from the engine."""
 
     def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
-        self._weights, layers = weights, weights.layers
+        layers = weights.layers
         seen = {name: graph.picture(layers[name], f"relu{name}") for name in DRESSED}
         normal = {name: _per_channel_pair(layers[name], name) for name in DRESSED}
         means, deviations = (graph.picture(sum(layers.values()), name) for name in ("means", "deviations"))
@@ -54,15 +54,18 @@ class Decoder:
             clothed = op.add(op.multiply(op.add(op.multiply(seen[name], scale), shift), deviation), mean)
             # At strength 0 the photograph's own activations, untouched.
             dressed[name] = op.add(seen[name], op.multiply(op.subtract(clothed, seen[name]), strength))
-        x = self._layer("four", dressed["4_1"], noise)
+        x = _rectified(_noisy(weights, "four", dressed["4_1"], noise))
         x = op.concat([graph.enlarged(x, 2, "nearest"), dressed["3_1"]], 1)
         x = graph.convolved(x, weights["join.weight"], weights["join.bias"])
-        x = op.add(x, self._layer("three1", self._layer("three0", x, noise), noise))
-        x = self._layer("half0", x, noise)
-        x = self._layer("half1", x, noise, taken["2_1"], doubled=True)
-        x = self._layer("half2", x, noise, taken["1_1"])
-        x = self._layer("full0", x, noise, doubled=True)
-        x = graph.convolved(x, weights["full1.weight"], weights["full1.bias"])
+        y = _rectified(_noisy(weights, "three0", x, noise))
+        x = op.add(x, _rectified(_noisy(weights, "three1", y, noise)))
+        x = _rectified(_noisy(weights, "half0", x, noise))
+        x = op.depth_to_space(op.concat(_doubled(weights, "half1", x, noise), 1), "blocks_first", 2)
+        x = _tinted(weights, "half1", x, taken["2_1"])
+        x = _tinted(weights, "half2", _noisy(weights, "half2", x, noise), taken["1_1"])
+        phases = [_rectified(phase) for phase in _doubled(weights, "full0", x, noise)]
+        # Never put together: at the whole size, activations of all channels would be the most memory of all.
+        x = graph.convolved_phases(phases, weights["full1.weight"], weights["full1.bias"])
         x = op.add(x, op.constant(np.float32(0.5)))
         pairs = [each for name in DRESSED for each in normal[name]]
         parameters = [*seen.values(), *pairs, means, deviations, *noise.values(), strength]
@@ -81,26 +84,6 @@ class Decoder:
         drawn = np.array(output[0].transpose(1, 2, 0), order="C")
         graph.give_back(self._request)
         return drawn
-
-    def _layer(
-        self,
-        name: str,
-        x: ov.Node,
-        noise: dict[str, ov.Node],
-        taken: tuple[ov.Node, ov.Node] | None = None,
-        *,
-        doubled: bool = False,
-    ) -> ov.Node:
-        convolved = graph.doubled_and_convolved if doubled else graph.convolved
-        x = convolved(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
-        x = op.add(x, op.multiply(noise[name], graph.per_channel(self._weights[f"{name}.noise"])))
-        if taken is not None:
-            weight, bias = self._weights[f"{name}.tint.weight"], self._weights[f"{name}.tint.bias"].copy()
-            bias[: len(bias) // 2] += 1  # the scale is around 1
-            tint = graph.enlarged(graph.convolved(op.concat(list(taken), 1), weight, bias), STRIDE // NOISES[name])
-            scale, shift = op.split(tint, op.constant(np.int64(1)), 2).outputs()
-            x = op.add(op.multiply(x, scale), shift)
-        return op.prelu(x, op.constant(np.array([SLOPE], np.float32)))
 
 
 class Dressing:
@@ -127,7 +110,39 @@ class Dressing:
         """Mean and variance, each (C,), of the layer ``seen`` under the moments of a :class:`Canvas`."""
         taken = [np.ascontiguousarray(x[:, self._part]) for x in (means, deviations)]
         found = self._request.infer([seen, *(x.reshape(1, -1, 1, 1) for x in normal), *taken], share_inputs=True)
-        return np.array(found[0]).ravel(), np.array(found[1]).ravel()
+        mean, variance = np.array(found[0]).ravel(), np.array(found[1]).ravel()
+        graph.give_back(self._request)
+        return mean, variance
+
+
+def _noisy(weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node]) -> ov.Node:
+    """A convolution that takes its noise as one channel more: added behind it, noise is a picture of as many
+    channels as are drawn, twice over.
+    """
+    kernel, bias = (weights[f"{name}.{kind}"] for kind in ("weight", "bias"))
+    amounts = np.zeros((len(kernel), 1, *kernel.shape[2:]), np.float32)
+    amounts[:, 0, 1, 1] = weights[f"{name}.noise"]
+    return graph.convolved(op.concat([x, noise[name]], 1), np.concatenate([kernel, amounts], 1), bias)
+
+
+def _doubled(weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node]) -> list[ov.Node]:
+    """The four phases of ``x`` doubled and convolved, each with its phase of the noise."""
+    kernel, bias, amounts = (weights[f"{name}.{kind}"] for kind in ("weight", "bias", "noise"))
+    return graph.doubled_and_convolved(x, kernel, bias, noise[name], amounts)
+
+
+def _tinted(weights: Weights, name: str, x: ov.Node, taken: tuple[ov.Node, ov.Node]) -> ov.Node:
+    """Scaled and shifted by what local statistics say, and rectified."""
+    weight, bias = weights[f"{name}.tint.weight"], weights[f"{name}.tint.bias"].copy()
+    bias[: len(bias) // 2] += 1  # the scale is around 1
+    tint = graph.convolved(op.concat(list(taken), 1), weight, bias)
+    pair = op.split(tint, op.constant(np.int64(1)), 2).outputs()
+    scale, shift = (graph.enlarged(each, STRIDE // NOISES[name]) for each in pair)
+    return _rectified(op.add(op.multiply(x, scale), shift))
+
+
+def _rectified(x: ov.Node) -> ov.Node:
+    return op.prelu(x, op.constant(np.array([SLOPE], np.float32)))
 
 
 def _per_channel_pair(channels: int, name: str) -> tuple[ov.Node, ov.Node]:

@@ -49,9 +49,13 @@ def load(machine: Machine) -> "Brush":
 
 
 class Brush:
-    """An engine (see ``engines.base``). Draws from several references and under masks; understands no prompts."""
+    """An engine (see ``engines.base``). Draws from several references and under masks; understands no prompts.
+
+    ``width`` and ``key`` are its decoder's channels and the numbers by which places are compared.
+    """
 
     def __init__(self, weights: Weights, threads: int) -> None:
+        self.width, self.key = (len(weights[name]) for name in ("three0.bias", "attention.query"))
         core = ov.Core()
         options: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -69,7 +73,8 @@ class Brush:
             Attention(core, options, weights),
             Decoder(core, options, weights),
             {layer: Dressing(core, options, weights, layer) for layer in DRESSED},
-            weights,
+            weights.layers,
+            {layer: weights[f"matching.{layer}"] for layer in DRESSED},
         )
         self._follow = GuidedFilter(threads, radius=16, contrast=0.1)
         self._references: Cache[Reference] = Cache(CACHED_BYTES, lambda each: each.key.nbytes + each.values.nbytes)
@@ -114,6 +119,7 @@ class Brush:
                 matchings = [level.matching(reference) for reference in references]
             finer = _blend(level, photograph, parts, matchings, job.strength, seed)
             drawn = with_coarse(finer, drawn) if number else finer
+            del level, parts, references, photograph, finer  # before the next level's, which are larger
         if job.preserve_color:
             drawn = recoloured(np.clip(drawn, 0, 1), raw, self._follow)
         covered = _coverage(styles)

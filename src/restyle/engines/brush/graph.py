@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from restyle.engines import memory
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
 
 Options = Mapping[str, str | int]
+PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Row and column of each of the four pixels that a place has when it is doubled."""
 
 
 def picture(channels: int, name: str) -> ov.Node:
@@ -26,20 +29,43 @@ def convolved(x: ov.Node, weight: Floats, bias: Floats) -> ov.Node:
     return op.add(op.convolution(x, op.constant(weight), [1, 1], pad, pad, [1, 1]), per_channel(bias))
 
 
-def doubled_and_convolved(x: ov.Node, weight: Floats, bias: Floats) -> ov.Node:
-    """Nearest-neighbour enlargement by 2, then a 3x3 convolution with zeros around the picture, and a bias.
+def doubled_and_convolved(x: ov.Node, weight: Floats, bias: Floats, noise: ov.Node, amounts: Floats) -> list[ov.Node]:
+    """Nearest-neighbour enlargement by 2, a 3x3 convolution with zeros around the picture, a bias, and ``amounts``
+    (channels,) of ``noise``, a plane of the enlarged size; as the four pixels of each place, row by row.
 
-    Each of the four pixels of a place sees two rows and two columns of the small picture, so four kernels of 2x2 do
-    what one of 3x3 does on the enlarged picture, in 4/9 of the arithmetic (sub-pixel convolution, Shi et al., CVPR
-    2016).
+    Each of the four sees two rows and two columns of the small picture, so four kernels of 2x2 do what one of 3x3 does
+    on the enlarged picture, in 4/9 of the arithmetic (sub-pixel convolution, Shi et al., CVPR 2016).
     """
+    x = op.concat([x, op.space_to_depth(noise, "blocks_first", 2)], 1)
     phases = []
-    for row in (0, 1):
-        for column in (0, 1):
-            kernel = _folded(_folded(weight, row, 2), column, 3)
-            before, after = [1 - row, 1 - column], [row, column]
-            phases.append(op.convolution(x, op.constant(kernel), [1, 1], before, after, [1, 1]))
-    return op.add(op.depth_to_space(op.concat(phases, 1), "blocks_first", 2), per_channel(bias))
+    for phase, (row, column) in enumerate(PHASES):
+        kernel = _folded(_folded(weight, row, 2), column, 3)
+        noises = np.zeros((len(kernel), len(PHASES), 2, 2), np.float32)
+        noises[:, phase, 1 - row, 1 - column] = amounts
+        constant = op.constant(np.concatenate([kernel, noises], 1))
+        before, after = [1 - row, 1 - column], [row, column]
+        phases.append(op.add(op.convolution(x, constant, [1, 1], before, after, [1, 1]), per_channel(bias)))
+    return phases
+
+
+def convolved_phases(phases: Sequence[ov.Node], weight: Floats, bias: Floats) -> ov.Node:
+    """What :func:`convolved` makes, with a 3x3 kernel, of the picture whose pixels lie in four ``phases``.
+
+    Each phase adds its part to all four pixels of a place, by a kernel of 2x2 places, and is then needed no more.
+    """
+    outputs, inputs = weight.shape[:2]
+    total: ov.Node | None = None
+    for (row, column), phase in zip(PHASES, phases, strict=True):
+        kernel = np.zeros((len(PHASES), outputs, inputs, 2, 2), np.float32)
+        for pixel, (y, x) in enumerate(PHASES):
+            for down, right in ((i, j) for i in range(3) for j in range(3)):
+                high, wide = y + down - 1, x + right - 1  # of what the pixel sees there, from its place's first
+                if (high % 2, wide % 2) == (row, column):
+                    kernel[pixel, :, :, high // 2 + row, wide // 2 + column] = weight[:, :, down, right]
+        constant = op.constant(kernel.reshape(-1, inputs, 2, 2))
+        part = op.convolution(phase, constant, [1, 1], [row, column], [1 - row, 1 - column], [1, 1])
+        total = op.add(part, per_channel(np.tile(bias, len(PHASES)))) if total is None else op.add(total, part)
+    return op.depth_to_space(total, "blocks_first", 2)
 
 
 def enlarged(x: ov.Node, factor: int, mode: str = "linear_onnx") -> ov.Node:
@@ -76,9 +102,11 @@ def compiled(
 def give_back(request: ov.InferRequest) -> None:
     """Return what a network used on its way, which it keeps otherwise: the brush's networks work one after the other.
 
-    What was inferred with ``share_outputs`` must have been copied before.
+    What was inferred with ``share_outputs`` must have been copied before. Blocks below 32 MB stay with the C library
+    when they are freed, among others that are still used; it too is made to return them.
     """
     request.get_compiled_model().release_memory()
+    memory.give_back()
 
 
 def _folded(weight: Floats, phase: int, axis: int) -> Floats:

@@ -1,6 +1,6 @@
 """One level of a picture: the whole photograph at one size, redrawn in pieces."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,14 @@ from restyle.engines.brush.decoder import DRESSED, Canvas, Decoder, Dressing
 from restyle.engines.brush.encoder import CELL, STRIDE, Encoder, Seen
 from restyle.engines.brush.reference import Reference
 from restyle.engines.brush.tiles import Tile, tiles
-from restyle.engines.brush.weights import NOISES, Weights, part
+from restyle.engines.brush.weights import NOISES, part
 from restyle.images.pixels import Floats
 
 MARGIN = STRIDE
 """Pixels mirrored around a picture at least, so that the networks' own border effects are cut off."""
+
+FINE = ("1_1", "2_1")
+"""The first layers, whose local moments of the photograph itself are needed below strength 1."""
 
 Matching = dict[str, tuple[Floats, Floats]]
 """Layer -> factor and offset, each (C,), for the means and deviations that places take."""
@@ -28,14 +31,18 @@ Matching = dict[str, tuple[Floats, Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The brush's networks, ready to run. ``eye`` sees what is compared; ``looking`` sees local moments as well."""
+    """The brush's networks, ready to run. ``eye`` sees what is compared; ``looking`` sees local moments as well.
+
+    ``layers``: the channels of each layer. ``matching``: how far its channels are brought nearer to the reference.
+    """
 
     eye: Encoder
     looking: Encoder
     attention: Attention
     decoder: Decoder
     dressings: dict[str, Dressing]
-    weights: Weights
+    layers: Mapping[str, int]
+    matching: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,12 @@ class Level:
         framed = np.pad(photograph, self._frame, "reflect")
         self.rows, self.columns = framed.shape[0] // STRIDE, framed.shape[1] // STRIDE
         self._tiles = tiles(self.rows, self.columns)
-        self._seen, self._own = self._look(framed, own=own)
-        self._query = networks.attention.query(self._seen.compared)
-        self._normal = [normalising(*statistics(x)) for x in (self._seen.four, self._seen.three)]
+        self._layers = networks.layers
+        seen, self._own = self._look(framed, own=own)
+        self._query = networks.attention.query(seen.compared)
+        self._four, self._three = np.ascontiguousarray(seen.four), seen.three
+        del seen  # what only places are compared by is done with
+        self._normal = [normalising(*statistics(x)) for x in (self._four, self._three)]
         self._kept: dict[int, tuple[Floats, Floats]] = {}
 
     def matching(self, reference: Reference) -> Matching:
@@ -73,10 +83,10 @@ class Level:
         if len(self._tiles) == 1:
             self._kept[id(reference)] = means, deviations  # for :meth:`drawn`, which needs the same
         found = {}
-        for layer, seen, normal in zip(DRESSED, (self._seen.four, self._seen.three), self._normal, strict=True):
+        for layer, seen, normal in zip(DRESSED, (self._four, self._three), self._normal, strict=True):
             mean, variance = self._networks.dressings[layer](seen, normal, means, deviations)
             wanted_mean, wanted_deviation = reference.moments[layer]
-            amount = self._networks.weights[f"matching.{layer}"]
+            amount = self._networks.matching[layer]
             slope = wanted_deviation / np.sqrt(variance + np.float32(FLOOR))
             found[layer] = (1 - amount + amount * slope, amount * (wanted_mean - mean * slope))
         return found
@@ -95,8 +105,8 @@ class Level:
             means, deviations = self._moments(parts, matchings, tile, strength)
             high, wide = tile.outer(CELL["3_1"])
             canvas = Canvas(
-                np.ascontiguousarray(self._seen.four[:, :, rows, cols]),
-                np.ascontiguousarray(self._seen.three[:, :, high, wide]),
+                np.ascontiguousarray(self._four[:, :, rows, cols]),
+                np.ascontiguousarray(self._three[:, :, high, wide]),
                 means,
                 deviations,
                 [_cut(plane, tile, STRIDE // step) for plane, step in zip(noise, NOISES.values(), strict=True)],
@@ -117,34 +127,28 @@ class Level:
         return places
 
     def _look(self, framed: Floats, *, own: bool) -> tuple[Seen, tuple[Floats, Floats] | None]:
-        """All that is seen, put together from pieces; with ``own`` the photograph's own local moments too."""
+        """All that is seen, put together from pieces; with ``own`` the photograph's own moments of :data:`FINE` too."""
         eye = self._networks.looking if own else self._networks.eye
-        if len(self._tiles) == 1:
-            self._step()
-            seen = eye(framed)
-        else:
-            seen = self._put_together(eye, framed, own=own)
-        if not own:
-            return seen, None
-        moments = own_moments(seen)
-        shape = (1, -1, self.rows, self.columns)
-        seen = Seen(seen.layers, seen.compared, seen.three)
-        return seen, (moments[0].reshape(shape), moments[1].reshape(shape))
-
-    def _put_together(self, eye: Encoder, framed: Floats, *, own: bool) -> Seen:
         whole: dict[str, Floats] = {}
-        names = ("compared", "three", *(("means", "squares") if own else ()))
         for tile in self._tiles:
             self._step()
-            rows, cols = tile.outer(STRIDE)
-            piece = eye(framed[rows, cols])
-            for name in names:
-                found: Floats = getattr(piece, name)
+            piece = eye(framed[tile.outer(STRIDE)])
+            found = {"compared": piece.compared, "three": piece.three}
+            if own:
+                fine = slice(0, part(self._layers, FINE[-1]).stop)
+                shape = (1, -1, *piece.compared.shape[2:])
+                means, deviations = (x[fine].reshape(shape) for x in own_moments(piece))
+                found |= {"means": means, "deviations": deviations}
+            if len(self._tiles) == 1:
+                whole = found
+                break
+            for name, values in found.items():
                 step = CELL["3_1"] if name == "three" else 1
                 if name not in whole:
-                    whole[name] = np.empty((1, found.shape[1], self.rows * step, self.columns * step), np.float32)
-                whole[name][(0, slice(None), *tile.inner(step))] = found[(0, slice(None), *tile.within(step))]
-        return Seen(self._networks.weights.layers, **whole)
+                    whole[name] = np.empty((1, values.shape[1], self.rows * step, self.columns * step), np.float32)
+                whole[name][(0, slice(None), *tile.inner(step))] = values[(0, slice(None), *tile.within(step))]
+        seen = Seen(self._layers, whole["compared"], whole["three"])
+        return seen, (whole["means"], whole["deviations"]) if own else None
 
     def _taken(self, reference: Reference, tile: Tile) -> tuple[Floats, Floats]:
         rows, cols = tile.outer()
@@ -160,15 +164,18 @@ class Level:
     ) -> tuple[Floats, Floats]:
         """What the places of a tile have taken, of all references together, (1, channels, h, w) each."""
         rows, cols = tile.outer()
-        own = None if self._own is None else tuple(np.ascontiguousarray(x[:, :, rows, cols]) for x in self._own)
+        own = None if self._own is None else tuple(x[:, :, rows, cols] for x in self._own)
         if strength == 0:
             assert own is not None
-            return own[0], own[1]
+            # Nothing is dressed then, so of the other layers nothing is asked.
+            others = [(0, 0), (0, sum(self._layers.values()) - own[0].shape[1]), (0, 0), (0, 0)]
+            means, deviations = (np.pad(x, others) for x in own)
+            return means, deviations
         total: tuple[Floats, Floats] | None = None
         for each, matching in zip(parts, matchings, strict=True):
             taken = self._kept.pop(id(each.reference), None) or self._taken(each.reference, tile)
             for layer, (factor, offset) in matching.items():
-                where = (0, part(self._seen.layers, layer))
+                where = (0, part(self._layers, layer))
                 taken[0][where] = taken[0][where] * factor[:, None, None] + offset[:, None, None]
                 taken[1][where] *= factor[:, None, None]
             if each.share is not None:
@@ -178,9 +185,8 @@ class Level:
         if own is not None:
             # relu4_1 and 3_1 are led back to the photograph's in the decoder, which knows them.
             for ours, theirs in zip(own, total, strict=True):
-                for layer in ("1_1", "2_1"):
-                    where = (0, part(self._seen.layers, layer))
-                    theirs[where] = ours[where] + strength * (theirs[where] - ours[where])
+                fine = theirs[:, : ours.shape[1]]
+                fine[...] = ours + strength * (fine - ours)
         return total
 
 

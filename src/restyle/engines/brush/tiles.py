@@ -11,8 +11,10 @@ from itertools import pairwise
 
 MARGIN = 5
 """The decoder looks 33 pixels far, the encoder 26."""
-MOST = 88
-"""Places a side, 704 pixels, that are kept of one piece at most. Smaller pieces would be margin for the most part."""
+WHOLE = 80
+"""Places, 640 pixels, up to which a side is not cut: the base level is always one piece, without margins."""
+MOST = 48
+"""Places that are kept of a side at most where it is cut. Much smaller pieces would be margin for the most part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def tiles(height: int, width: int) -> list[Tile]:
 
 
 def _cut(length: int) -> Iterator[tuple[int, int]]:
-    count = math.ceil(length / MOST)
+    count = 1 if length <= WHOLE else math.ceil(length / MOST)
     edges = [round(i * length / count) for i in range(count + 1)]
     yield from pairwise(edges)
 

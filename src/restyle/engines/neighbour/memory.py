@@ -4,8 +4,9 @@ Every update allocates and frees activations of many megabytes. By default glibc
 and filling them with zeroed pages takes longer than most of the arithmetic done on them (see mallopt(3)).
 """
 
-import ctypes
-import sys
+from restyle.engines.memory import give_back, glibc
+
+__all__ = ["give_back", "keep_blocks"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h."""
@@ -14,19 +15,6 @@ _LARGEST = 2**31 - 1
 
 def keep_blocks() -> None:
     """From now on, in the whole process. Does nothing where the C library is not glibc."""
-    if library := _glibc():
+    if library := glibc():
         library.mallopt(_MMAP_THRESHOLD, _LARGEST)
         library.mallopt(_TRIM_THRESHOLD, _LARGEST)
-
-
-def give_back() -> None:
-    """Return what is free to the kernel."""
-    if library := _glibc():
-        library.malloc_trim(0)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    if sys.platform != "linux":
-        return None
-    library = ctypes.CDLL(None)
-    return library if hasattr(library, "gnu_get_libc_version") else None
