@@ -16,7 +16,7 @@ from tests.support.checkers import MEMORY, peak, processes
 from tests.support.patience import NEVER, PATIENCE, wait_for
 from tests.support.service import PICTURE, RunningService, running, submission
 
-SLOW = base64.b64encode(bombs.scans(100, 13_300)).decode()
+SLOW = base64.b64encode(bombs.scans(40, 13_300)).decode()
 """A kilobyte that takes seconds to decode, within all bounds if such large pictures are allowed."""
 LARGEST = 178_000_000
 
@@ -73,7 +73,7 @@ def test_a_picture_that_takes_more_than_its_time_is_refused(tmp_path: Path) -> N
 def test_slow_pictures_hold_up_no_other_account_and_no_end(tmp_path: Path) -> None:
     with running(tmp_path, max_image_pixels=LARGEST, check_seconds=NEVER) as service:
         attacker = service.keys.create(credits=0, unlimited=True)
-        slow = [Sending(service, attacker) for _ in range(5)]
+        slow = [Sending(service, attacker) for _ in range(10)]
         wait_for(lambda: any(each.cpu_times().user > 1 for each in processes(service.process.pid)))
         uid = service.submit()
         assert service.wait(uid)["Status"] == "Finished"
