@@ -1,10 +1,5 @@
-"""The brush beside the painter and other methods, and its speed and memory.
+"""The brush beside the painter and other methods, and its speed and memory."""
 
-``python -m benchmarks.brush SIZE [FILE]`` draws once with the weights that ship, or those of a file, and prints a peak.
-"""
-
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,21 +7,20 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import judge, peers, pictures, sheet, vgg
+from benchmarks.brush_memory import peak_of_brush
 from benchmarks.judge import TITLES, Judge
-from benchmarks.memory import MB, peak
+from benchmarks.memory import MB
 from benchmarks.metrics import Scorer
 from benchmarks.pictures import Gallery, Pair
 from benchmarks.quality import Row, mean
 from benchmarks.report import Bar, Section, number
 from benchmarks.speed import MATRIX, convert, noise
 from benchmarks.timing import take_turns
-from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
-from restyle.engines.brush.engine import Brush, load
-from restyle.engines.brush.weights import CHANNELS, read_weights
+from restyle.engines.brush.engine import Brush
+from restyle.engines.brush.weights import CHANNELS
 from restyle.images.fit import fit
 from restyle.images.pixels import Pixels
-from restyle.settings import Settings
 
 SIZES = (512, 1024)
 LESS = {"moment": 0.150, "gram": 0.240, "deep": 0.270, "patches": 2.0, "content": 0.740}
@@ -44,12 +38,6 @@ distance of 5x5 patches in Lab over four octaves (Delta E), which it did not; re
 their own reference than to every other. Content: relative distance on relu4_1, SSIM of luma, F1 of Canny edges. The
 worst pair of every figure stands below.
 """
-
-
-def engine(weights: Path | None) -> Brush:
-    """The brush with the weights that ship, or with those of a file. Raises RestyleError (5101)."""
-    machine = machine_of(Settings(), own_process=True)
-    return Brush(read_weights(weights, sha256=""), machine.threads) if weights else load(machine)
 
 
 def quality(
@@ -165,20 +153,3 @@ def flops(side: int, width: int, key: int) -> float:
     hand += 9 * (width / 2) ** 2 / 4 * 4 / 9 + 9 * width / 2 * width / 4 / 4
     hand += 9 * (width / 4) ** 2 * 4 / 9 + 9 * 3 * width / 4
     return float(2 * (eye * (framed + seen) + attention + hand * framed))
-
-
-def peak_of_brush(size: int, weights: Path | None) -> int:
-    """Peak bytes of a fresh process that loads the brush and draws one picture of ``size`` squared."""
-    command = [sys.executable, "-m", "benchmarks.brush", str(size), *([str(weights)] if weights else [])]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def main() -> None:
-    """Draw once, print the peak in bytes."""
-    brush = engine(Path(sys.argv[2]) if len(sys.argv) > 2 else None)
-    convert(brush, noise(int(sys.argv[1])), noise(512, seed=1))()
-    print(peak())
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,20 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import brush as brushes
-from benchmarks import busy, costs, folder, metrics, pictures, protocol, report, service, speed, studio, vgg
+from benchmarks import (
+    brush_memory,
+    busy,
+    costs,
+    folder,
+    metrics,
+    pictures,
+    protocol,
+    report,
+    service,
+    speed,
+    studio,
+    vgg,
+)
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
 from restyle.engines.brush.family import WEIGHTS
@@ -99,7 +112,7 @@ def run(
     if Part.NEIGHBOUR in parts:
         sections += _neighbour(gallery, engine, scorer, out, pairs, log)
     if Part.BRUSH in parts:
-        ours = brushes.engine(brush)
+        ours = brush_memory.engine(brush)
         network = vgg.load()
         sections.append(brushes.quality(gallery, ours, engine, scorer, network, out, count=pairs, log=log))
         sections.append(brushes.speed(ours, brush, log))
