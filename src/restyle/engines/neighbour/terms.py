@@ -91,8 +91,9 @@ def roughness(picture: Tensor, flatness: Tensor) -> Tensor:
     ``flatness`` (1, 1, H, W) is 1 in the mean. With it the texture that the reference's statistics ask for goes where
     the photograph has some, and not as grain into its flats.
     """
-    down = ((picture[:, :, 1:] - picture[:, :, :-1]).abs().mean(1, keepdim=True) * flatness[:, :, 1:]).mean()
-    return down + ((picture[..., 1:] - picture[..., :-1]).abs().mean(1, keepdim=True) * flatness[..., 1:]).mean()
+    down = ((picture[:, :, 1:] - picture[:, :, :-1]).abs().sum(1, keepdim=True) * flatness[:, :, 1:]).mean()
+    across = ((picture[..., 1:] - picture[..., :-1]).abs().sum(1, keepdim=True) * flatness[..., 1:]).mean()
+    return (down + across) / picture.shape[1]
 
 
 def outside(picture: Tensor) -> Tensor:
