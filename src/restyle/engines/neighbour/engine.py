@@ -3,9 +3,10 @@
 Neural Neighbor Style Transfer (Kolkin, Kucera, Paris, Sykora, Shechtman, Shakhnarovich, 2022). From coarse to fine,
 each place of the picture, as VGG16 sees it, is matched with the reference's most alike place, and the pixels are moved
 until the network sees those places instead. Beyond the paper: the photograph is matched in the reference's
-distribution, and what relu4_1 sees of it is kept in place; the reference's statistics are drawn near as well, so that
-the style arrives within few updates; total variation keeps flats calm; and the whole picture, once drawn, is given the
-reference's contrast, matched anew and drawn on.
+distribution, and what relu4_1 sees of it is kept in place, and so is how its lightness goes in small windows; the
+reference's statistics are drawn near as well, so that the style arrives within few updates; total variation keeps calm
+what is flat in the photograph; and the whole picture, once drawn, is given the reference's contrasts, matched anew and
+drawn on.
 """
 
 import hashlib
@@ -132,7 +133,7 @@ class Neighbour:
 
 
 def _sharpened(drawn: Tensor, style: Tensor, strength: float) -> Tensor:
-    """``drawn`` with the reference's colours and contrast; matching averages fine lines, an engraving's most of all."""
+    """``drawn`` with the reference's colours and contrasts; matching averages fine lines, most of all engraved ones."""
     coloured = with_palette(drawn, style).clamp(0, 1)
     return with_palette(with_contrast(coloured, style, strength), style).clamp(0, 1)
 

@@ -10,6 +10,7 @@ from restyle.engines.base import Report
 from restyle.engines.neighbour import terms
 from restyle.engines.neighbour.levels import Level, Tile, tiles
 from restyle.engines.neighbour.memory import give_back
+from restyle.engines.neighbour.outline import Outline, outline_of
 from restyle.engines.neighbour.pyramid import analysed, composed
 from restyle.engines.neighbour.reference import MATCHED, MEASURED, Reference
 from restyle.engines.neighbour.subject import CONTENT, Sight, Subject, seen, subject_of
@@ -19,12 +20,14 @@ from restyle.engines.neighbour.vgg import VGG16, Tensor, on_grid
 RATE = 0.01
 """Pixels, 0..1, that Adam moves each band by at first; a tenth of it at the end."""
 BANDS = 5
-MOMENTS_WEIGHT = 3.0
+MOMENTS_WEIGHT = 5.0
 COLOURS_WEIGHT = 0.5
 ROUGHNESS_WEIGHT = 4.0
 OUTSIDE_WEIGHT = 10.0
-MOST_CONTENT, LEAST_CONTENT = 3.0, 0.5
-"""Weights of the content term at strength 0 and 1; between them it goes with the square of 1 - strength."""
+CONTENT_WEIGHT, STRUCTURE_WEIGHT = 0.5, 0.3
+"""At strength 1, of what keeps the photograph."""
+MOST_KEPT = 6.0
+"""How many times those weights count at strength 0; between 0 and 1 it goes with the square of 1 - strength."""
 KEPT_PASSES = 8
 """Free memory is given back every so many passes of the network: kept longer, it breaks into pieces."""
 LEAST_ALPHA = 0.5
@@ -46,9 +49,9 @@ class Goal:
         return 1.0 if self.first else LEAST_ALPHA + (1 - LEAST_ALPHA) * (1 - self.strength)
 
     @property
-    def content_weight(self) -> float:
-        """Weight of the content term."""
-        return LEAST_CONTENT + (MOST_CONTENT - LEAST_CONTENT) * (1 - self.strength) ** 2
+    def kept(self) -> float:
+        """What the weights of the terms that keep the photograph are multiplied by."""
+        return 1 + (MOST_KEPT - 1) * (1 - self.strength) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,14 @@ def optimised(
     subject = subject_of(sights, goal.reference)
     pieces = [_matched(network, start, goal, sight, subject, tell) for sight in sights]
     del sights
+    outline = outline_of(goal.photograph)
     bands = [band.clone().requires_grad_(True) for band in analysed(start, BANDS)]
     adam = torch.optim.Adam(bands, lr=RATE, betas=(0.9, 0.99))
     for update in range(level.updates):
         adam.param_groups[0]["lr"] = RATE * (1 - 0.9 * update / level.updates)
         adam.zero_grad(set_to_none=True)
         picture = composed(bands)
-        gradient = _gradient(network, picture.detach(), goal, pieces, generator, tell)
+        gradient = _gradient(network, picture.detach(), goal, outline, pieces, generator, tell)
         backward(picture, gradient)
         adam.step()
     with torch.no_grad():
@@ -99,13 +103,15 @@ def _gradient(
     network: VGG16,
     picture: Tensor,
     goal: Goal,
+    outline: Outline,
     pieces: Sequence[_Piece],
     generator: torch.Generator,
     tell: Callable[[], None],
 ) -> Tensor:
     """The gradient of the whole sum, one tile after the other, so that memory is that of one tile."""
     leaf = picture.requires_grad_(True)
-    backward(ROUGHNESS_WEIGHT * terms.roughness(leaf) + OUTSIDE_WEIGHT * terms.outside(leaf))
+    backward(ROUGHNESS_WEIGHT * terms.roughness(leaf, outline.flatness) + OUTSIDE_WEIGHT * terms.outside(leaf))
+    backward(STRUCTURE_WEIGHT * goal.kept * terms.structure(leaf, outline.octaves))
     if len(pieces) == 1:
         backward(COLOURS_WEIGHT * terms.colours(leaf, goal.reference, generator))
     total = sum(len(piece.matched) for piece in pieces)
@@ -118,7 +124,7 @@ def _gradient(
         loss = part * terms.matching(found, wanted, goal.reference.scales) / len(MATCHED)
         if len(pieces) == 1:
             loss = loss + MOMENTS_WEIGHT * terms.moments(maps, goal.reference.moments)
-        loss = loss + part * goal.content_weight * terms.content(maps[CONTENT], piece.content)
+        loss = loss + part * CONTENT_WEIGHT * goal.kept * terms.content(maps[CONTENT], piece.content)
         backward(loss)
     assert leaf.grad is not None
     return leaf.grad

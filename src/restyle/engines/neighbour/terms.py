@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.nn.functional as nn
 
+from restyle.engines.neighbour.outline import Windows, halved, lightness_of
 from restyle.engines.neighbour.reference import MEASURED, Reference, moments_of
 from restyle.engines.neighbour.vgg import Maps, Tensor
 
@@ -70,10 +71,29 @@ def content(found: Tensor, wanted: Tensor) -> Tensor:
     return (found - wanted).square().mean() / wanted.square().mean().clamp(min=1e-6)
 
 
-def roughness(picture: Tensor) -> Tensor:
-    """Total variation: mean absolute difference of neighbouring pixels, down plus across."""
-    down = (picture[:, :, 1:] - picture[:, :, :-1]).abs().mean()
-    return down + (picture[..., 1:] - picture[..., :-1]).abs().mean()
+def structure(picture: Tensor, octaves: Sequence[Windows]) -> Tensor:
+    """How far the picture's lightness is from going with the photograph's in small windows, summed over octaves.
+
+    0: together everywhere; 1 for an octave without a common structure. Windows count by the photograph's own contrast,
+    so that the subject's edges are held and what is flat asks for nothing.
+    """
+    total = picture.new_zeros(())
+    lightness = lightness_of(picture)
+    for number, windows in enumerate(octaves):
+        lightness = halved(lightness) if number else lightness
+        total = total + (windows.weight * (1 - windows.correlation(lightness))).sum()
+    return total
+
+
+def roughness(picture: Tensor, flatness: Tensor) -> Tensor:
+    """Total variation: mean absolute difference of neighbouring pixels, down plus across, each times its ``flatness``.
+
+    ``flatness`` (1, 1, H, W) is 1 in the mean. With it the texture that the reference's statistics ask for goes where
+    the photograph has some, and not as grain into its flats.
+    """
+    down = ((picture[:, :, 1:] - picture[:, :, :-1]).abs().sum(1, keepdim=True) * flatness[:, :, 1:]).mean()
+    across = ((picture[..., 1:] - picture[..., :-1]).abs().sum(1, keepdim=True) * flatness[..., 1:]).mean()
+    return (down + across) / picture.shape[1]
 
 
 def outside(picture: Tensor) -> Tensor:
