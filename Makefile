@@ -28,8 +28,8 @@ studio: install  ## run the service and open the Studio, signed in
 screenshots: $(VENV)/.dev  ## every page of the Studio at two widths, light and dark, under out/screenshots (needs Chromium)
 	$(BIN)/python scripts/screenshots.py --out out/screenshots
 
-test: $(VENV)/.dev  ## install and run the whole suite, in three processes
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+test: $(VENV)/.dev  ## install and run the whole suite, in four processes
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check .
