@@ -138,6 +138,23 @@ def test_a_silent_machine_is_gone_but_not_after_a_silence_of_ones_own(
     assert again.uid == uid
 
 
+def test_a_machine_may_leave_while_another_looks_who_is_there(house: House, join: Join) -> None:
+    leaving, staying = join(CHECKPOINT), join(OTHER)
+    left: list[bool] = []
+
+    @sa.event.listens_for(house.db, "after_cursor_execute")
+    def leave(*executed: Any) -> None:
+        if "stray" in executed[2] and not left:
+            left.append(True)
+            leaving.release()
+
+    newcomer = join(OTHER)
+    assert left
+    assert newcomer.drawers(f"diffusion {CHECKPOINT}") == []
+    staying.renew()
+    assert [each.id for each in staying.drawers(f"diffusion {OTHER}")] == [staying.machine, newcomer.machine]
+
+
 def test_one_service_alone_and_a_fleet_keep_each_other_out(house: House, join: Join) -> None:
     join()
     alone = SupervisorLock(house.db)

@@ -300,6 +300,7 @@ def _look(connection: sa.Connection, before: _Fleet) -> _Fleet:
             row.silent,
         )
         for row in rows
+        if row.id in offers  # it may have left between the two looks
     ]
     fleet = _Fleet(found, digests, any(row.stray for row in rows))
     if fleet.offers == before.offers:
