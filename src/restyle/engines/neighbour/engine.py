@@ -17,9 +17,10 @@ import torch
 
 from restyle.engines.base import Description, File, Job, Machine, Report, Role
 from restyle.engines.cache import Cache
+from restyle.engines.memory import give_back
 from restyle.engines.neighbour.colour import with_colours_of, with_palette
 from restyle.engines.neighbour.levels import levels
-from restyle.engines.neighbour.memory import give_back, keep_blocks
+from restyle.engines.neighbour.memory import keep_blocks
 from restyle.engines.neighbour.optimise import Goal, optimised
 from restyle.engines.neighbour.pyramid import with_contrast
 from restyle.engines.neighbour.reference import Reference, look

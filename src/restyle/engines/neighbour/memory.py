@@ -4,9 +4,7 @@ Every update allocates and frees activations of many megabytes. By default glibc
 and filling them with zeroed pages takes longer than most of the arithmetic done on them (see mallopt(3)).
 """
 
-from restyle.engines.memory import give_back, glibc
-
-__all__ = ["give_back", "keep_blocks"]
+from restyle.engines.memory import glibc
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h."""

@@ -7,9 +7,9 @@ import torch
 from torch.autograd import backward
 
 from restyle.engines.base import Report
+from restyle.engines.memory import give_back
 from restyle.engines.neighbour import terms
 from restyle.engines.neighbour.levels import Level, Tile, tiles
-from restyle.engines.neighbour.memory import give_back
 from restyle.engines.neighbour.outline import Outline, outline_of
 from restyle.engines.neighbour.pyramid import analysed, composed
 from restyle.engines.neighbour.reference import MATCHED, MEASURED, Reference
