@@ -2,9 +2,11 @@
 
 import base64
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import psutil
@@ -17,6 +19,7 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.pictures import pixel_bytes
 from tests.support.service import RunningService, running, submission
 from tests.support.studio import RAW, STYLE, Studio
+from tests.support.zygote import PRELOADED, TORCH
 
 PICTURES = [base64.b64encode(encode_png(pixels)).decode() for pixels in (RAW, STYLE)]
 
@@ -62,7 +65,7 @@ def register(folder: Path, studio: Studio, name: str, code: str, *options: str) 
 @pytest.fixture(scope="module")
 def service(data: Path) -> Iterator[RunningService]:
     settings: dict[str, Any] = {"threads": 1, "diffusion_precision": "float32", "diffusion_device": "cpu"}
-    with running(data, registry="", **settings) as started:
+    with patch.dict(os.environ, {PRELOADED: TORCH}), running(data, registry="", **settings) as started:
         yield started
 
 
