@@ -72,7 +72,7 @@ def test_the_demo_leaves_pictures_and_a_sheet(tmp_path: Path) -> None:
                 break
         studio = re.search(r"The Studio: (http://\S+)", said)
         assert studio is not None, said
-        assert httpx.get(studio[1], follow_redirects=True).url.path == "/studio/sign-in"
+        assert httpx.get(studio[1], follow_redirects=True, timeout=PATIENCE).url.path == "/studio/sign-in"
         process.terminate()
         assert process.wait(PATIENCE) == 0
     results = sorted(tmp_path.glob("*.png"))

@@ -19,7 +19,7 @@ import psutil
 from restyle.accounts.keys import KeyPair
 from tests.support.mortal import MortalService
 from tests.support.nursery import Fork
-from tests.support.patience import wait_for
+from tests.support.patience import PATIENCE, wait_for
 
 BUCKET = "pictures"
 
@@ -34,8 +34,8 @@ def object_store() -> Iterator[str]:
     try:
         _, port = server.get_host_and_port()
         with s3_environment(f"http://127.0.0.1:{port}"):
-            httpx.post(f"http://127.0.0.1:{port}/moto-api/reset").raise_for_status()
-            httpx.put(f"http://127.0.0.1:{port}/{BUCKET}").raise_for_status()
+            httpx.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=PATIENCE).raise_for_status()
+            httpx.put(f"http://127.0.0.1:{port}/{BUCKET}", timeout=PATIENCE).raise_for_status()
             yield f"s3://{BUCKET}"
     finally:
         server.stop()
