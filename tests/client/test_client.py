@@ -286,8 +286,7 @@ def test_waiting_ends_but_the_task_goes_on(connect: Connect, tmp_path: Path) -> 
     go = tmp_path / "go"
     orders: dict[str, Any] = {"positive_prompts": [f"until {go}"], "translate_prompts": False}
     task = client.submit(RAW, STYLE, model=OBEDIENT, **orders)
-    # On a machine that is too busy to answer within that time, that is what is said.
-    with pytest.raises(NoAnswer, match=f"{task.uid} is still|does not answer: ReadTimeout"):
+    with pytest.raises(NoAnswer, match=f"{task.uid} is still"):
         client.wait(task, timeout=0.3)
     go.touch()
     assert client.wait(task).status == "Finished"

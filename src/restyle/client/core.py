@@ -159,8 +159,15 @@ class Core:
         """The task once it has ended, with the notices that it was ``given`` with as well."""
         uid, before = (given, ()) if isinstance(given, str) else (given.uid, given.notices)
         seconds, told = FIRST_LOOK, -1.0
+        status, again = "unheard of", f"after {deadline.seconds:g} s; wait for it again, or cancel it"
         while True:
-            (task,) = yield from self._details([uid], deadline)
+            try:
+                (task,) = yield from self._details([uid], deadline)
+            except NoAnswer as error:
+                if deadline.left() > 0:
+                    raise
+                raise NoAnswer(f"task {uid} is still {status} {again} ({error})") from error
+            status = task.status
             if on_progress is not None and task.progress > told:
                 told = task.progress
                 on_progress(told)
@@ -169,8 +176,7 @@ class Core:
             if task.ended:
                 return dataclasses.replace(task, notices=tuple(dict.fromkeys((*before, *task.notices))))
             if deadline.left() <= seconds:
-                waited = f"{deadline.seconds:g} s"
-                raise NoAnswer(f"task {uid} is still {task.status} after {waited}; wait for it again, or cancel it")
+                raise NoAnswer(f"task {uid} is still {status} {again}")
             yield Pause(seconds)
             seconds = min(LONGEST_LOOK, seconds * GROWTH)
 
