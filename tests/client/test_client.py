@@ -281,6 +281,14 @@ def test_nobody_there(connect: Connect) -> None:
         connect(front.url, retries=1).balance()
 
 
+def test_waiting_ends_where_nobody_answers_in_time(connect: Connect) -> None:
+    def dawdle(front: Front, body: bytes) -> None:
+        time.sleep(0.5)
+
+    with fronting(dawdle) as front, pytest.raises(NoAnswer, match=r"task x is still unheard of after 0.3 s.*does not"):
+        connect(front.url).wait("x", timeout=0.3)
+
+
 def test_waiting_ends_but_the_task_goes_on(connect: Connect, tmp_path: Path) -> None:
     client = connect()
     go = tmp_path / "go"
