@@ -34,6 +34,10 @@ def listed(service: RunningService, key: KeyPair, **fields: Any) -> list[dict[st
     return found
 
 
+def stored(service: RunningService) -> set[Path]:
+    return set((service.settings.data_dir / "objects" / "styles").glob("*/picture"))
+
+
 def asked(code: str, **fields: Any) -> dict[str, Any]:
     """A submission in a kept style, which says nothing that the style may say."""
     least = {"RawImageIndex": 0, "Width": 64, "Height": 64, "Seed": 7, "ImageList": [PICTURE], "StyleCode": code}
@@ -57,6 +61,7 @@ def finished(service: RunningService, key: KeyPair, uid: str) -> Image.Image:
 
 
 def test_a_style_is_kept_drawn_with_replaced_and_forgotten(service: RunningService) -> None:
+    before = stored(service)  # other tests of this service keep styles too
     key, other = (service.keys.create(credits=0, unlimited=True) for _ in range(2))
     assert save(service, key)["RetCode"] == 0
     own, *official = listed(service, key)
@@ -95,8 +100,7 @@ def test_a_style_is_kept_drawn_with_replaced_and_forgotten(service: RunningServi
     assert service.call("DeleteStyle", key, StyleCode="House watercolour")["RetCode"] == 0
     assert [style["StyleCode"] for style in listed(service, key)] == list(PICTURES)
     assert service.call("DeleteStyle", key, StyleCode="House watercolour")["RetCode"] == 4012
-    pictures = list((service.settings.data_dir / "objects" / "styles").glob("*/picture"))
-    assert [path.read_bytes() for path in pictures] == [base64.b64decode(PICTURE)]  # the other's
+    assert [path.read_bytes() for path in stored(service) - before] == [base64.b64decode(PICTURE)]  # the other's
 
 
 def test_a_task_goes_on_whatever_becomes_of_its_style(service: RunningService, tmp_path: Path) -> None:
@@ -153,13 +157,13 @@ def test_what_cannot_be_drawn_with_is_not_kept(
     service: RunningService, fields: dict[str, Any], code: int, field: str
 ) -> None:
     key = service.key
-    before = len(list((service.settings.data_dir / "objects" / "styles").iterdir()))
+    before = stored(service)
     answer = save(
         service, key, fields.get("StyleCode", "Not kept"), **{k: v for k, v in fields.items() if k != "StyleCode"}
     )
     assert (answer["RetCode"], answer["Field"]) == (code, field), answer
     assert all(style["IsOfficial"] for style in listed(service, key))
-    assert len(list((service.settings.data_dir / "objects" / "styles").iterdir())) == before
+    assert stored(service) == before
 
 
 @pytest.mark.parametrize(
