@@ -17,7 +17,7 @@ from tests.support.vectors import PRIVATE_KEY, PUBLIC_KEY, VECTORS
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as long as the service, which takes a key once
 def published(service: RunningService) -> KeyPair:
     return service.adopt(PUBLIC_KEY, PRIVATE_KEY)
 
