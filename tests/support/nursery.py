@@ -1,11 +1,15 @@
 """Services of tests begin as forks of a process that has imported what they run, since importing it takes 1.7 s each.
 
+Such a process, a nursery, begins as a fork itself where :func:`sow` has prepared it, else as an interpreter.
+
 They are processes like any other: environment, folder, files and session of their own, started from nothing but code.
 What is fixed when an interpreter starts, such as how its memory is had, is not theirs to say.
 """
 
 import atexit
+import contextlib
 import importlib
+import io
 import json
 import os
 import runpy
@@ -17,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -32,7 +36,12 @@ IMPORTED = (
     *("restyle.studio.app", "tests.support.engines", zygote.WORKER, zygote.CHECKER),
 )
 """What services come to need, sooner or later."""
-OPENED = "import tests.support.nursery as nursery; nursery.tend({}, {})"
+TORCH = ("diffusers.loaders.lora_pipeline", "peft", "restyle.engines.diffusion.engine")
+"""What a worker needs besides that draws with torch, which takes it up to ten seconds."""
+OPENED = "import tests.support.nursery as nursery; nursery.imported({}, {}); nursery.tend({}, {})"
+
+seeds: dict[bool, socket.socket] = {}
+"""Where nurseries begin as forks, which have imported torch or not."""
 
 
 class Fork:
@@ -72,17 +81,23 @@ class Nursery:
     """Forks on demand, as long as this process lives. For threads.
 
     ``loaded`` are variables that are heeded when a program is loaded, which a fork is not: all its forks have them.
+    ``torch``: they have imported that too.
     """
 
-    def __init__(self, loaded: Mapping[str, str]) -> None:
+    def __init__(self, loaded: Mapping[str, str], torch: bool) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.zygote, lent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
         with theirs, lent:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", OPENED.format(theirs.fileno(), lent.fileno())],
-                pass_fds=[theirs.fileno(), lent.fileno()],
-                env={**os.environ, **loaded, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
-            )
+            handles = [theirs.fileno(), lent.fileno()]
+            if torch in seeds and not loaded:
+                socket.send_fds(seeds[torch], [b"a nursery"], handles)
+            else:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", OPENED.format(IMPORTED, TORCH if torch else (), *handles)],
+                    pass_fds=handles,
+                    env={**os.environ, **loaded, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+                )
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
         self._forked: list[int] = []
@@ -129,7 +144,8 @@ class Nursery:
     def _close(self) -> None:
         self._line.close()
         self.zygote.close()
-        self._process.wait()
+        if self._process is not None:
+            self._process.wait()
 
     def _hear(self) -> None:
         said = self._line.recv(MOST_BYTES)
@@ -142,14 +158,14 @@ class Nursery:
 
 
 LOADED = ("LD_PRELOAD", "SET_CLOCK")
-_nurseries: dict[tuple[str, ...], Nursery] = {}
+_nurseries: dict[tuple[bool, tuple[str, ...]], Nursery] = {}
 
 
-def the_nursery(loaded: Mapping[str, str] | None = None) -> Nursery:
+def the_nursery(loaded: Mapping[str, str] | None = None, *, torch: bool = False) -> Nursery:
     """That of this process and of those variables, begun when it is first needed."""
-    key = tuple((loaded or {}).values())
+    key = (torch, tuple((loaded or {}).values()))
     if key not in _nurseries:
-        _nurseries[key] = Nursery(loaded or {})
+        _nurseries[key] = Nursery(loaded or {}, torch)
     return _nurseries[key]
 
 
@@ -161,9 +177,10 @@ def fork(
     stderr: IO[Any],
     folder: Path | None = None,
     session: bool = False,
+    torch: bool = False,
 ) -> Fork:
     """Run the source text ``program`` in a process of its own, whose output is in ``stdout``, or read from the Fork."""
-    nursery = the_nursery({name: environment[name] for name in LOADED if name in environment})
+    nursery = the_nursery({name: environment[name] for name in LOADED if name in environment}, torch=torch)
     begin = partial(nursery.fork, program, *arguments, environment=environment, stderr=stderr.fileno(), session=session)
     if stdout is not None:
         return Fork(nursery, begin(stdout=stdout.fileno()), None)
@@ -192,13 +209,46 @@ def several(program: str, *arguments: str, count: int = 4) -> list[str]:
     return said
 
 
+def imported(*several: Sequence[str]) -> None:
+    """Import those modules; what libraries miss is no news."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        for names in several:
+            for name in names:
+                importlib.import_module(name)
+
+
+def sow(*, torch: bool) -> bool:
+    """Have nurseries of this process and of its descendants begin as forks of it as it is now, without threads.
+
+    Returns True in such a nursery's fork, whose program has ended.
+    """
+    seeds[torch], line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork():
+        line.close()
+        return False
+    while seeds:
+        seeds.popitem()[1].close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a nursery ended
+    while True:
+        said, handles, _, _ = socket.recv_fds(line, MOST_BYTES, 2)
+        if not said:
+            os._exit(0)
+        if os.fork() == 0:
+            line.close()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            tend(*handles)
+            return True
+        for each in handles:
+            os.close(each)
+
+
 def tend(handle: int, lent: int) -> None:
     """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program.
 
     The socket ``lent`` is that of a zygote of the process that began this one.
     """
-    for name in IMPORTED:
-        importlib.import_module(name)
     lent_line = socket.socket(fileno=lent)
     if os.fork() == 0:
         os.close(handle)

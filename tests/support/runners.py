@@ -5,25 +5,21 @@ needs none of this, nor does a part of the suite that may never import what take
 """
 
 import atexit
-import contextlib
 import gc
-import importlib
-import io
 import os
 import socket
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 
-from tests.support import zygote
+from tests.support import nursery, zygote
 
 IMPORTED = (
-    *("hypothesis", "psutil", "restyle.cli.app", "restyle.http.server", "restyle.studio.app"),
-    *(zygote.WORKER, zygote.CHECKER),
+    *("hypothesis", "psutil"),
     *("tests.support.models", "tests.support.studio", "tests.support.library", "benchmarks.brush"),
-    *("diffusers.loaders.lora_pipeline", "peft"),
 )
-"""What takes long to import, most of it by the way."""
+"""What takes long to import besides what nurseries have imported, most of it by the way."""
 OPENED = "import tests.support.runners as runners; runners.tend({})"
 
 
@@ -47,12 +43,21 @@ def lend() -> None:
 
 def tend(handle: int) -> None:
     """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program."""
-    gc.disable()
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # what libraries miss is no news
-        warnings.simplefilter("error")  # as where tests are collected
-        for name in IMPORTED:
-            importlib.import_module(name)
-    gc.freeze()
-    gc.enable()
+    _import(nursery.IMPORTED)
+    if nursery.sow(torch=False):
+        return
+    _import(nursery.TORCH)
+    if nursery.sow(torch=True):
+        return
+    _import(IMPORTED)
     assert len(os.listdir("/proc/self/task")) == 1, "what has threads cannot be forked"
     zygote.tend(socket.socket(fileno=handle))
+
+
+def _import(names: Sequence[str]) -> None:
+    gc.disable()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as where tests are collected
+        nursery.imported(names)
+    gc.freeze()
+    gc.enable()

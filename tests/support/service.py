@@ -138,10 +138,12 @@ def submission(*orders: str, **fields: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def running(folder: Path, *, ready: bool = True, program: str = PROGRAM, **changes: Any) -> Iterator[RunningService]:
+def running(
+    folder: Path, *, ready: bool = True, program: str = PROGRAM, torch: bool = False, **changes: Any
+) -> Iterator[RunningService]:
     """A service on ``folder`` with settings ``changes``, ended at the end of the block; it called nobody then.
 
-    ``program`` is what is run, and says the address first.
+    ``program`` is what is run, and says the address first. ``torch``: its workers draw with that.
     """
     values = {
         "data_dir": folder / "data",
@@ -156,7 +158,8 @@ def running(folder: Path, *, ready: bool = True, program: str = PROGRAM, **chang
     log = folder / "log"
     with silent(folder) as silence:
         with log.open("a") as errors:
-            process = fork(program, environment={**os.environ, **silence, **variables}, stdout=None, stderr=errors)
+            environment = {**os.environ, **silence, **variables}
+            process = fork(program, environment=environment, stdout=None, stderr=errors, torch=torch)
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url, log.read_text()

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import fcntl
 import importlib
-import io
 import json
 import os
 import signal
@@ -37,10 +36,6 @@ PR_SET_CHILD_SUBREAPER, PR_SET_NAME = 36, 15
 NAME_LETTERS = 15
 """Of a process's name, as Linux keeps it."""
 ZYGOTE = "zygote"
-PRELOADED = "RESTYLE_TESTS_PRELOADED"
-"""Variable with the modules, apart by spaces, that a service's zygote imports for its workers, each once."""
-TORCH = "diffusers.loaders.lora_pipeline peft restyle.engines.diffusion.engine"
-"""What takes a worker that draws by diffusion ten seconds."""
 
 
 def children(process_id: int | None, module: str) -> list[psutil.Process]:
@@ -61,9 +56,6 @@ def adopt() -> bool:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
-        with contextlib.redirect_stderr(io.StringIO()):  # what libraries miss is no news
-            for name in os.environ.get(PRELOADED, "").split():
-                importlib.import_module(name)
         return tend(theirs)
     theirs.close()
     leave(WORKER, CHECKER, to=lambda: ours)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from PIL import Image
 
@@ -56,6 +57,16 @@ def test_a_batch_repeats_and_equals_its_single_requests(service: RunningService)
         assert image.size == (80, 72)
         assert "Steps: 6" in image.info["parameters"]
     assert service.images(**request(Seed=4))[0] == batch[1] != batch[0]
+
+
+def test_torch_lives_in_the_worker_only(service: RunningService) -> None:
+    def loaded(process: psutil.Process) -> bool:
+        return any("libtorch" in part.path for part in process.memory_maps())
+
+    service.finished(**request())
+    server = psutil.Process(service.process.pid)
+    assert not loaded(server)
+    assert any(loaded(child) for child in server.children(recursive=True))
 
 
 def test_each_parameter_acts(service: RunningService) -> None:

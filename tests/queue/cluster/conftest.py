@@ -47,7 +47,7 @@ def reach(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def fleet(reach: Reach, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """An API and a machine with two workers. Tests use it one after the other, and leave it able to draw."""
+    """An API and a machine with two workers. Tests use it one after the other, and leave it with one of each."""
     folder = tmp_path_factory.mktemp("fleet")
     url = sa.make_url(reach.url).set(host="127.0.0.1", port=reach.database.port, query={})
     with (

@@ -133,11 +133,14 @@ def test_a_machine_that_was_only_slow_publishes_no_second_result(fleet: Town, tm
     assert fleet.api.details([uid]) == [task]
     assert fleet.api.download(task["ImgList"][0]) == image
     assert used(fleet) == before + 1
+    slow.terminate()  # the next test finds one machine that draws, as this one did
+    assert slow.process.wait(PATIENCE) == 0
 
 
 def test_restarts_one_after_the_other_lose_nothing(fleet: Town) -> None:
     """A worker and the API are ended by SIGTERM while clients submit; another API takes over."""
     before, old, first = used(fleet), fleet.api, fleet.workers[0]
+    fleet.add("worker")
     uids = [old.submit("draw 0.2", request_uuid=f"a-{number}") for number in range(6)]
     first.terminate()
     uids += [old.submit("draw 0.2", request_uuid=f"b-{number}") for number in range(3)]
