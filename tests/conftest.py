@@ -58,9 +58,7 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def quick_workers() -> None:
     """A dispatcher in a test's own process has its workers forked, which imports for none of them what they run."""
-    from tests.support.nursery import the_nursery
-
-    zygote.leave(zygote.WORKER, to=lambda: the_nursery().zygote)
+    zygote.leave(zygote.WORKER, to=zygote.own)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -34,7 +34,7 @@ if CHROMIUM is None:
     pytest.skip("there is no Chromium here; Debian's is: apt-get install chromium", allow_module_level=True)
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 PAGES = ("/", "/history", "/favourites", "/account", "/console", "/operator", "/operator/models", "/operator/accounts")
 
@@ -512,6 +512,26 @@ def test_a_model_shows_its_own_controls_alone(studio: Studio, page: "Page") -> N
     page.wait_for_selector("[name=steps]", state="attached")
     assert page.locator("[name=sampler] option").count() == 3
     assert page.locator("[name=sub_code]").count() == 1
+
+
+def test_the_last_of_two_choices_counts(studio: Studio, page: "Page") -> None:
+    """Though the answer to the first is not there when the second is made."""
+    page.goto(f"{studio.url}/")
+    held: list[Route] = []
+
+    def answer(route: "Route") -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/settings", answer)
+    page.select_option("[name=model]", OBEDIENT)
+    wait_for(lambda: held or page.wait_for_timeout(10))
+    page.select_option("[name=model]", THOROUGH)
+    page.wait_for_selector("[name=steps]", state="attached")
+    assert page.input_value("[name=model]") == THOROUGH
+    page.unroute("**/settings")
 
 
 def serious(page: "Page") -> list[str]:

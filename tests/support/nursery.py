@@ -38,7 +38,7 @@ IMPORTED = (
 """What services come to need, sooner or later."""
 TORCH = ("diffusers.loaders.lora_pipeline", "peft", "restyle.engines.diffusion.engine")
 """What a worker needs besides that draws with torch, which takes it up to ten seconds."""
-OPENED = "import tests.support.nursery as nursery; nursery.imported({}, {}); nursery.tend({}, {})"
+OPENED = "import tests.support.nursery as nursery; nursery.imported({}, {}); nursery.tend({})"
 
 seeds: dict[bool, socket.socket] = {}
 """Where nurseries begin as forks, which have imported torch or not."""
@@ -86,17 +86,15 @@ class Nursery:
 
     def __init__(self, loaded: Mapping[str, str], torch: bool) -> None:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.zygote, lent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
-        with theirs, lent:
-            handles = [theirs.fileno(), lent.fileno()]
+        with theirs:
             if torch in seeds and not loaded:
-                socket.send_fds(seeds[torch], [b"a nursery"], handles)
+                socket.send_fds(seeds[torch], [b"a nursery"], [theirs.fileno()])
             else:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", OPENED.format(IMPORTED, TORCH if torch else (), *handles)],
-                    pass_fds=handles,
-                    env={**os.environ, **loaded, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+                    [sys.executable, "-c", OPENED.format(IMPORTED, TORCH if torch else (), theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, **loaded, **zygote.interpreters()},
                 )
         self._lock = threading.Lock()
         self._ended: dict[int, int] = {}
@@ -143,7 +141,6 @@ class Nursery:
 
     def _close(self) -> None:
         self._line.close()
-        self.zygote.close()
         if self._process is not None:
             self._process.wait()
 
@@ -231,7 +228,7 @@ def sow(*, torch: bool) -> bool:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a nursery ended
     while True:
-        said, handles, _, _ = socket.recv_fds(line, MOST_BYTES, 2)
+        said, handles, _, _ = socket.recv_fds(line, MOST_BYTES, 1)
         if not said:
             os._exit(0)
         if os.fork() == 0:
@@ -240,21 +237,11 @@ def sow(*, torch: bool) -> bool:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             tend(*handles)
             return True
-        for each in handles:
-            os.close(each)
+        os.close(*handles)
 
 
-def tend(handle: int, lent: int) -> None:
-    """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program.
-
-    The socket ``lent`` is that of a zygote of the process that began this one.
-    """
-    lent_line = socket.socket(fileno=lent)
-    if os.fork() == 0:
-        os.close(handle)
-        zygote.tend(lent_line)
-        return
-    lent_line.close()
+def tend(handle: int) -> None:
+    """Fork at every order that comes through the socket ``handle``; returns in a child, to end with its program."""
     line = socket.socket(fileno=handle)
     woken, wake = os.pipe()
     os.set_blocking(wake, False)

@@ -30,7 +30,7 @@ def lend() -> None:
         process = subprocess.Popen(
             [sys.executable, "-c", OPENED.format(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, **zygote.interpreters()},
         )
     zygote.leave(zygote.RUNNER, to=lambda: ours)
 

@@ -5,6 +5,7 @@ imported them, and starts all others as ever. A child is its parent's like any o
 folder, group and session that it would have, and is waited for and killed as it would be.
 """
 
+import atexit
 import contextlib
 import ctypes
 import fcntl
@@ -30,6 +31,7 @@ BEGUN: dict[tuple[str, ...], str] = {
     (sys.executable, "-u", "-c", popen_bootstrapline): RUNNER,
 }
 """How a command that a zygote can do instead begins, and its program."""
+OPENED = "import tests.support.zygote as zygote; zygote.begin({})"
 MOST_BYTES = 1024 * 1024
 MOST_HANDLES = 16
 PR_SET_CHILD_SUBREAPER, PR_SET_NAME = 36, 15
@@ -46,6 +48,41 @@ def children(process_id: int | None, module: str) -> list[psutil.Process]:
             if child.name() == module[-NAME_LETTERS:] or module in child.cmdline():
                 found.append(child)
     return found
+
+
+_own: list[socket.socket] = []
+
+
+def own() -> socket.socket:
+    """The other end of a zygote for the workers of this process, which is an interpreter unless it began as a fork."""
+    if not _own:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-c", OPENED.format(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **interpreters()},
+            )
+        _own.append(ours)
+
+        def end() -> None:
+            ours.close()
+            process.wait()
+
+        atexit.register(end)
+    return _own[0]
+
+
+def begin(handle: int) -> None:
+    """Be the zygote of the process at the other end of the socket ``handle``, and its child."""
+    for name in (WORKER, "tests.support.engines"):
+        importlib.import_module(name)
+    tend(socket.socket(fileno=handle))
+
+
+def interpreters() -> dict[str, str]:
+    """Variables of an interpreter that imports what this process can, and has no threads then."""
+    return {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
 
 
 def adopt() -> bool:
@@ -158,6 +195,14 @@ def _become(order: dict[str, Any], handles: list[int]) -> None:
     os.environ.update(order["environment"])
     sys.argv = list(order["arguments"])
     if program == RUNNER:
+        # a zygote of its own while it has no threads yet: workers of tests are to be its descendants
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            ours.close()
+            tend(theirs)
+            return
+        theirs.close()
+        _own.append(ours)
         exec(popen_bootstrapline, {"__name__": "__main__"})
     else:
         importlib.import_module(program).main(*map(int, sys.argv[1:]))
