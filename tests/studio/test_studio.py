@@ -527,7 +527,8 @@ def test_the_last_of_two_choices_counts(studio: Studio, page: "Page") -> None:
 
     page.route("**/settings", answer)
     page.select_option("[name=model]", OBEDIENT)
-    wait_for(lambda: held or page.wait_for_timeout(10))
+    while not held:
+        page.wait_for_timeout(10)
     page.select_option("[name=model]", THOROUGH)
     page.wait_for_selector("[name=steps]", state="attached")
     assert page.input_value("[name=model]") == THOROUGH
