@@ -112,7 +112,7 @@ def postgres_cluster() -> Iterator[sa.URL]:
 
 @pytest.fixture(params=databases.KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, of each kind that this machine has."""
+    """The URL of a database without tables, of each kind that this machine has."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'data' / 'restyle.sqlite3'}"
     else:
@@ -120,11 +120,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
             yield url
 
 
-@pytest.fixture
-def db(database_url: str) -> Iterator[sa.Engine]:
-    """An open database."""
+@pytest.fixture(params=databases.KINDS)
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An open database, of each kind that this machine has."""
     from restyle.database import open_database
 
-    engine = open_database(database_url)
-    yield engine
-    engine.dispose()
+    if request.param == "sqlite":
+        engine = open_database(databases.sqlite_database(tmp_path / "data" / "restyle.sqlite3"))
+        yield engine
+        engine.dispose()
+    else:
+        with databases.postgres_database(request.getfixturevalue("postgres_cluster"), tables=True) as url:
+            engine = open_database(url)
+            yield engine
+            engine.dispose()

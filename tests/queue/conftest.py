@@ -17,11 +17,11 @@ BACK_ENDS = ["fleet" if kind == "postgresql" else kind for kind in databases.KIN
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """An open database; of a fleet where it is PostgreSQL."""
     if request.param == "sqlite":
-        engine = open_database(f"sqlite:///{tmp_path / 'data' / 'restyle.sqlite3'}")
+        engine = open_database(databases.sqlite_database(tmp_path / "data" / "restyle.sqlite3"))
         yield engine
         engine.dispose()
         return
-    with databases.postgres_database(request.getfixturevalue("postgres_cluster")) as url:
+    with databases.postgres_database(request.getfixturevalue("postgres_cluster"), tables=True) as url:
         engine = open_database(url)
         memberships: list[Membership] = []
         engine.update_execution_options(restyle_fleet=memberships)

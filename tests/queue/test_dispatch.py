@@ -26,13 +26,14 @@ from restyle.queue.record import Status, TaskRecord
 from restyle.wire.errors import RestyleError
 from tests.support import databases
 from tests.support.command import PYTHONPATH
+from tests.support.databases import sqlite_database
 from tests.support.house import House
 from tests.support.patience import NEVER, PATIENCE, wait_for
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
-    db = open_database(f"sqlite:///{tmp_path / 'data' / 'restyle.sqlite3'}")
+    db = open_database(sqlite_database(tmp_path / "data" / "restyle.sqlite3"))
     yield db
     db.dispose()
 
@@ -45,7 +46,7 @@ def house(sqlite: sa.Engine, tmp_path: Path) -> House:
 @pytest.fixture(scope="module")
 def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Dispatcher]]:
     folder = tmp_path_factory.mktemp("dispatch")
-    db = open_database(f"sqlite:///{folder / 'data' / 'restyle.sqlite3'}")
+    db = open_database(sqlite_database(folder / "data" / "restyle.sqlite3"))
     house = House(db, folder / "data", workers=2)
     with house.dispatcher() as dispatcher:
         yield house, dispatcher

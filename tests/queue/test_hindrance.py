@@ -14,13 +14,14 @@ from restyle.queue.probe import Probe
 from restyle.queue.record import Status
 from restyle.settings import Settings
 from restyle.storage import StorageError, input_key, open_storage
+from tests.support.databases import sqlite_database
 from tests.support.house import House
 from tests.support.patience import PATIENCE, wait_for
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    db = open_database(f"sqlite:///{tmp_path / 'data' / 'restyle.sqlite3'}")
+    db = open_database(sqlite_database(tmp_path / "data" / "restyle.sqlite3"))
     yield House(db, tmp_path / "data", task_attempts=1)
     db.dispose()
 

@@ -15,13 +15,14 @@ from restyle.queue.claim import Claim
 from restyle.queue.run import run
 from restyle.storage import result_key
 from restyle.wire.errors import RestyleError
+from tests.support.databases import sqlite_database
 from tests.support.house import House
 from tests.support.pictures import picture
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return House(open_database(f"sqlite:///{tmp_path / 'x.sqlite3'}"), tmp_path)
+    return House(open_database(sqlite_database(tmp_path / "x.sqlite3")), tmp_path)
 
 
 def claim_of(house: House, *orders: str, seeds: tuple[int, ...] = (5,)) -> Claim:

@@ -34,6 +34,7 @@ COMMAND = "from restyle.cli.app import main; main()"
 IMPORTED = (
     *("alembic.command", "pydantic.v1", "restyle.cli.app", "restyle.cli.serve", "restyle.http.server"),
     *("restyle.studio.app", "tests.support.engines", zygote.WORKER, zygote.CHECKER),
+    *("concurrent.futures.thread", "sqlalchemy.dialects.sqlite", "uvicorn.lifespan.on", "uvicorn.loops.uvloop"),
 )
 """What services come to need, sooner or later."""
 TORCH = ("diffusers.loaders.lora_pipeline", "peft", "restyle.engines.diffusion.engine")

@@ -52,6 +52,8 @@ def tend(handle: int) -> None:
     _import(IMPORTED)
     assert len(os.listdir("/proc/self/task")) == 1, "what has threads cannot be forked"
     zygote.tend(socket.socket(fileno=handle))
+    for line in (*nursery.seeds.values(), *zygote.owned):
+        line.close()
 
 
 def _import(names: Sequence[str]) -> None:

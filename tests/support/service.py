@@ -17,6 +17,7 @@ from restyle.database import keys, open_database, writing
 from restyle.images.encode import encode_png
 from restyle.settings import Settings
 from restyle.wire.signature import sign
+from tests.support.databases import sqlite_database
 from tests.support.engines import OBEDIENT, REGISTRY
 from tests.support.nursery import Fork, fork
 from tests.support.patience import PATIENCE, wait_for
@@ -156,6 +157,9 @@ def running(
     }
     variables = {f"RESTYLE_{name.upper()}": str(value) for name, value in values.items()}
     log = folder / "log"
+    place = folder / "data" / "restyle.sqlite3"
+    if values["data_dir"] == place.parent and "database_url" not in changes and not place.parent.exists():
+        sqlite_database(place)
     with silent(folder) as silence:
         with log.open("a") as errors:
             environment = {**os.environ, **silence, **variables}

@@ -50,12 +50,13 @@ def children(process_id: int | None, module: str) -> list[psutil.Process]:
     return found
 
 
-_own: list[socket.socket] = []
+owned: list[socket.socket] = []
+"""The other end of a zygote for the workers of this process, once there is one."""
 
 
 def own() -> socket.socket:
     """The other end of a zygote for the workers of this process, which is an interpreter unless it began as a fork."""
-    if not _own:
+    if not owned:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
@@ -63,14 +64,14 @@ def own() -> socket.socket:
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, **interpreters()},
             )
-        _own.append(ours)
+        owned.append(ours)
 
         def end() -> None:
             ours.close()
             process.wait()
 
         atexit.register(end)
-    return _own[0]
+    return owned[0]
 
 
 def begin(handle: int) -> None:
@@ -202,7 +203,7 @@ def _become(order: dict[str, Any], handles: list[int]) -> None:
             tend(theirs)
             return
         theirs.close()
-        _own.append(ours)
+        owned.append(ours)
         exec(popen_bootstrapline, {"__name__": "__main__"})
     else:
         importlib.import_module(program).main(*map(int, sys.argv[1:]))
