@@ -9,6 +9,7 @@ from PIL import Image
 
 from restyle.images.encode import encode_png
 from restyle.wire.signature import sign
+from tests.support.folders import files
 from tests.support.patience import NEVER, PATIENCE
 from tests.support.pictures import encode, picture
 from tests.support.service import PICTURE, RunningService, running, submission
@@ -97,15 +98,15 @@ def test_the_same_submission_at_once_is_one_task(service: RunningService) -> Non
     assert len(set(uids)) == 1
     assert service.call("GetCreditBalance", key)["UsedCredits"] == 1
     inputs = service.settings.data_dir / "objects" / "inputs"
-    assert sum(uids[0] in str(path) for path in inputs.rglob("*") if path.is_file()) <= 2
+    assert sum(uids[0] in str(path) for path in files(inputs)) <= 2
 
 
 def test_a_refused_submission_leaves_nothing_behind(service: RunningService) -> None:
     key = service.keys.create(credits=3)
-    before = {path for path in (service.settings.data_dir / "objects" / "inputs").rglob("*") if path.is_file()}
+    before = files(service.settings.data_dir / "objects" / "inputs")
     answer = service.call("ApplyReferenceStyle", key, **submission(f"draw {NEVER}", BatchSize=4))
     assert answer["RetCode"] == 4007
-    after = {path for path in (service.settings.data_dir / "objects" / "inputs").rglob("*") if path.is_file()}
+    after = files(service.settings.data_dir / "objects" / "inputs")
     assert after <= before
     assert service.call("ListRunningTasks", key)["TaskUIDList"] == []
     assert service.call("GetCreditBalance", key) == {

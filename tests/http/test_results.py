@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.support.folders import files
 from tests.support.patience import wait_for
 from tests.support.service import RunningService, running
 
@@ -66,7 +67,7 @@ def test_results_are_gone_when_their_time_is_over(tmp_path: Path) -> None:
         response = service.http.get(url)
         assert (response.status_code, response.json()["RetCode"]) == (410, 4006)
         results = service.settings.data_dir / "objects" / "results"
-        wait_for(lambda: not list(results.rglob("*.png")))
+        wait_for(lambda: not files(results))
         later = service.task(detail["TaskUID"])
         assert (later["Status"], later["ImgList"]) == ("Finished", [])
 

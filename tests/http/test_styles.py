@@ -12,6 +12,7 @@ from PIL import Image
 from restyle.accounts.keys import KeyPair
 from restyle.styles.official import PICTURES
 from tests.support.engines import OBEDIENT, THOROUGH
+from tests.support.folders import files
 from tests.support.pictures import picture
 from tests.support.service import PICTURE, RunningService, submission
 
@@ -35,7 +36,7 @@ def listed(service: RunningService, key: KeyPair, **fields: Any) -> list[dict[st
 
 
 def stored(service: RunningService) -> set[Path]:
-    return set((service.settings.data_dir / "objects" / "styles").glob("*/picture"))
+    return {path for path in files(service.settings.data_dir / "objects" / "styles") if path.name == "picture"}
 
 
 def asked(code: str, **fields: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from restyle.database import open_database, reading, tasks
+from tests.support.folders import files
 from tests.support.mortal import MortalService
 from tests.support.patience import NEVER, PATIENCE, wait_for
 
@@ -74,7 +75,7 @@ def check_all_well(service: MortalService, uids: list[str]) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(tasks)).scalar_one() == TASKS
     db.dispose()
     inputs = service.folder / "objects" / "inputs"
-    wait_for(lambda: not any(path for uid in uids for path in (inputs / uid).glob("*")))
+    wait_for(lambda: not any(files(inputs / uid) for uid in uids))
 
 
 def pixels(png: bytes) -> bytes:
