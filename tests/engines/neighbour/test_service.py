@@ -103,7 +103,7 @@ def test_steps_outside_its_range_and_sub_models_are_refused(service: RunningServ
 
 
 def test_progress_rises_and_a_running_task_ends_when_it_is_terminated(service: RunningService) -> None:
-    uid = service.call("ApplyReferenceStyle", **request(100, Width=512, Height=512))["TaskUID"]
+    uid = service.call("ApplyReferenceStyle", **request(100, Width=320, Height=320))["TaskUID"]
     seen: list[float] = []
 
     def look() -> bool:
