@@ -1,6 +1,7 @@
 """A fleet on one machine: PostgreSQL, an object store, and machines with folders of their own that share no other."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -29,6 +30,8 @@ def object_store() -> Iterator[str]:
     """The URL of an empty bucket of a server that speaks S3; its address and keys are in the environment meanwhile."""
     from moto.server import ThreadedMotoServer
 
+    # Told of each request, it would write to the stream that was there at the first, which is closed after that test.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
