@@ -116,8 +116,8 @@ def postgres_database(cluster: sa.URL, *, tables: bool = False) -> Iterator[str]
         cluster.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
     )
     with admin.connect() as connection:
-        there = connection.execute(sa.text(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'")).scalar()
-        if tables and not there:
+        known = sa.text(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'")
+        if tables and connection.execute(known).scalar() is None:
             connection.execute(sa.text(f"CREATE DATABASE {TEMPLATE}"))
             open_database(cluster.set(database=TEMPLATE).render_as_string(hide_password=False)).dispose()
         connection.execute(sa.text(f"CREATE DATABASE {name}" + (f" TEMPLATE {TEMPLATE}" if tables else "")))

@@ -24,6 +24,7 @@ SHEET_SIDE, SHEET_GUTTER = 160, 4
 """Pixels of an official style on the sheet, twice what is shown for screens of double density, and of its edge's
 repetition beside it, so that where it is shown smaller no neighbour shines through.
 """
+
 HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
