@@ -63,7 +63,7 @@ def make_marian(folder: Path) -> Path:
         decoder_attention_heads=2,
         encoder_ffn_dim=64,
         decoder_ffn_dim=64,
-        max_position_embeddings=64,
+        max_position_embeddings=512,  # as real ones; fewer than are decoded at most end in an error
         pad_token_id=ids["<pad>"],
         eos_token_id=ids["</s>"],
         decoder_start_token_id=ids["<pad>"],
