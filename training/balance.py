@@ -23,7 +23,11 @@ class Balance:
         """Look at the pulls of this step, where it is one of those that are looked at."""
         if step >= self.until or step % EVERY:
             return
-        pulls = {n: float(torch.autograd.grad(t, out, retain_graph=True)[0].norm()) for n, t in terms.items()}
+        pulls = {
+            name: float(torch.autograd.grad(term, out, retain_graph=True)[0].norm())
+            for name, term in terms.items()
+            if term.requires_grad  # a batch may have none that is its own reference
+        }
         unit = pulls["content"] / self.shares["content"]
         for name, pull in pulls.items():
             wanted = min(max(self.shares[name] * unit / max(pull, 1e-12), LEAST), MOST)

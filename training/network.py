@@ -86,7 +86,7 @@ class Brush(Module):
                 )
                 for name in ("4_1", "3_1")
             )
-            own = own_moments(content)
+            own = own_moments(content, ("2_1", "1_1"))
             local = {
                 name: torch.cat(
                     [torch.lerp(a, b, _weight(strength, a)) for a, b in zip(own[name], moments[name], strict=True)], 1

@@ -36,11 +36,13 @@ class Recipe:
     photo_side: int = _setting(304, "shorter side that photographs are read at")
     art_reach: float = _setting(1.375, "how much wider than the crops artworks are cut at most")
     photo_reach: float = _setting(1.1875, "how much wider than the crops photographs are cut at most")
+    directions: int = _setting(96, "that distributions are compared along, at random")
+    places: int = _setting(2048, "of each picture that are compared along each direction, at random")
     seed: int = _setting(1, "of everything random")
     every: int = _setting(50, "steps between two lines of the log")
     check: float = _setting(45.0, "seconds between two looks at the pictures held back")
     threads: int = _setting(0, "of the CPU; 0 leaves it to torch")
-    half: bool = _setting(False, "see and draw in bfloat16, as on a GPU in any case")
+    half: bool = _setting(False, "see, draw and multiply in bfloat16, as on a GPU in any case")
     compiled: bool = _setting(False, "compile the networks: faster after a minute, on a GPU")
 
     @property

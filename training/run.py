@@ -22,6 +22,8 @@ from training.sheet import write_sheet
 
 LAST_RATE = 0.02
 """Of the rate, what is left of it at the end."""
+OWN_REFERENCE = 8
+"""One in so many photographs is its own reference."""
 SHOWN = 6
 """Photographs and artworks on the sheet."""
 
@@ -59,6 +61,7 @@ class Run:
         self.recipe, self._pictures, self._out, self._device = recipe, pictures, out, device
         self._gpu = device.type == "cuda"
         self._half = self._gpu or recipe.half
+        self._slices = losses.Slices(recipe.directions, recipe.places)
         known = read(resume) if resume else None
         if known is not None and (known.width, known.key) != (recipe.width, recipe.key):
             raise ValueError(
@@ -117,21 +120,23 @@ class Run:
         recipe = self.recipe
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        alike = max(1, recipe.batch // 8)
+        # One pair in eight is a photograph that is its own reference; small batches have one now and then.
+        every = -(-OWN_REFERENCE // recipe.batch)
+        alike = recipe.batch // OWN_REFERENCE or int(self.step % every == 0)
         photographs = data.crops(
             self._pictures.photographs, recipe.batch, recipe.size, recipe.photo_reach, self._random
         )
         art = data.crops(self._pictures.art, recipe.batch - alike, recipe.size, recipe.art_reach, self._random)
-        style = torch.cat([art, photographs[-alike:]])
-        # Of the photographs that are their own reference every other is drawn at strength 0, as the engine will.
+        style = torch.cat([art, photographs[recipe.batch - alike :]])
+        # Every other of them is drawn at strength 0, as the engine will.
         strength = torch.ones(recipe.batch, 1, 1, 1, device=self._device)
-        strength[-alike::2] = (self.step % 2) if alike == 1 else 0.0
+        strength[recipe.batch - alike :: 2] = self.step // every % 2 if alike == 1 else 0.0
         noise = noise_planes(recipe.batch, recipe.size, recipe.size, self._device)
         with torch.no_grad():
             seen = self._see(photographs), self._see(style)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             out = self._draw(*seen, noise, strength)
-        terms = losses.terms(self.eye, out, photographs, style, seen, alike)
+        terms = losses.terms(self.eye, out, photographs, style, seen, alike=alike, slices=self._slices)
         self.balance.measure(terms, out, self.step)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(self.balance.total(terms))
