@@ -21,7 +21,7 @@ def main(words: Sequence[str] | None = None) -> None:
     run.add_argument("--photo", type=Path, nargs="+", required=True, help="folders or tar files of photographs")
     run.add_argument("--encoder", type=Path, required=True, help="VGG16 as an .npz, made by the command encoder")
     run.add_argument("--out", type=Path, required=True, help="folder for what it leaves")
-    run.add_argument("--resume", type=Path, help="a best.pt or state.pt to go on from")
+    run.add_argument("--resume", type=Path, help="a best.pt, a state.pt or a brush.safetensors to go on from")
     run.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cuda or cpu")
     add_arguments(run)
     weights = commands.add_parser("export", help="a checkpoint as the file that the engine reads")

@@ -5,16 +5,23 @@ The names are the contract with ``restyle.engines.brush``: ``encoder.<layer>.wei
 ``<layer>.tint.weight|bias``.
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
+import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.checkpoint import Checkpoint
-from training.encoder import CONVOLUTIONS, Encoder
+from training.encoder import CONVOLUTIONS, LAYERS, Encoder
+from training.network import Brush
 
 FORMAT = "restyle brush 1"
 MOST_BYTES = 16_000_000
+CONVOLVED = ("four", "join", "three0", "three1", "half0", "half1", "half2", "full0", "full1")
+"""The decoder's layers."""
 
 
 def tensors(checkpoint: Checkpoint, eye: Encoder) -> dict[str, Tensor]:
@@ -50,9 +57,54 @@ def write(checkpoint: Checkpoint, eye: Encoder, path: Path) -> int:
             f"{size} bytes of weights; a file of at most {MOST_BYTES} may be kept. Train a smaller --width"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": FORMAT, "steps": str(checkpoint.step), "score": f"{checkpoint.score:.4f}"}
-    save_file(found, path, metadata)
+    told: dict[str, Any] = {
+        "steps": checkpoint.step,
+        "seconds": round(checkpoint.elapsed),
+        "score": round(checkpoint.score, 4),
+    }
+    told |= {"scales": checkpoint.scales, "balance": checkpoint.balance, "recipe": checkpoint.recipe}
+    save_file(found, path, {"format": FORMAT, **{name: json.dumps(value) for name, value in told.items()}})
     return path.stat().st_size
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint that :func:`write` was given, as far as float16 holds it: to go on from weights that ship.
+
+    Raises ValueError where the file is something else.
+    """
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        found = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    if metadata.get("format") != FORMAT or "scales" not in metadata:
+        raise ValueError(f"{path} holds no weights of the brush that training can go on from")
+    told = {name: json.loads(metadata[name]) for name in ("scales", "balance", "recipe", "steps", "seconds", "score")}
+    average = {f"{name}.weight": found[f"attention.{name}"][..., None, None] for name in ("query", "key")}
+    average["sharpness"] = found["attention.sharpness"][0].log()
+    for name, value in found.items():
+        part, _, leaf = name.rpartition(".")
+        if part == "matching":
+            average[f"matching.{leaf}"] = torch.logit(value, 1e-4)[None, :, None, None]
+        elif leaf == "noise":
+            average[f"noises.{part}"] = value[None, :, None, None]
+        elif part.endswith(".tint"):
+            average[f"tints.{part.removesuffix('.tint')}.{leaf}"] = value
+        elif part in CONVOLVED:
+            average[f"convolutions.{part}.{leaf}"] = value
+    channels = {name: len(found[f"encoder.{name}.bias"]) for name in LAYERS}
+    width, key = len(found["three0.bias"]), len(found["attention.query"])
+    ordered = {name: average[name] for name in Brush(channels, width, key).state_dict()}
+    return Checkpoint(
+        channels,
+        width,
+        key,
+        told["scales"],
+        ordered,
+        told["steps"],
+        told["seconds"],
+        told["score"],
+        told["balance"],
+        told["recipe"],
+    )
 
 
 def _of_layer(name: str, layer: nn.Module) -> dict[str, Tensor]:

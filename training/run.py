@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from training import data, encoder, losses
+from training import data, encoder, export, losses
 from training.balance import Balance
 from training.checkpoint import Checkpoint, read
 from training.network import Brush, noise_planes
@@ -62,7 +62,7 @@ class Run:
         self._gpu = device.type == "cuda"
         self._half = self._gpu or recipe.half
         self._slices = losses.Slices(recipe.directions, recipe.places)
-        known = read(resume) if resume else None
+        known = _known(resume) if resume else None
         if known is not None and (known.width, known.key) != (recipe.width, recipe.key):
             raise ValueError(
                 f"{resume} has --width {known.width} --key {known.key}, not {recipe.width} and {recipe.key}"
@@ -217,3 +217,8 @@ class Run:
     def _rate(self, done: float, step: int) -> float:
         falling = LAST_RATE + (1 - LAST_RATE) * (0.5 + 0.5 * math.cos(math.pi * done))
         return self.recipe.rate * min(1.0, (step + 1) / self.recipe.warm) * falling
+
+
+def _known(path: Path) -> Checkpoint:
+    """What a run left, or weights as they ship."""
+    return export.read(path) if path.suffix == ".safetensors" else read(path)

@@ -21,7 +21,7 @@ if find_spec("torch") is None:
 
 import torch
 
-from training import data
+from training import data, export
 from training.__main__ import main
 from training.balance import Balance
 from training.checkpoint import read
@@ -96,15 +96,24 @@ def test_the_same_recipe_makes_the_same_weights(given: list[str], out: Path, tmp
     assert all(torch.equal(value, theirs.average[name]) for name, value in ours.average.items())
 
 
-@pytest.mark.parametrize("name", ["best.pt", "state.pt"])
+@pytest.mark.parametrize("name", ["best.pt", "state.pt", "brush.safetensors"])
 def test_another_run_goes_on(given: list[str], out: Path, tmp_path: Path, name: str) -> None:
     main(["run", *given, "--out", str(tmp_path), "--resume", str(out / name), "--steps", "2", *FEW, *SHORT])
-    before, after = read(out / name), read(tmp_path / "state.pt")
+    before = export.read(out / name) if name == "brush.safetensors" else read(out / name)
+    after = read(tmp_path / "state.pt")
     assert after.step == before.step + 2
     assert after.scales == before.scales
     near = [(after.average[key] - value.float()).abs().max() for key, value in before.average.items()]
     assert 0 < max(near) < 0.05
     assert after.balance != {}
+
+
+def test_weights_that_ship_are_the_checkpoint_they_were_made_of(out: Path) -> None:
+    ours, theirs = export.read(out / "brush.safetensors"), read(out / "best.pt")
+    assert ours.average.keys() == theirs.average.keys()
+    for name, value in theirs.average.items():
+        assert torch.allclose(ours.average[name], value.float(), atol=2e-3), name
+    assert (ours.step, ours.channels, ours.recipe) == (theirs.step, theirs.channels, theirs.recipe)
 
 
 def test_half_precision_learns_as_well(given: list[str], tmp_path: Path) -> None:
