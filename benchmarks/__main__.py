@@ -32,9 +32,7 @@ def bench(
     brush: Annotated[Path | None, typer.Option(help="File with the brush's weights; what ships if not given.")] = None,
     part: Annotated[
         list[run.Part] | None,
-        typer.Option(
-            help="Measure only this; may be repeated. All but the neighbour, the brush and the Studio, if not given."
-        ),
+        typer.Option(help="Measure only this; may be repeated. All but the neighbour and the Studio, if not given."),
     ] = None,
 ) -> None:
     """Measure the engine and the service beside their peers. Exit code 1 where a bar is not met."""

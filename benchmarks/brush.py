@@ -18,6 +18,7 @@ from benchmarks.speed import MATRIX, convert, noise
 from benchmarks.timing import take_turns
 from restyle.engines.base import Engine
 from restyle.engines.brush.engine import Brush
+from restyle.engines.brush.level import MARGIN
 from restyle.engines.brush.weights import CHANNELS
 from restyle.images.fit import fit
 from restyle.images.pixels import Pixels
@@ -143,7 +144,7 @@ def flops(side: int, width: int, key: int) -> float:
     Multiplying and adding count as two. Convolutions behind an enlargement count as they are computed, in 4/9.
     """
     one, two, three, four = CHANNELS
-    framed, seen = (side + 16) ** 2, (0.75 * side) ** 2
+    framed, seen = (side + 2 * MARGIN) ** 2, (0.75 * side) ** 2
     eye = 9 * (3 * one + one * one) + 9 * (one * two + two * two) / 4 + 9 * (two * three + 2 * three**2) / 16
     eye += 9 * three * four / 64
     ours, theirs = framed / 64, seen / 64

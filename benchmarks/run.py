@@ -24,7 +24,6 @@ from benchmarks import (
 )
 from restyle.conversion.draw import machine_of
 from restyle.engines.base import Engine
-from restyle.engines.brush.family import WEIGHTS
 from restyle.engines.painter.engine import load
 from restyle.settings import Settings
 
@@ -46,9 +45,8 @@ class Part(StrEnum):
     STUDIO = "studio"
 
 
-USUAL = tuple(part for part in Part if part not in (Part.NEIGHBOUR, Part.BRUSH, Part.STUDIO))
-"""What is measured unless told: the neighbour takes an hour and a half, the brush has no weights yet, and the Studio
-needs a browser."""
+USUAL = tuple(part for part in Part if part not in (Part.NEIGHBOUR, Part.STUDIO))
+"""What is measured unless told: the neighbour takes an hour and a half, and the Studio needs a browser."""
 WITH_TORCH = {
     Part.DIFFUSION: "diffusion",
     Part.BUSY: "diffusion,neighbour",
@@ -83,8 +81,6 @@ def run(
     for part in parts:  # what may be missing is missed before minutes of measuring
         if part in WITH_TORCH and find_spec("torch") is None:
             raise ValueError(f"{part} needs torch; install it with: pip install 'restyle[{WITH_TORCH[part]}]'")
-    if Part.BRUSH in parts and brush is None and not WEIGHTS.sha256:
-        raise ValueError("no release has the brush's weights yet; name a file of them with --brush")
     if {Part.QUALITY, Part.NEIGHBOUR, Part.BRUSH} & set(parts):
         gallery = pictures.gallery(evaluation or (Path(named) if named else None))
         scorer = metrics.Scorer(vgg.load(), folder=vgg.cache_dir() / "features")

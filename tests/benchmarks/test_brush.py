@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import brush, judge, metrics, run, vgg
+from benchmarks import brush, judge, metrics, vgg
 from benchmarks.metrics import Scorer
 from benchmarks.pictures import Gallery, Pair
 from benchmarks.report import Bar
@@ -47,13 +47,8 @@ def test_a_picture_is_nearer_to_itself_than_to_another() -> None:
 
 def test_arithmetic_grows_with_the_picture() -> None:
     half, whole = (brush.flops(side, 256, 192) for side in (256, 512))
-    assert 300e9 < whole < 350e9
+    assert 355e9 < whole < 370e9
     assert 3.5 < whole / half < 6
-
-
-def test_without_weights_it_says_so_before_anything_is_measured(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="name a file of them with --brush"):
-        run.run(tmp_path, parts=[run.Part.BRUSH])
 
 
 def test_the_section_shows_every_method_and_the_worst_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

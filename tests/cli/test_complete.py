@@ -22,7 +22,7 @@ def completions(folder: Path, *words: str, **variables: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        (("convert", "--model", "Restyle"), {"Restyle Painter", "Restyle Neighbour"}),
+        (("convert", "--model", "Restyle"), {"Restyle Brush", "Restyle Painter", "Restyle Neighbour"}),
         (("convert", "--model", "Restyle\\ P"), {"Restyle Painter"}),
         (("convert", "--sub-model", ""), {"ink", "wash", "charm"}),
         (("convert", "--sampler", "DPM++\\ 3M"), {f"DPM++ 3M SDE{end}" for end in ("", " Karras", " Exponential")}),

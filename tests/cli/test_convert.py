@@ -11,6 +11,7 @@ from PIL import Image
 from restyle.cli.photographs import Photograph, find
 from restyle.cli.results import plan
 from restyle.cli.words import in_options
+from restyle.wire.names import DEFAULT_MODEL
 from tests.support import engines, pictures
 from tests.support.command import Ran, restyle
 from tests.support.service import RunningService
@@ -88,7 +89,7 @@ def test_through_a_service(folder: Path, service: RunningService) -> None:
     (folder / "in" / "b.png").write_bytes(pictures.encode(clear, "PNG"))
     there = restyle("convert", "in/b.png", "-s", "style.webp", "-o", "there.png", *options, folder=folder, **keys)
     assert there.code == 0
-    assert "--control-image is not used by Restyle Painter" in there.err
+    assert f"--control-image is not used by {DEFAULT_MODEL}" in there.err
     assert "Obedient" in restyle("models", "list", folder=folder, **keys).out
     restyle("convert", "in/b.png", "-s", "style.webp", "-o", "here.png", *options, folder=folder)
     assert (folder / "there.png").read_bytes() == (folder / "here.png").read_bytes()

@@ -156,6 +156,6 @@ def test_version_and_help_come_at_once(tmp_path: Path) -> None:
 
 def test_models_of_the_installation(tmp_path: Path) -> None:
     shown = restyle("models", "list", "--json", folder=tmp_path).json()
-    assert {"Restyle Painter", "PICPIK Interior Design"} < set(shown["MainModels"])
+    assert {"Restyle Brush", "Restyle Painter", "PICPIK Interior Design"} < set(shown["MainModels"])
     assert list(shown["LoraModels"]) == ["ink"]
     assert "MODELCODE" in restyle("models", "list", folder=tmp_path).out

@@ -14,16 +14,17 @@ from restyle.models.kinds import Architecture, Kind
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
+from restyle.wire.names import DEFAULT_MODEL
 
 MODEL = "MainModel.ModelCode"
 DIFFUSION = Family("diffusion", "somewhere:load", 2, frozenset({Feature.TEXT, Feature.LORA}))
 
 
-@pytest.mark.parametrize("code", ["Restyle Painter", "PICPIK Interior Design"])
-def test_the_painter_answers_to_its_own_code_and_to_the_one_on_the_page(code: str) -> None:
+@pytest.mark.parametrize("code", [DEFAULT_MODEL, "PICPIK Interior Design"])
+def test_the_default_model_answers_to_its_own_code_and_to_the_one_on_the_page(code: str) -> None:
     model = Registry(Settings()).main(code, field=MODEL)
     assert model.code == code
-    assert model.family.name == "painter"
+    assert model.family.model == DEFAULT_MODEL
     assert model.is_official
 
 
@@ -47,6 +48,13 @@ def test_an_operators_model_takes_over_the_code_of_the_page() -> None:
     registry = Registry(Settings(), main=[own])
     assert registry.main("PICPIK Interior Design", field=MODEL) is own
     assert registry.main("Restyle Painter", field=MODEL).family.name == "painter"
+
+
+@pytest.mark.parametrize(("engine", "price"), [("painter", 1), ("brush", 2)])
+def test_an_operator_prices_each_engine_that_comes_along(engine: str, price: int) -> None:
+    code = f"Restyle {engine.title()}"
+    assert Registry(Settings()).main(code, field=MODEL).points(1000, 1000, 1, 10) == price
+    assert Registry(Settings(**{f"{engine}_price": 3})).main(code, field=MODEL).points(1000, 1000, 1, 10) == 3
 
 
 @pytest.mark.parametrize("code", ["", "restyle painter", "Restyle Painter ", "x" * 500])
@@ -143,7 +151,7 @@ def test_registered_checkpoints_are_main_models_with_all_parameters(catalogue: C
 
 def test_an_operators_checkpoint_takes_over_the_code_of_the_page(catalogue: Catalogue, tmp_path: Path) -> None:
     registry = Registry(settings(catalogue))
-    assert registry.main("PICPIK Interior Design", field=MODEL).family.name == "painter"
+    assert registry.main("PICPIK Interior Design", field=MODEL).family.model == DEFAULT_MODEL
     catalogue.add(entry(tmp_path, "PICPIK Interior Design", Kind.MAIN, SD15, facts={"widths": []}))
     assert registry.main("PICPIK Interior Design", field=MODEL).family.name == "diffusion"
 
@@ -186,7 +194,7 @@ def test_changes_are_seen_at_the_next_look(catalogue: Catalogue, tmp_path: Path)
     with pytest.raises(RestyleError):
         registry.main("new", field=MODEL)
     other.file.unlink()
-    assert registry.mains.keys() == {"Restyle Painter", "PICPIK Interior Design", "Restyle Neighbour"}
+    assert registry.mains.keys() == {"Restyle Brush", "Restyle Painter", "PICPIK Interior Design", "Restyle Neighbour"}
 
 
 def test_a_catalogue_broken_meanwhile_changes_nothing_until_it_is_mended(catalogue: Catalogue) -> None:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from restyle.images.encode import encode_png
+from restyle.wire.names import DEFAULT_MODEL
 from restyle.wire.signature import sign
 from tests.support.folders import files
 from tests.support.patience import NEVER, PATIENCE
@@ -176,33 +177,37 @@ def test_models_are_listed_by_code_and_may_be_passed_back_whole(service: Running
 
 
 @pytest.fixture(scope="module")
-def painter(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A service with the registry that ships. Its worker need not be ready: submissions wait."""
     changes: dict[str, Any] = {"registry": "", "drain_seconds": 0}
-    with running(tmp_path_factory.mktemp("painter"), ready=False, **changes) as started:
+    with running(tmp_path_factory.mktemp("embedded"), ready=False, **changes) as started:
         yield started
 
 
-def test_what_the_painter_does_not_use_is_named(painter: RunningService) -> None:
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("PICPIK Interior Design", DEFAULT_MODEL), *[(name, name) for name in ("Restyle Brush", "Restyle Painter")]],
+)
+def test_what_an_engine_does_not_use_is_named(embedded: RunningService, code: str, name: str) -> None:
     params = {"Steps": 20, "Sampler": "Euler", "ClipSkip": 2, "CFGScale": 7.5, "LoraWeight": 1}
     changes = {
         **PAGE,
-        "MainModel": {"ModelCode": "PICPIK Interior Design", "InferenceParams": params},
+        "MainModel": {"ModelCode": code, "InferenceParams": params},
         "NegativePrompts": ["rain"],
     }
-    notices = painter.task(painter.submit(**changes))["Notices"]
+    notices = embedded.task(embedded.submit(**changes))["Notices"]
     named = ["PositivePrompts", "NegativePrompts", "UseMainModelVAE"]
-    named += [f"MainModel.InferenceParams.{name}" for name in params]
+    named += [f"MainModel.InferenceParams.{param}" for param in params]
     assert [notice.split()[0] for notice in notices] == named
-    assert all("is not used by Restyle Painter" in notice for notice in notices)
-    least: dict[str, Any] = {"Width": 64, "MainModel": {"ModelCode": "Restyle Painter"}}
-    assert painter.task(painter.submit(**least))["Notices"] == []
+    assert all(f"is not used by {name}" in notice for notice in notices)
+    least: dict[str, Any] = {"Width": 64, "MainModel": {"ModelCode": code}}
+    assert embedded.task(embedded.submit(**least))["Notices"] == []
 
 
 @pytest.mark.parametrize("code", ["x", "Restyle Painter", "LoRA of somebody"])
-def test_the_painter_takes_no_sub_models(painter: RunningService, code: str) -> None:
+def test_an_embedded_engine_takes_no_sub_models(embedded: RunningService, code: str) -> None:
     changes = {**PAGE, "SubModelList": [{"ModelCode": code}]}
-    answer = painter.call("ApplyReferenceStyle", **changes)
+    answer = embedded.call("ApplyReferenceStyle", **changes)
     assert (answer["RetCode"], answer["Field"]) == (4005, "SubModelList[0].ModelCode")
 
 

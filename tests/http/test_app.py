@@ -21,6 +21,7 @@ from restyle.http.table import ACTIONS
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.fields import Limits
+from restyle.wire.names import DEFAULT_MODEL
 from tests.support.engines import OBEDIENT
 from tests.support.patience import wait_for
 from tests.support.service import PICTURE, RunningService, running
@@ -224,7 +225,7 @@ def blocks(service: RunningService, tmp_path: Path) -> Blocks:
     """Of the page, in a folder with the two pictures that its examples name."""
     for name in ("photo.jpg", "painting.jpg"):
         (tmp_path / name).write_bytes(base64.b64decode(PICTURE))
-    return Blocks(service.http.get("/docs").text.replace("Restyle Painter", OBEDIENT))
+    return Blocks(service.http.get("/docs").text.replace(DEFAULT_MODEL, OBEDIENT))
 
 
 def environment_of(service: RunningService) -> dict[str, str]:

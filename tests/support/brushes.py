@@ -1,28 +1,17 @@
-"""A brush of the real form with a narrow decoder and random weights: nothing has to be trained to test what draws.
-
-Name ``REGISTRY`` in ``RESTYLE_REGISTRY`` for a service or a command that has its model.
-"""
+"""A brush of the real form with a narrow decoder and random weights: small, whatever those that ship were taught."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from restyle.engines.base import Machine
 from restyle.engines.brush.engine import Brush
-from restyle.engines.brush.family import FAMILY
 from restyle.engines.brush.weights import FORMAT, Weights, read_weights, shapes
 from restyle.images.pixels import Floats
 
-if TYPE_CHECKING:
-    from restyle.conversion.registry import Registry
-    from restyle.settings import Settings
-
-REGISTRY = "tests.support.brushes:registry"
 WIDTH, KEY = 16, 8
 CHANNELS = (8, 12, 16, 24)
 
@@ -57,12 +46,3 @@ def random_weights(seed: int = 0) -> Weights:
 
 def load(machine: Machine) -> Brush:
     return Brush(random_weights(), machine.threads)
-
-
-def registry(settings: "Settings") -> "Registry":
-    """What ships, and the brush with random weights."""
-    from restyle.conversion.registry import Registry  # the engine alone is to be loaded without it
-    from restyle.engines.families import FAMILIES
-
-    family = replace(FAMILY, load="tests.support.brushes:load", shipped=None)
-    return Registry(settings, families=[family if each is FAMILY else each for each in FAMILIES])

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from restyle.wire.names import DEFAULT_MODEL
 from tests.support.engines import OBEDIENT
 from tests.support.service import PICTURE
 
@@ -25,7 +26,7 @@ ANYTHING = st.recursive(
 )
 """A JSON value."""
 KNOWN: dict[str, st.SearchStrategy[Any]] = {
-    "ModelCode": st.sampled_from([OBEDIENT, "Restyle Painter", "nobody's"]),
+    "ModelCode": st.sampled_from([OBEDIENT, DEFAULT_MODEL, "nobody's"]),
     "ImageList": st.lists(st.just(PICTURE), min_size=1, max_size=2),
     "StyleImage": st.just(PICTURE),
     "RawImageIndex": st.integers(0, 1),

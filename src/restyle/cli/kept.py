@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from restyle.cli.complete import models, samplers, sub_models
+from restyle.wire.names import DEFAULT_MODEL
 
 Strength = Annotated[
     float | None,
@@ -21,7 +22,7 @@ Model = Annotated[
     typer.Option(
         help="ModelCode of the model that draws.",
         autocompletion=models,
-        show_default="the kept style's, else Restyle Painter",
+        show_default=f"the kept style's, else {DEFAULT_MODEL}",
     ),
 ]
 Prompt = Annotated[list[str] | None, typer.Option(help="What should appear. May be repeated.")]

@@ -9,12 +9,9 @@ from restyle.conversion.style import OF_THE_MODEL as STYLES_MODEL
 from restyle.conversion.style import StyleSettings, as_choice, as_model
 from restyle.images.source import Source
 from restyle.wire.fields import FieldPath, Named, path, shown, unavailable
-from restyle.wire.names import PARAMETERS, PICTURES
+from restyle.wire.names import DEFAULT_MODEL, PARAMETERS, PICTURES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-DEFAULT_MODEL = "Restyle Painter"
-
 
 Sampler = Literal[
     "Euler",

@@ -7,4 +7,4 @@ from restyle.engines.neighbour.family import FAMILY as NEIGHBOUR
 from restyle.engines.painter.family import FAMILY as PAINTER
 
 FAMILIES: tuple[Family, ...] = (PAINTER, BRUSH, NEIGHBOUR, DIFFUSION)
-"""In the order in which models are listed."""
+"""In the order in which models are listed; the code of PICPIK's example means the first model that is there."""

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.style import StyleSettings
 from restyle.wire import schema
 from restyle.wire.fields import FieldPath, path
-from restyle.wire.names import FIELDS, MODEL, PARAMETERS, PICTURES
+from restyle.wire.names import DEFAULT_MODEL, FIELDS, MODEL, PARAMETERS, PICTURES
 
 NAMES = {**FIELDS, **PICTURES, **MODEL, **PARAMETERS}
 ALWAYS = frozenset({"Width", "Height"})

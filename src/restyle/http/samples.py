@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from restyle.wire.names import DEFAULT_MODEL
 from restyle.wire.signature import Json, text_of
 
 ADDRESS = "@address@"
@@ -51,7 +52,7 @@ PHOTO, STYLE, CONTROL, MASK, TASK = "${PHOTO}", "${STYLE}", "${CONTROL}", "${MAS
 
 _FIELDS: dict[str, dict[str, Json]] = {
     "ApplyReferenceStyle": {
-        "MainModel": {"ModelCode": "Restyle Painter"},
+        "MainModel": {"ModelCode": DEFAULT_MODEL},
         "RawImageIndex": 0,
         "StyleImageIndex": 1,
         "StyleReferStrength": 0.7,

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from restyle.accounts import styles as rows
-from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.plan import Pictures, plan
 from restyle.conversion.request import CHECKED, Conversion
 from restyle.conversion.style import StyleSettings, checked_code
@@ -21,6 +20,7 @@ from restyle.styles.style import KeptStyle
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.fields import shown, unavailable
+from restyle.wire.names import DEFAULT_MODEL
 from restyle.wire.ranges import SIDE
 
 FIELD = "StyleCode"

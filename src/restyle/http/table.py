@@ -11,6 +11,7 @@ from restyle.http import actions
 from restyle.http.actions import Call
 from restyle.http.service import Service
 from restyle.wire import answers, schema
+from restyle.wire.names import DEFAULT_MODEL
 
 EXAMPLE_UID = "cktlm6lrh4miq8ng9nf0"
 
@@ -42,9 +43,9 @@ class Action:
         return (self.request.__doc__ or "").strip().splitlines()[0]
 
 
-_PAINTER = {
-    "Name": "Restyle Painter",
-    "ModelCode": "Restyle Painter",
+_SHIPPED = {
+    "Name": DEFAULT_MODEL,
+    "ModelCode": DEFAULT_MODEL,
     "IsOfficial": True,
     "TriggerWordList": [],
     "InferenceParams": {},
@@ -75,21 +76,21 @@ _DETAIL = {
     "ErrorMassage": "",
     "ErrorMessage": "",
     "Progress": 1.0,
-    "Notices": ["PositivePrompts is not used by Restyle Painter"],
+    "Notices": [f"PositivePrompts is not used by {DEFAULT_MODEL}"],
     "CreateTime": 1699913599,
     "StartTime": 1699913599,
     "FinishTime": 1699913600,
     "ExpireTime": 1700000000,
 }
 _MODELS = {
-    "MainModels": {_PAINTER["ModelCode"]: _PAINTER},
+    "MainModels": {_SHIPPED["ModelCode"]: _SHIPPED},
     "LoraModels": {},
     "EmbeddingModels": {},
     "HypernetworkModels": {},
 }
 _WATERCOLOUR: Mapping[str, Any] = {
     "StyleCode": "House watercolour",
-    "MainModel": {"ModelCode": "Restyle Painter"},
+    "MainModel": {"ModelCode": DEFAULT_MODEL},
     "StyleReferStrength": 0.7,
 }
 _STYLES = [

@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 
 from restyle.accounts import credits
 from restyle.conversion.models import MainModel
-from restyle.conversion.options import DEFAULT_MODEL
 from restyle.conversion.registry import EXAMPLE_CODE
 from restyle.conversion.seeds import batch_seeds
 from restyle.http.envelope import stopping
@@ -38,6 +37,7 @@ from restyle.studio.runs import MOST_ITEMS, Recent, Run, Wanted
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
 from restyle.wire.fields import path
+from restyle.wire.names import DEFAULT_MODEL
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of a strength strip."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from restyle.engines.brush.engine import Brush
-from restyle.engines.brush.level import Level, Part
+from restyle.engines.brush.level import MARGIN, Level, Part
 from restyle.engines.brush.reference import look, view
 from restyle.engines.brush.weights import Weights
 from restyle.images.pixels import Floats
@@ -82,9 +82,9 @@ def test_the_engine_draws_what_was_trained(
     reference = look(brush.networks.looking, brush.networks.attention, style)
     noise = level.noise(np.random.default_rng(1))
     drawn = level.drawn([Part(reference)], [level.matching(reference)], noise, strength)
-    framed = np.pad(photograph, ((8, 8 + -45 % 8), (8, 8 + -70 % 8), (0, 0)), "reflect")
+    framed = np.pad(photograph, ((MARGIN, MARGIN + -45 % 8), (MARGIN, MARGIN + -70 % 8), (0, 0)), "reflect")
     with torch.no_grad():
         seen = [eye(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]) for x in (framed, style)]
         wanted = trained(*seen, [torch.from_numpy(plane) for plane in noise], strength)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(drawn, wanted[8:53, 8:78], atol=2e-3)
+    np.testing.assert_allclose(drawn, wanted[MARGIN : MARGIN + 45, MARGIN : MARGIN + 70], atol=2e-3)
     assert wanted.std() > 0.01

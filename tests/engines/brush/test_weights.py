@@ -1,6 +1,7 @@
 """A file that does not hold the brush's weights is refused, with what is wrong with it."""
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 import restyle
 from restyle.conversion.registry import Registry
 from restyle.engines.base import ShippedFile
-from restyle.engines.brush.family import FAMILY
-from restyle.engines.brush.weights import CHANNELS, read_weights, shapes
+from restyle.engines.brush.family import FAMILY, WEIGHTS
+from restyle.engines.brush.weights import CHANNELS, LAYERS, read_weights, shapes
 from restyle.images.pixels import Floats
 from restyle.settings import Settings
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
-from tests.support.brushes import REGISTRY, random_tensors, registry, write
+from tests.support.brushes import random_tensors, write
 from tests.support.pictures import picture
 
 
@@ -64,20 +65,23 @@ def test_the_weights_that_will_ship_are_small_enough() -> None:
     assert 2 * count < 16_000_000
 
 
+def test_the_weights_that_ship_are_those_that_are_meant() -> None:
+    path = files("restyle") / WEIGHTS.path
+    found = read_weights(Path(str(path)))
+    assert found.layers == dict(zip(LAYERS, CHANNELS, strict=True))
+    assert len(path.read_bytes()) <= 16_000_000
+
+
 def test_without_weights_there_is_no_such_model(tmp_path: Path) -> None:
-    """As long as no release brings them; then it stands where this one's does."""
-    settings = Settings(data_dir=tmp_path)
-    assert "Restyle Brush" not in Registry(settings).mains
+    """As in a release that does not bring them."""
+    untaught = replace(FAMILY, shipped=replace(WEIGHTS, sha256=""))
+    registry = Registry(Settings(data_dir=tmp_path), families=[untaught])
+    assert not registry.mains
     with pytest.raises(RestyleError, match="no main model has the ModelCode"):
-        Registry(settings).main("Restyle Brush", field="MainModel.ModelCode")
-    found = registry(settings).main("Restyle Brush", field="MainModel.ModelCode")
-    assert found.family.name == "brush"
-    assert found.is_official
-    assert found.points(1000, 1000, 1, 10) == 2
+        registry.main("Restyle Brush", field="MainModel.ModelCode")
 
 
-def test_with_weights_the_library_draws_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESTYLE_REGISTRY", REGISTRY)
+def test_the_library_draws_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTYLE_DATA_DIR", str(tmp_path))
     raw = picture(64, 80)
     first, second = (restyle.convert(raw, raw[::-1], model="Restyle Brush", seed=4, strength=1.0) for _ in range(2))

@@ -2,8 +2,10 @@
 
 from restyle.engines.base import Family, ShippedFile
 
-WEIGHTS = ShippedFile(path="engines/brush/brush.safetensors", sha256="")
-"""No release has them yet: ``training/README.md`` says how they are made, and what then stands here."""
+WEIGHTS = ShippedFile(
+    path="engines/brush/brush.safetensors", sha256="c09928a8cf49e9ea1226a0a335aa064738eb5b4062a6f678b763026101cb1023"
+)
+"""``training/README.md`` says how they were made."""
 
 FAMILY = Family(
     name="brush",
@@ -11,4 +13,5 @@ FAMILY = Family(
     price=2,
     model="Restyle Brush",
     shipped=WEIGHTS,
+    licence="MIT",
 )

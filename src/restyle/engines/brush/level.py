@@ -19,8 +19,8 @@ from restyle.engines.brush.tiles import Tile, tiles
 from restyle.engines.brush.weights import NOISES, part
 from restyle.images.pixels import Floats
 
-MARGIN = STRIDE
-"""Pixels mirrored around a picture at least, so that the networks' own border effects are cut off."""
+MARGIN = 4 * STRIDE
+"""Pixels mirrored around a picture at least: relu4_1 sees 30 to each side, and borders that it sees become frames."""
 
 FINE = ("1_1", "2_1")
 """The first layers, whose local moments of the photograph itself are needed below strength 1."""
