@@ -16,7 +16,7 @@ STRUCTURE_OCTAVES = 3
 """At which the luma of both pictures is compared; pictures must have 28 pixels at least."""
 TARGETS = ("3_1", "4_1")
 """The layers that have local targets."""
-TARGET_SHARPNESS = 16.0
+TARGET_SHARPNESS = 32.0
 """Of the attention that makes the local targets, which is not trained."""
 LUMA = (0.299, 0.587, 0.114)
 

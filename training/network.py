@@ -44,7 +44,7 @@ class Brush(Module):
         self.query, self.key = (Conv2d(sum(channels[name] for name in COMPARED), key, 1, bias=False) for _ in range(2))
         init.orthogonal_(self.query.weight)
         self.key.load_state_dict(self.query.state_dict())  # at first: cosines of a random projection
-        self.sharpness = Parameter(torch.tensor(16.0).log())
+        self.sharpness = Parameter(torch.tensor(32.0).log())
         self.matching = ParameterDict({name: torch.zeros(1, channels[name], 1, 1) for name in ("3_1", "4_1")})
         sides = {
             "four": (channels["4_1"], width, 3),

@@ -54,7 +54,9 @@ def test_an_operators_model_takes_over_the_code_of_the_page() -> None:
 def test_an_operator_prices_each_engine_that_comes_along(engine: str, price: int) -> None:
     code = f"Restyle {engine.title()}"
     assert Registry(Settings()).main(code, field=MODEL).points(1000, 1000, 1, 10) == price
-    assert Registry(Settings(**{f"{engine}_price": 3})).main(code, field=MODEL).points(1000, 1000, 1, 10) == 3
+    assert (
+        Registry(Settings.model_validate({f"{engine}_price": 3})).main(code, field=MODEL).points(1000, 1000, 1, 10) == 3
+    )
 
 
 @pytest.mark.parametrize("code", ["", "restyle painter", "Restyle Painter ", "x" * 500])

@@ -28,7 +28,8 @@ def photograph(side: int) -> Pixels:
 def blocks(picture: Pixels, side: int = 8) -> Floats:
     """The mean colour of each."""
     height, width = (edge // side for edge in picture.shape[:2])
-    return picture.reshape(height, side, width, side, 3).astype(np.float32).mean((1, 3))
+    means: Floats = picture.reshape(height, side, width, side, 3).astype(np.float32).mean((1, 3))
+    return means
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from restyle.engines.brush.weights import NOISES, part
 from restyle.images.pixels import Floats
 
 MARGIN = 4 * STRIDE
-"""Pixels mirrored around a picture at least: relu4_1 sees 30 to each side, and borders that it sees become frames."""
+"""Pixels mirrored around a picture at least: relu4_1 sees 26 to each side, and borders that it sees become frames."""
 
 FINE = ("1_1", "2_1")
 """The first layers, whose local moments of the photograph itself are needed below strength 1."""
