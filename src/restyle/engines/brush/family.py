@@ -5,7 +5,7 @@ from restyle.engines.base import Family, ShippedFile
 WEIGHTS = ShippedFile(
     path="engines/brush/brush.safetensors", sha256="c09928a8cf49e9ea1226a0a335aa064738eb5b4062a6f678b763026101cb1023"
 )
-"""``training/README.md`` says how they were made."""
+"""``training/README.md`` says how they were made, ``LICENSE`` beside them whose they are."""
 
 FAMILY = Family(
     name="brush",
