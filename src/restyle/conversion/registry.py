@@ -10,7 +10,6 @@ from restyle.conversion.models import (
     SUB_KINDS,
     MainModel,
     SubModel,
-    is_released,
     lost,
     misfit,
     missing_libraries,
@@ -163,7 +162,7 @@ class Registry:
 
     def _official(self) -> Iterable[MainModel]:
         """The models that come with the engines, and the example's code for the first of them."""
-        shipped = [family for family in self._families if family.model and is_released(family)]
+        shipped = [family for family in self._families if family.model]
         for family in shipped:
             yield self._own(family, family.model, family.model)
         if shipped:

@@ -238,7 +238,7 @@ def sampler_key(name: str) -> str:
 class ShippedFile:
     """A file that a release brings inside its package, and without which an engine cannot draw.
 
-    ``path`` lies under the package ``restyle``; ``sha256`` is empty as long as no release brings it.
+    ``path`` lies under the package ``restyle``.
     """
 
     path: str
@@ -255,8 +255,8 @@ class Family:
     (1,000,000 pixels) of one image, of one step of it where the engine honours STEPS. ``samplers`` are the names it
     knows, each with what a client should know of it or nothing; empty for an engine that has none. ``defaults`` are its
     own for the InferenceParams of the wire. ``libraries`` are imported by it and come with ``install``, a command;
-    ``weights`` are fetched by ``restyle models install <name>``; ``shipped`` comes with the release, and while it does
-    not, the engine's model is none. ``aliases`` are further names of samplers, each as :func:`sampler_key` makes it;
+    ``weights`` are fetched by ``restyle models install <name>``; ``shipped`` comes with the release.
+    ``aliases`` are further names of samplers, each as :func:`sampler_key` makes it;
     ``nearest`` are names of those that it does not have, with the one to take instead.
     ``rehearse`` is ``module:function``, of a :class:`File` and the registered main models that it may be for; it
     returns the names of what drawing leaves out; RestyleError says what drawing would refuse. ``recipe`` is

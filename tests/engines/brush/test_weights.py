@@ -72,15 +72,6 @@ def test_the_weights_that_ship_are_those_that_are_meant() -> None:
     assert len(path.read_bytes()) <= 16_000_000
 
 
-def test_without_weights_there_is_no_such_model(tmp_path: Path) -> None:
-    """As in a release that does not bring them."""
-    untaught = replace(FAMILY, shipped=replace(WEIGHTS, sha256=""))
-    registry = Registry(Settings(data_dir=tmp_path), families=[untaught])
-    assert not registry.mains
-    with pytest.raises(RestyleError, match="no main model has the ModelCode"):
-        registry.main("Restyle Brush", field="MainModel.ModelCode")
-
-
 def test_the_library_draws_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTYLE_DATA_DIR", str(tmp_path))
     raw = picture(64, 80)
