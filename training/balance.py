@@ -16,8 +16,8 @@ class Balance:
 
     def __init__(self, shares: dict[str, float], until: int, weights: dict[str, float] | None = None) -> None:
         self.shares, self.until = shares, until
-        self.weights = dict(weights or dict.fromkeys(shares, 1.0))
-        self._known = weights is not None
+        self.weights = dict.fromkeys(shares, 1.0) | (weights or {})
+        self._known = set(weights or ())
 
     def measure(self, terms: dict[str, Tensor], out: Tensor, step: int) -> None:
         """Look at the pulls of this step, where it is one of those that are looked at."""
@@ -31,8 +31,10 @@ class Balance:
         unit = pulls["content"] / self.shares["content"]
         for name, pull in pulls.items():
             wanted = min(max(self.shares[name] * unit / max(pull, 1e-12), LEAST), MOST)
-            self.weights[name] = self.weights[name] ** MEMORY * wanted ** (1 - MEMORY) if self._known else wanted
-        self._known = True
+            self.weights[name] = (
+                self.weights[name] ** MEMORY * wanted ** (1 - MEMORY) if name in self._known else wanted
+            )
+            self._known.add(name)
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """The weighted sum."""

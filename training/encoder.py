@@ -21,11 +21,13 @@ CELL = {"1_1": 8, "2_1": 4, "3_1": 2, "4_1": 1}
 """How many places of a layer's map one place of relu4_1 covers, down and across."""
 STRIDE = 8
 """Pixels that one place of relu4_1 covers."""
+COLOURS = "colours"
+"""Beside the layers: the mean colour of each place of relu4_1, (B, 3, h, w)."""
 MEAN_BGR = (104.007, 116.669, 122.679)
 """Of 0..255; the first convolution expects blue first."""
 
 Maps = Mapping[str, Tensor]
-"""Layer -> activations (B, channels, h, w)."""
+"""Layer, or :data:`COLOURS`, -> activations (B, channels, h, w)."""
 
 
 class Encoder(Module):
@@ -54,10 +56,10 @@ class Encoder(Module):
         return {name: len(self.biases[CONVOLUTIONS.index(name)]) for name in LAYERS}
 
     def forward(self, pictures: Tensor, layers: Collection[str] = LAYERS) -> dict[str, Tensor]:
-        """The activations of ``layers``."""
+        """The activations of ``layers``, and the colours."""
         x = (pictures.flip(1) - self.mean.to(pictures.dtype)).to(self.kernels[0].dtype)
         x = x.contiguous(memory_format=torch.channels_last)
-        maps: dict[str, Tensor] = {}
+        maps: dict[str, Tensor] = {COLOURS: nn.avg_pool2d(pictures, STRIDE)}
         for name, kernel, bias in zip(CONVOLUTIONS, self.kernels, self.biases, strict=False):
             if name.endswith("_1") and name != "1_1":
                 x = nn.max_pool2d(x, 2)
@@ -94,4 +96,5 @@ def convert(source: Path, target: Path) -> None:
 def mean_activations(encoder: Encoder, pictures: Tensor) -> list[float]:
     """The mean activation of every convolution over ``pictures``: the scales under which each becomes 1."""
     with torch.no_grad():
-        return [float(seen.float().mean()) for seen in encoder(pictures, CONVOLUTIONS).values()]
+        seen = encoder(pictures, CONVOLUTIONS)
+        return [float(seen[name].float().mean()) for name in CONVOLUTIONS]

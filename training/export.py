@@ -1,8 +1,8 @@
 """Weights as the engine reads them: one safetensors file in float16, the encoder included.
 
 The names are the contract with ``restyle.engines.brush``: ``encoder.<layer>.weight|bias``, ``attention.query|key``,
-``attention.sharpness``, ``matching.<layer>``, and of the decoder ``<layer>.weight|bias``, ``<layer>.noise`` and
-``<layer>.tint.weight|bias``.
+``attention.sharpness``, ``matching.<layer>``, and of the decoder ``<layer>.weight|bias``, ``<layer>.noise``,
+``<layer>.skip.weight`` and ``<layer>.tint.weight|bias``.
 """
 
 import json
@@ -37,6 +37,9 @@ def tensors(checkpoint: Checkpoint, eye: Encoder) -> dict[str, Tensor]:
         found[f"{name}.noise"] = noise.flatten()
     for name, layer in network.tints.items():
         found |= _of_layer(f"{name}.tint", layer)
+    for name, layer in network.skips.items():
+        assert isinstance(layer, nn.Conv2d)
+        found[f"{name}.skip.weight"] = layer.weight
     return {name: value.detach().cpu().half().contiguous() for name, value in found.items()}
 
 
@@ -102,9 +105,9 @@ def _kept(name: str, like: Tensor, found: dict[str, Tensor]) -> Tensor:
         return torch.logit(found[name], 1e-4).view_as(like)
     if kind == "noises":
         return found[f"{rest}.noise"].view_as(like)
-    if kind == "tints":
+    if kind in ("tints", "skips"):
         layer, leaf = rest.split(".")
-        return found[f"{layer}.tint.{leaf}"]
+        return found[f"{layer}.{kind[:-1]}.{leaf}"]
     return found[f"attention.{kind}"].view_as(like) if kind in ("query", "key") else found[rest]
 
 

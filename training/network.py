@@ -14,10 +14,12 @@ from training.attention import (
     dressed,
     enlarged,
     gathered,
+    grouped,
     matched,
+    normal,
     own_moments,
 )
-from training.encoder import STRIDE, Maps
+from training.encoder import COLOURS, STRIDE, Maps
 
 NOISES = {"four": 8, "three0": 4, "three1": 4, "half0": 4, "half1": 2, "half2": 2, "full0": 1}
 """The layers that are given noise, in order, and how many pixels one of their places covers."""
@@ -33,7 +35,9 @@ class Brush(Module):
 
     Noise: Karras, Laine, Aila, A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019); it
     gives flat areas something to draw strokes from. Local statistics of relu2_1 and 1_1 scale and shift the layers that
-    draw fine detail: Perez, Strub, de Vries, Dumoulin, Courville, FiLM (AAAI 2018).
+    draw fine detail: Perez, Strub, de Vries, Dumoulin, Courville, FiLM (AAAI 2018). To one of them comes the
+    photograph's relu2_1, normalised, past the coarser layers (Ronneberger, Fischer, Brox, U-Net, MICCAI 2015): what
+    only relu3_1 and 4_1 say of an outline leaves a halo around it.
     """
 
     def __init__(self, channels: Mapping[str, int], width: int = 256, key: int = 192) -> None:
@@ -61,6 +65,10 @@ class Brush(Module):
         self.noises = ParameterDict({name: torch.full((1, sides[name][1], 1, 1), 0.05) for name in NOISES})
         self.tints = ModuleDict({"half1": Conv2d(2 * channels["2_1"], 2 * half, 1)})
         self.tints["half2"] = Conv2d(2 * channels["1_1"], 2 * quarter, 1)
+        self.skips = ModuleDict({"half1": Conv2d(channels["2_1"], half, 1, bias=False)})
+        skip = self.skips["half1"]
+        assert isinstance(skip, Conv2d)
+        init.zeros_(skip.weight)
         for layer in self.tints.values():
             assert isinstance(layer, Conv2d)
             assert layer.bias is not None
@@ -75,7 +83,7 @@ class Brush(Module):
         """
         with torch.autocast(content["4_1"].device.type, enabled=False):
             places = (content["4_1"].shape[2], content["4_1"].shape[3])
-            query = nn.conv2d(columns(content), self.query.weight.float())
+            query = grouped(nn.conv2d(columns(content), self.query.weight.float()), content[COLOURS].float())
             key = nn.conv2d(columns(style), self.key.weight.float())
             moments = gathered(attention(query, key, self.sharpness.float().exp()), style, places)
             x4, x3 = (
@@ -93,19 +101,30 @@ class Brush(Module):
                 )
                 for name in ("2_1", "1_1")
             }
+            outlines = normal(content["2_1"])
         planes = dict(zip(NOISES, noise, strict=True))
         x = self._layer("four", x4, planes)
         x = nn.interpolate(x, scale_factor=2)
         x = self.convolutions["join"](torch.cat([x, x3.to(x.dtype)], 1))
         x = x + self._layer("three1", self._layer("three0", x, planes), planes)
         x = nn.interpolate(self._layer("half0", x, planes), scale_factor=2)
-        x = self._layer("half1", x, planes, local["2_1"])
+        x = self._layer("half1", x, planes, local["2_1"], outlines)
         x = nn.interpolate(self._layer("half2", x, planes, local["1_1"]), scale_factor=2)
         drawn: Tensor = self.convolutions["full1"](self._layer("full0", x, planes))
         return drawn.float() + 0.5
 
-    def _layer(self, name: str, x: Tensor, noise: dict[str, Tensor], local: Tensor | None = None) -> Tensor:
+    def kernels(self) -> list[Parameter]:
+        """The weights of every convolution that draws, but of the last one, which mixes colours."""
+        drawing = [*self.convolutions.values(), *self.tints.values(), *self.skips.values()]
+        layers = [layer for layer in drawing if isinstance(layer, Conv2d) and layer is not self.convolutions["full1"]]
+        return [layer.weight for layer in layers if isinstance(layer.weight, Parameter)]
+
+    def _layer(
+        self, name: str, x: Tensor, noise: dict[str, Tensor], local: Tensor | None = None, past: Tensor | None = None
+    ) -> Tensor:
         x = self.convolutions[name](x)
+        if past is not None:
+            x = x + self.skips[name](past.to(x.dtype))
         x = x + self.noises[name].to(x.dtype) * noise[name].to(x.dtype)
         if local is not None:
             tint = self.tints[name](local.to(x.dtype))

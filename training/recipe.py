@@ -20,12 +20,14 @@ class Recipe:
     width: int = _setting(256, "channels of the decoder")
     key: int = _setting(192, "length of what places are compared by")
     rate: float = _setting(5e-4, "of Adam, after the warm-up")
+    kernel_rate: float = _setting(7e-4, "of Muon, for the kernels of the convolutions that draw")
     warm: int = _setting(300, "steps until then")
     clip: float = _setting(50.0, "longest gradient")
     memory: float = _setting(0.999, "of the running average of the weights, which is what is kept")
     balanced: int = _setting(1500, "steps in which the terms' weights are measured")
     content: float = _setting(1.0, "share of normalised relu4_1")
     structure: float = _setting(0.3, "share of the structural similarity of luma")
+    halos: float = _setting(0.4, "share of coarse colours that are not locally affine in the photograph's")
     moments: float = _setting(1.0, "share of channel moments")
     gram: float = _setting(0.5, "share of Gram matrices")
     sliced: float = _setting(0.7, "share of sliced distances of activations")
@@ -48,7 +50,7 @@ class Recipe:
     @property
     def shares(self) -> dict[str, float]:
         """Term of the loss -> its share."""
-        names = ("content", "structure", "moments", "gram", "sliced", "patches", "local", "identity")
+        names = ("content", "structure", "halos", "moments", "gram", "sliced", "patches", "local", "identity")
         return {name: float(getattr(self, name)) for name in names}
 
     def as_dict(self) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from training import data, encoder, export, losses
 from training.balance import Balance
 from training.checkpoint import Checkpoint, read
 from training.network import Brush, noise_planes
+from training.optimiser import Optimiser
 from training.recipe import Recipe
 from training.sheet import write_sheet
 
-LAST_RATE = 0.02
-"""Of the rate, what is left of it at the end."""
+LAST_SHARE = 0.02
+"""What is left of the rates at the end."""
 OWN_REFERENCE = 8
 """One in so many photographs is its own reference."""
 SHOWN = 6
@@ -77,12 +78,12 @@ class Run:
         self.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         source = known.average if known else self.network.state_dict()
         self.average = {name: value.detach().to(device, torch.float32).clone() for name, value in source.items()}
-        self.optimiser = torch.optim.Adam(self.network.parameters(), recipe.rate, betas=(0.9, 0.99), fused=self._gpu)
+        self.optimiser = Optimiser(self.network, recipe.rate, recipe.kernel_rate, fused=self._gpu)
         if known is not None and known.optimiser is not None:
             self.optimiser.load_state_dict(known.optimiser)
         self.balance = Balance(recipe.shares, recipe.balanced, known.balance if known else None)
         self.step, self._elapsed = (known.step, known.elapsed) if known else (0, 0.0)
-        self.best = known.score if known else math.inf
+        self.best = math.inf
         self.log: list[dict[str, Any]] = []
         self._draw: Callable[..., Tensor] = self.network
         self._see: Callable[..., dict[str, Tensor]] = self.eye
@@ -94,6 +95,8 @@ class Run:
         self._out.mkdir(parents=True, exist_ok=True)
         begun = checked = time.monotonic()
         first, recipe = self.step, self.recipe
+        if first:  # what is gone on from is the best so far, by this run's crops and this recipe's network
+            self._look(self._elapsed, say)
         while True:
             now = time.monotonic()
             done = (self.step - first) / recipe.steps if recipe.steps else (now - begun) / recipe.seconds
@@ -102,7 +105,7 @@ class Run:
             if now - checked > recipe.check:
                 self._look(self._elapsed + now - begun, say)
                 checked = time.monotonic()
-            terms, norm = self.advance(self._rate(done, self.step - first))
+            terms, norm = self.advance(self._share(done, self.step - first))
             if (self.step - 1) % recipe.every == 0:
                 self._tell(terms, norm, time.monotonic() - begun, say)
         self._look(self._elapsed + time.monotonic() - begun, say)
@@ -115,11 +118,9 @@ class Run:
             best, self.eye, held.held_photographs[:SHOWN], held.held_art[:SHOWN], self._out / "sheet.jpg", self._half
         )
 
-    def advance(self, rate: float) -> tuple[losses.Terms, Tensor]:
-        """One step of that rate; the terms and the length of the gradient before it was cut."""
+    def advance(self, share: float) -> tuple[losses.Terms, Tensor]:
+        """One step, at that share of the rates; the terms and the length of the gradient before it was cut."""
         recipe = self.recipe
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         # One pair in eight is a photograph that is its own reference; small batches have one now and then.
         every = -(-OWN_REFERENCE // recipe.batch)
         alike = recipe.batch // OWN_REFERENCE or int(self.step % every == 0)
@@ -138,10 +139,10 @@ class Run:
             out = self._draw(*seen, noise, strength)
         terms = losses.terms(self.eye, out, photographs, style, seen, alike=alike, slices=self._slices)
         self.balance.measure(terms, out, self.step)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         torch.autograd.backward(self.balance.total(terms))
         norm = clip_grad_norm_(self.network.parameters(), recipe.clip)
-        self.optimiser.step()
+        self.optimiser.step(share)
         kept = min(recipe.memory, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), list(self.network.state_dict().values()), 1 - kept)
@@ -214,9 +215,10 @@ class Run:
         plain = encoder.read(eye).to(self._device)
         return encoder.mean_activations(plain, torch.cat([self._pictures.held_photographs, self._pictures.held_art]))
 
-    def _rate(self, done: float, step: int) -> float:
-        falling = LAST_RATE + (1 - LAST_RATE) * (0.5 + 0.5 * math.cos(math.pi * done))
-        return self.recipe.rate * min(1.0, (step + 1) / self.recipe.warm) * falling
+    def _share(self, done: float, step: int) -> float:
+        """Of the rates: rising until all is warm, falling along the run."""
+        falling = LAST_SHARE + (1 - LAST_SHARE) * (0.5 + 0.5 * math.cos(math.pi * done))
+        return min(1.0, (step + 1) / self.recipe.warm) * falling
 
 
 def _known(path: Path) -> Checkpoint:

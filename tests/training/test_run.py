@@ -28,7 +28,8 @@ from training.checkpoint import read
 from training.encoder import CONVOLUTIONS
 
 FEW = ["--size", "32", "--batch", "3", "--width", "16", "--key", "8", "--art-side", "40", "--photo-side", "36"]
-SHORT = ["--warm", "5", "--every", "10", "--balanced", "11", "--rate", "2e-3", "--device", "cpu", "--threads", "1"]
+SHORT = ["--warm", "5", "--every", "10", "--balanced", "11", "--device", "cpu", "--threads", "1"]
+SHORT += ["--rate", "2e-3", "--kernel-rate", "2e-3"]
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,8 @@ def trained(eye: encoder.Encoder) -> Trained:
             amount.normal_()
         for noise in network.noises.values():
             noise.normal_(std=0.1)
-        for tint in network.tints.parameters():
-            tint.normal_(std=0.1)
+        for each in (*network.tints.parameters(), *network.skips.parameters()):
+            each.normal_(std=0.1)
     return network.eval()
 
 
@@ -71,10 +71,18 @@ def half(module: torch.nn.Module) -> None:
             parameter.copy_(parameter.half().float())
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.4, 0.0])
+@pytest.mark.parametrize(("strength", "groups"), [(1.0, 1500), (1.0, 20), (0.4, 1500), (0.0, 1500)])
 def test_the_engine_draws_what_was_trained(
-    brush: Brush, trained: Trained, eye: encoder.Encoder, strength: float
+    brush: Brush,
+    trained: Trained,
+    eye: encoder.Encoder,
+    strength: float,
+    groups: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """However coarsely the places of one colour are gathered."""
+    for module in ("restyle.engines.brush.attention", "training.attention"):
+        monkeypatch.setattr(f"{module}.GROUPS", groups)
     half(trained)
     half(eye)
     photograph, style = unit(45, 70), view(unit(60, 50, seed=7), 56, mirrored=False)

@@ -4,6 +4,8 @@ Local means and deviations through one attention map: Liu et al., AdaAttN: Revis
 Neural Style Transfer (ICCV 2021).
 """
 
+from itertools import count
+
 import numpy as np
 
 from restyle.engines.brush import graph
@@ -15,6 +17,9 @@ from restyle.images.runtime import op, ov
 EPSILON = 1e-5
 FLOOR = 1e-3
 """Added to variances before they divide anything; a mean activation is 1. Faint noise must not become strokes."""
+GROUP_SPREAD, GROUP_SHARE, GROUPS = 0.06, 0.4, 1500
+"""Colours (0..1) that differ by that much still belong together; how far a place goes by its group; how many blocks of
+places at most a group is gathered from."""
 MOST_PAIRS = 1 << 22
 """Pairs of places that are compared at a time, which bounds memory."""
 
@@ -31,6 +36,46 @@ def normalising(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Scale and shift, each (C,), that give a channel mean 0 and deviation 1."""
     scale: Floats = 1 / np.sqrt(variance + np.float32(FLOOR))
     return scale, -mean * scale
+
+
+class Grouping:
+    """What places ask with, nearer to what all places of their colour ask with.
+
+    relu4_1 sees an outline from 26 pixels away and would ask for another part of the reference there, which draws a
+    halo around everything that stands before a sky. Tomasi and Manduchi, Bilateral Filtering (ICCV 1998), over the
+    whole picture.
+    """
+
+    def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
+        length = len(weights["attention.query"])
+        query, blocks = (op.parameter([-1, length], np.float32, name=name) for name in ("query", "blocks"))
+        colours, theirs = (op.parameter([-1, 3], np.float32, name=name) for name in ("colours", "theirs"))
+        # Of the squared difference, what does not depend on the block does not change the shares.
+        square = op.reduce_sum(op.multiply(theirs, theirs), op.constant(np.int64(1)), False)
+        near = op.subtract(op.matmul(colours, op.multiply(theirs, op.constant(np.float32(2))), False, True), square)
+        shares = op.softmax(op.multiply(near, op.constant(np.float32(1 / (2 * GROUP_SPREAD**2)))), 1)
+        group = _of_length_one(op.matmul(shares, blocks, False, False))
+        mixed = op.add(
+            op.multiply(query, op.constant(np.float32(1 - GROUP_SHARE))),
+            op.multiply(group, op.constant(np.float32(GROUP_SHARE))),
+        )
+        exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
+        given = [query, colours, blocks, theirs]
+        self._request = graph.compiled(core, [_of_length_one(mixed)], given, "grouping", exact)
+
+    def __call__(self, query: Floats, colours: Floats) -> Floats:
+        """``query`` (h, w, length), each of length 1, and the mean colours (h, w, 3), 0..1, of the same places."""
+        height, width, length = query.shape
+        block = next(n for n in count(1) if height * width <= GROUPS * n * n)
+        blocks, theirs = (_block_means(x, block) for x in (query, colours))
+        result = np.empty((height * width, length), np.float32)
+        step = MOST_PAIRS // len(blocks)
+        for first in range(0, len(result), step):
+            some = (x.reshape(height * width, -1)[first : first + step] for x in (query, colours))
+            found = self._request.infer([*some, blocks, theirs], share_inputs=True, share_outputs=True)
+            result[first : first + step] = found[0]
+        graph.give_back(self._request)
+        return result.reshape(query.shape)
 
 
 class Attention:
@@ -50,8 +95,8 @@ class Attention:
         bias = op.parameter([length, 1], np.float32, name="bias")
         factor = op.parameter([1], np.float32, name="factor")
         projected = op.add(op.matmul(kernel, seen, False, False), bias)
-        norm = op.maximum(op.reduce_l2(projected, op.constant(np.int64(0)), True), op.constant(np.float32(1e-12)))
-        turned = op.transpose(op.multiply(op.divide(projected, norm), factor), op.constant(np.array([1, 0], np.int64)))
+        turned = op.transpose(projected, op.constant(np.array([1, 0], np.int64)))
+        turned = op.multiply(_of_length_one(turned), factor)
         self._projection = graph.compiled(core, [turned], [seen, kernel, bias, factor], "projection", exact)
         query, key = (op.parameter([-1, length], np.float32, name=name) for name in ("query", "key"))
         values = op.parameter([2 * self._values, -1], np.float32, name="values")
@@ -89,6 +134,19 @@ class Attention:
         bias = (kernel @ shift)[:, None]
         given = [compared.reshape(compared.shape[1], -1), kernel * scale, bias, self._factors[kind].reshape(1)]
         return np.array(self._projection.infer(given, share_inputs=True)[0])
+
+
+def _of_length_one(rows: ov.Node) -> ov.Node:
+    """Each row divided by its length."""
+    length = op.reduce_l2(rows, op.constant(np.int64(1)), True)
+    return op.divide(rows, op.maximum(length, op.constant(np.float32(1e-12))))
+
+
+def _block_means(x: Floats, block: int) -> Floats:
+    """Of (h, w, C) the means of blocks of ``block`` x ``block``, (blocks, C), without what is left over at the end."""
+    rows, columns = (edge // block for edge in x.shape[:2])
+    whole = x[: rows * block, : columns * block].reshape(rows, block, columns, block, -1)
+    return np.ascontiguousarray(whole.mean((1, 3)).reshape(rows * columns, -1))
 
 
 def own_moments(seen: Seen) -> tuple[Floats, Floats]:

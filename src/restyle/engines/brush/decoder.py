@@ -1,7 +1,8 @@
 """The brush's hand: what the eye saw in the photograph, dressed in what attention took from the reference, drawn.
 
 Noise: Karras, Laine, Aila, A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019). Local
-statistics of relu2_1 and 1_1 scale and shift what draws fine detail: Perez et al., FiLM (AAAI 2018).
+statistics of relu2_1 and 1_1 scale and shift what draws fine detail: Perez et al., FiLM (AAAI 2018). The photograph's
+own relu2_1 goes past the coarser layers: Ronneberger, Fischer, Brox, U-Net (MICCAI 2015).
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restyle.engines.brush import graph
-from restyle.engines.brush.encoder import CELL, STRIDE
+from restyle.engines.brush.encoder import CELL, STRIDE, looked_at
 from restyle.engines.brush.weights import NOISES, Weights, part
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
@@ -18,17 +19,21 @@ from restyle.images.runtime import op, ov
 SLOPE = 0.1
 """Of the leaky ReLU below zero."""
 DRESSED = ("4_1", "3_1")
+NORMALISED = (*DRESSED, "2_1")
+"""The layers of the photograph that are normalised over the whole of it; relu2_1 stays undressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
     """What a piece of h x w places is drawn from, float32.
 
-    ``four`` (1, C, h, w) and ``three`` (1, C, 2h, 2w) are what the eye saw in the photograph; ``means`` and
+    ``picture`` (8h, 8w, 3) is the photograph, 0..1; ``four`` (1, C, h, w) and ``three`` (1, C, 2h, 2w) are what the eye
+    saw in it, and its relu2_1, large and quickly made, is seen anew; ``means`` and
     ``deviations`` (1, channels of all layers, h, w) what its places have taken; ``noise``: a plane (1, 1, rows,
     columns) for each of the decoder's :data:`NOISES`.
     """
 
+    picture: Floats
     four: Floats
     three: Floats
     means: Floats
@@ -42,7 +47,8 @@ class Decoder:
     def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
         layers = weights.layers
         seen = {name: graph.picture(layers[name], f"relu{name}") for name in DRESSED}
-        normal = {name: _per_channel_pair(layers[name], name) for name in DRESSED}
+        normal = {name: _per_channel_pair(layers[name], name) for name in NORMALISED}
+        photograph, maps = looked_at(weights, "2_1")
         means, deviations = (graph.picture(sum(layers.values()), name) for name in ("means", "deviations"))
         noise = {name: graph.picture(1, f"{name}/noise") for name in NOISES}
         strength = op.parameter([1], np.float32, name="strength")
@@ -60,26 +66,27 @@ class Decoder:
         y = _rectified(_noisy(weights, "three0", x, noise))
         x = op.add(x, _rectified(_noisy(weights, "three1", y, noise)))
         x = _rectified(_noisy(weights, "half0", x, noise))
-        x = op.depth_to_space(op.concat(_doubled(weights, "half1", x, noise), 1), "blocks_first", 2)
+        outlines = op.add(op.multiply(maps["2_1"], normal["2_1"][0]), normal["2_1"][1])
+        x = op.depth_to_space(op.concat(_doubled(weights, "half1", x, noise, outlines), 1), "blocks_first", 2)
         x = _tinted(weights, "half1", x, taken["2_1"])
         x = _tinted(weights, "half2", _noisy(weights, "half2", x, noise), taken["1_1"])
         phases = [_rectified(phase) for phase in _doubled(weights, "full0", x, noise)]
         # Never put together: at the whole size, activations of all channels would be the most memory of all.
         x = graph.convolved_phases(phases, weights["full1.weight"], weights["full1.bias"])
         x = op.add(x, op.constant(np.float32(0.5)))
-        pairs = [each for name in DRESSED for each in normal[name]]
-        parameters = [*seen.values(), *pairs, means, deviations, *noise.values(), strength]
+        pairs = [each for pair in normal.values() for each in pair]
+        parameters = [photograph, *seen.values(), *pairs, means, deviations, *noise.values(), strength]
         self._request = graph.compiled(core, [x], parameters, "decoder", options)
 
     def __call__(self, canvas: Canvas, normal: Sequence[tuple[Floats, Floats]], strength: float) -> Floats:
         """float32 (8h, 8w, 3), about 0..1.
 
-        ``normal``: scale and shift, each (C,), that normalise relu4_1 and relu3_1 over the whole photograph.
+        ``normal``: scale and shift, each (C,), of :data:`NORMALISED` over the whole photograph.
         ``strength`` is 1 for the reference's style, 0 for the photograph's own.
         """
         pairs = [x.reshape(1, -1, 1, 1) for pair in normal for x in pair]
-        given = [canvas.four, canvas.three, *pairs, canvas.means, canvas.deviations, *canvas.noise]
-        given.append(np.array([strength], np.float32))
+        seen = [canvas.picture[None], canvas.four, canvas.three]
+        given = [*seen, *pairs, canvas.means, canvas.deviations, *canvas.noise, np.array([strength], np.float32)]
         output = self._request.infer(given, share_inputs=True, share_outputs=True)[0]
         drawn = np.array(output[0].transpose(1, 2, 0), order="C")
         graph.give_back(self._request)
@@ -125,10 +132,13 @@ def _noisy(weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node]) -
     return graph.convolved(op.concat([x, noise[name]], 1), np.concatenate([kernel, amounts], 1), bias)
 
 
-def _doubled(weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node]) -> list[ov.Node]:
-    """The four phases of ``x`` doubled and convolved, each with its phase of the noise."""
+def _doubled(
+    weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node], past: ov.Node | None = None
+) -> list[ov.Node]:
+    """The four phases of ``x`` doubled and convolved, each with its phase of the noise and of what came ``past``."""
     kernel, bias, amounts = (weights[f"{name}.{kind}"] for kind in ("weight", "bias", "noise"))
-    return graph.doubled_and_convolved(x, kernel, bias, noise[name], amounts)
+    seen = None if past is None else (past, weights[f"{name}.skip.weight"])
+    return graph.doubled_and_convolved(x, kernel, bias, (noise[name], amounts), seen)
 
 
 def _tinted(weights: Weights, name: str, x: ov.Node, taken: tuple[ov.Node, ov.Node]) -> ov.Node:

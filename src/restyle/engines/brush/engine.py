@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from restyle.engines.base import Description, Job, Machine, Report, Style
-from restyle.engines.brush.attention import Attention
+from restyle.engines.brush import colours
+from restyle.engines.brush.attention import Attention, Grouping
 from restyle.engines.brush.decoder import DRESSED, Decoder, Dressing
 from restyle.engines.brush.encoder import Encoder
 from restyle.engines.brush.family import WEIGHTS
@@ -33,14 +34,14 @@ from restyle.wire.errors import RestyleError
 
 BASE_SIDE = 512
 """Square root of the pixels at which large strokes are drawn."""
-STYLE_PART = 0.75
-"""Side of a reference as it is seen, of the base level's side."""
-LEAST_STYLE_SIDE, FINER_STYLE_SIDE = 96, 512
-"""Side at least; and at most where finer levels are drawn, which see as much of a reference as it has."""
+LEAST_STYLE_SIDE = 96
+"""Of a reference as it is seen, which is otherwise as large as the photograph, or as the base level of a larger one."""
 STYLE_JITTER = 0.12
 """Octaves by which a seed moves the size at which a reference is seen, or not."""
+COLOUR_SHARE = 0.5
+"""How far the colours of the whole drawing are brought to those of its reference, at strength 1."""
 CACHED_BYTES = 120_000_000
-"""Of references; one of 384 squared pixels takes 19 MB."""
+"""Of references; one of 512 squared pixels takes 34 MB."""
 
 
 def load(machine: Machine) -> "Brush":
@@ -71,6 +72,7 @@ class Brush:
             Encoder(core, options, weights, moments=False),
             Encoder(core, exact, weights, moments=True),
             Attention(core, options, weights),
+            Grouping(core, options, weights),
             Decoder(core, options, weights),
             {layer: Dressing(core, options, weights, layer) for layer in DRESSED},
             weights.layers,
@@ -105,21 +107,37 @@ class Brush:
         sizes = level_sizes(width, height, octaves_above(width, height, BASE_SIDE))
         step = _Progress(report, _work(sizes, job.strength, len(styles))).step
         shares = _shares(styles, height, width)
-        drawn, matchings = raw, list[Matching]()
+        references = [self._reference(each, *_style_side(width, height, seed), step) for each in styles]
+        drawn, matchings, mappings = raw, list[Matching](), list[colours.Mapping]()
         for number, (wide, high) in enumerate(sizes):
             photograph = np.clip(resized(raw, wide, high), 0, 1)
-            sides = [_style_side(style, wide, high, number, seed) for style in styles]
-            references = [self._reference(each, *side, step) for each, side in zip(styles, sides, strict=True)]
             level = Level(self.networks, photograph, step, own=job.strength < 1)
+            here = [None if share is None else np.clip(resized(share, wide, high), 0, 1) for share in shares]
             parts = [
-                Part(reference, None if share is None else level.share_of(resized(share, wide, high)))
-                for reference, share in zip(references, shares, strict=True)
+                Part(reference, None if share is None else level.share_of(share))
+                for reference, share in zip(references, here, strict=True)
             ]
             if number == 0:
                 matchings = [level.matching(reference) for reference in references]
             finer = _blend(level, photograph, parts, matchings, job.strength, seed)
+            if number == 0:
+                # By each reference as if it were the only one, so that where it is, it looks like that.
+                alone = (
+                    [finer]
+                    if len(parts) == 1
+                    else [
+                        _blend(level, photograph, [Part(part.reference)], [matching], job.strength, seed)
+                        for part, matching in zip(parts, matchings, strict=True)
+                    ]
+                )
+                mappings = [
+                    colours.mapping(colours.spread(x), colours.spread(unit(style.pixels)), COLOUR_SHARE * job.strength)
+                    for x, style in zip(alone, styles, strict=True)
+                ]
+                del alone
+            finer = _mapped(finer, mappings, here)
             drawn = with_coarse(finer, drawn) if number else finer
-            del level, parts, references, photograph, finer  # before the next level's, which are larger
+            del level, parts, photograph, finer  # before the next level's, which are larger
         if job.preserve_color:
             drawn = recoloured(np.clip(drawn, 0, 1), raw, self._follow)
         covered = _coverage(styles)
@@ -160,20 +178,20 @@ def _counting(styles: Sequence[Style]) -> list[Style]:
 
 
 def _work(sizes: Sequence[tuple[int, int]], strength: float, styles: int) -> int:
-    """Pieces of work of a picture: looking and drawing, below strength 1 twice, and the references of each level."""
-    return sum((2 if strength == 1 else 3) * pieces(height, width) + styles for width, height in sizes)
+    """Pieces of work of a picture: the references, looking, and drawing, below strength 1 twice; of the base level with
+    several references each alone as well.
+    """
+    drawings = 1 if strength == 1 else 2
+    counts = [pieces(height, width) for width, height in sizes]
+    return styles + (1 + drawings) * sum(counts) + (drawings * styles * counts[0] if styles > 1 else 0)
 
 
-def _style_side(style: Style, width: int, height: int, number: int, seed: int) -> tuple[float, bool]:
-    """At which size a reference is seen for a level, and whether mirrored."""
+def _style_side(width: int, height: int, seed: int) -> tuple[float, bool]:
+    """At which size a reference is seen for a picture, and whether mirrored."""
     random = np.random.default_rng([seed, 1])
     factor = 2.0 ** (STYLE_JITTER * int(random.integers(-1, 2)))
     mirrored = bool(random.integers(2))
-    side = STYLE_PART * factor * min(math.sqrt(width * height), BASE_SIDE)
-    if number:
-        own = math.sqrt(style.pixels.shape[0] * style.pixels.shape[1])
-        side = max(side, min(own, FINER_STYLE_SIDE * factor))
-    return max(side, LEAST_STYLE_SIDE), mirrored
+    return max(factor * min(math.sqrt(width * height), BASE_SIDE), LEAST_STYLE_SIDE), mirrored
 
 
 def _blend(
@@ -185,6 +203,16 @@ def _blend(
     if strength == 1:
         return drawn
     return drawn + (1 - strength) * (photograph - level.drawn(parts, matchings, noise, 0))
+
+
+def _mapped(drawn: Floats, mappings: Sequence[colours.Mapping], shares: Sequence[Floats | None]) -> Floats:
+    """Each place with the colours of its references, by their shares."""
+    parts = [
+        mapping(drawn) if share is None else share.reshape(*drawn.shape[:2], 1) * mapping(drawn)
+        for mapping, share in zip(mappings, shares, strict=True)
+    ]
+    total: Floats = np.sum(parts, axis=0, dtype=np.float32) if len(parts) > 1 else parts[0]
+    return total
 
 
 def _shares(styles: Sequence[Style], height: int, width: int) -> list[Floats | None]:

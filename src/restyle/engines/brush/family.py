@@ -3,7 +3,7 @@
 from restyle.engines.base import Family, ShippedFile
 
 WEIGHTS = ShippedFile(
-    path="engines/brush/brush.safetensors", sha256="c09928a8cf49e9ea1226a0a335aa064738eb5b4062a6f678b763026101cb1023"
+    path="engines/brush/brush.safetensors", sha256="6dbbe3ef33e51cffaccefdef8dd02634d53c05b38c6f9003fd61f82865b5c7ef"
 )
 """``training/README.md`` says how they were made, ``LICENSE`` beside them whose they are."""
 

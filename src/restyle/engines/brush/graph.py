@@ -29,22 +29,39 @@ def convolved(x: ov.Node, weight: Floats, bias: Floats) -> ov.Node:
     return op.add(op.convolution(x, op.constant(weight), [1, 1], pad, pad, [1, 1]), per_channel(bias))
 
 
-def doubled_and_convolved(x: ov.Node, weight: Floats, bias: Floats, noise: ov.Node, amounts: Floats) -> list[ov.Node]:
-    """Nearest-neighbour enlargement by 2, a 3x3 convolution with zeros around the picture, a bias, and ``amounts``
-    (channels,) of ``noise``, a plane of the enlarged size; as the four pixels of each place, row by row.
+def doubled_and_convolved(
+    x: ov.Node,
+    weight: Floats,
+    bias: Floats,
+    noise: tuple[ov.Node, Floats],
+    past: tuple[ov.Node, Floats] | None = None,
+) -> list[ov.Node]:
+    """Nearest-neighbour enlargement by 2, a 3x3 convolution with zeros around the picture, and a bias; as the four
+    pixels of each place, row by row. Added are a plane of the enlarged size times ``noise``'s amounts (channels,), and
+    a picture of that size under a 1x1 convolution, ``past``.
 
     Each of the four sees two rows and two columns of the small picture, so four kernels of 2x2 do what one of 3x3 does
-    on the enlarged picture, in 4/9 of the arithmetic (sub-pixel convolution, Shi et al., CVPR 2016).
+    on the enlarged picture, in 4/9 of the arithmetic (sub-pixel convolution, Shi et al., CVPR 2016). What is added are
+    channels more: sums of whole pictures would be the most memory of all.
     """
-    x = op.concat([x, op.space_to_depth(noise, "blocks_first", 2)], 1)
+    plane, amounts = noise
+    x = op.concat([x, op.space_to_depth(plane, "blocks_first", 2)], 1)
+    others: list[ov.Node | None] = [None] * len(PHASES)
+    if past is not None:
+        apart = op.space_to_depth(past[0], "blocks_first", 2)
+        others = op.split(apart, op.constant(np.int64(1)), len(PHASES)).outputs()
     phases = []
-    for phase, (row, column) in enumerate(PHASES):
+    for phase, ((row, column), other) in enumerate(zip(PHASES, others, strict=True)):
         kernel = _folded(_folded(weight, row, 2), column, 3)
-        noises = np.zeros((len(kernel), len(PHASES), 2, 2), np.float32)
-        noises[:, phase, 1 - row, 1 - column] = amounts
-        constant = op.constant(np.concatenate([kernel, noises], 1))
+        seen, added = x, np.zeros((len(kernel), len(PHASES)), np.float32)
+        added[:, phase] = amounts
+        if other is not None and past is not None:
+            seen, added = op.concat([x, other], 1), np.concatenate([added, past[1][:, :, 0, 0]], 1)
+        taps = np.zeros((*added.shape, 2, 2), np.float32)
+        taps[:, :, 1 - row, 1 - column] = added
+        constant = op.constant(np.concatenate([kernel, taps], 1))
         before, after = [1 - row, 1 - column], [row, column]
-        phases.append(op.add(op.convolution(x, constant, [1, 1], before, after, [1, 1]), per_channel(bias)))
+        phases.append(op.add(op.convolution(seen, constant, [1, 1], before, after, [1, 1]), per_channel(bias)))
     return phases
 
 

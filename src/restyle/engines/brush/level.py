@@ -8,6 +8,7 @@ import numpy as np
 from restyle.engines.brush.attention import (
     FLOOR,
     Attention,
+    Grouping,
     normalising,
     own_moments,
     statistics,
@@ -19,8 +20,10 @@ from restyle.engines.brush.tiles import Tile, tiles
 from restyle.engines.brush.weights import NOISES, part
 from restyle.images.pixels import Floats
 
-MARGIN = 4 * STRIDE
-"""Pixels mirrored around a picture at least: relu4_1 sees 26 to each side, and borders that it sees become frames."""
+MARGIN = 6 * STRIDE
+"""Pixels mirrored around a picture at least: relu4_1 sees 26 to each side, what it makes of borders is drawn up to 33
+farther on, and with less than this a frame is seen.
+"""
 
 FINE = ("1_1", "2_1")
 """The first layers, whose local moments of the photograph itself are needed below strength 1."""
@@ -39,6 +42,7 @@ class Networks:
     eye: Encoder
     looking: Encoder
     attention: Attention
+    grouping: Grouping
     decoder: Decoder
     dressings: dict[str, Dressing]
     layers: Mapping[str, int]
@@ -62,15 +66,18 @@ class Level:
         self.height, self.width = photograph.shape[:2]
         bottom, right = (MARGIN + -edge % STRIDE for edge in (self.height, self.width))
         self._frame = ((MARGIN, bottom), (MARGIN, right), (0, 0))
-        framed = np.pad(photograph, self._frame, "reflect")
+        self._framed = framed = np.pad(photograph, self._frame, "reflect")
         self.rows, self.columns = framed.shape[0] // STRIDE, framed.shape[1] // STRIDE
         self._tiles = tiles(self.rows, self.columns)
         self._layers = networks.layers
         seen, self._own = self._look(framed, own=own)
-        self._query = networks.attention.query(seen.compared)
+        colours = framed.reshape(self.rows, STRIDE, self.columns, STRIDE, 3).mean((1, 3))
+        query = networks.attention.query(seen.compared).reshape(self.rows, self.columns, -1)
+        self._query = networks.grouping(query, np.ascontiguousarray(colours))
         self._four, self._three = np.ascontiguousarray(seen.four), seen.three
+        two = _statistics_of(seen.compared[:, : self._layers["2_1"]], seen.two_squares)
         del seen  # what only places are compared by is done with
-        self._normal = [normalising(*statistics(x)) for x in (self._four, self._three)]
+        self._normal = [normalising(*each) for each in (statistics(self._four), statistics(self._three), two)]
         self._kept: dict[int, tuple[Floats, Floats]] = {}
 
     def matching(self, reference: Reference) -> Matching:
@@ -83,7 +90,7 @@ class Level:
         if len(self._tiles) == 1:
             self._kept[id(reference)] = means, deviations  # for :meth:`drawn`, which needs the same
         found = {}
-        for layer, seen, normal in zip(DRESSED, (self._four, self._three), self._normal, strict=True):
+        for layer, seen, normal in zip(DRESSED, (self._four, self._three), self._normal[:2], strict=True):
             mean, variance = self._networks.dressings[layer](seen, normal, means, deviations)
             wanted_mean, wanted_deviation = reference.moments[layer]
             amount = self._networks.matching[layer]
@@ -105,6 +112,7 @@ class Level:
             means, deviations = self._moments(parts, matchings, tile, strength)
             high, wide = tile.outer(CELL["3_1"])
             canvas = Canvas(
+                np.ascontiguousarray(self._framed[tile.outer(STRIDE)]),
                 np.ascontiguousarray(self._four[:, :, rows, cols]),
                 np.ascontiguousarray(self._three[:, :, high, wide]),
                 means,
@@ -133,7 +141,7 @@ class Level:
         for tile in self._tiles:
             self._step()
             piece = eye(framed[tile.outer(STRIDE)])
-            found = {"compared": piece.compared, "three": piece.three}
+            found = {"compared": piece.compared, "three": piece.three, "two_squares": piece.two_squares}
             if own:
                 fine = slice(0, part(self._layers, FINE[-1]).stop)
                 shape = (1, -1, *piece.compared.shape[2:])
@@ -147,12 +155,12 @@ class Level:
                 if name not in whole:
                     whole[name] = np.empty((1, values.shape[1], self.rows * step, self.columns * step), np.float32)
                 whole[name][(0, slice(None), *tile.inner(step))] = values[(0, slice(None), *tile.within(step))]
-        seen = Seen(self._layers, whole["compared"], whole["three"])
+        seen = Seen(self._layers, whole["compared"], whole["three"], whole["two_squares"])
         return seen, (whole["means"], whole["deviations"]) if own else None
 
     def _taken(self, reference: Reference, tile: Tile) -> tuple[Floats, Floats]:
         rows, cols = tile.outer()
-        query = self._query.reshape(self.rows, self.columns, -1)[rows, cols]
+        query = self._query[rows, cols]
         height, width = query.shape[:2]
         flat = np.ascontiguousarray(query.reshape(height * width, -1))
         means, deviations = self._networks.attention(flat, reference.key, reference.values)
@@ -194,6 +202,12 @@ def pieces(height: int, width: int) -> int:
     """In how many pieces a level of that size is looked at, and drawn."""
     rows, columns = ((2 * MARGIN + edge + -edge % STRIDE) // STRIDE for edge in (height, width))
     return len(tiles(rows, columns))
+
+
+def _statistics_of(means: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Channel means and variances, each (C,), of activations whose means and squares over places (1, C, h, w) are."""
+    mean, square = (x.mean((0, 2, 3)) for x in (means, squares))
+    return mean, np.maximum(square - mean * mean, 0)
 
 
 def _cut(plane: Floats, tile: Tile, step: int) -> Floats:

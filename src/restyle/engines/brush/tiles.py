@@ -13,7 +13,7 @@ MARGIN = 5
 """The decoder looks 33 pixels far, the encoder 26."""
 WHOLE = 80
 """Places, 640 pixels, up to which a side is not cut: the base level is always one piece, without margins."""
-MOST = 44
+MOST = 30
 """Places that are kept of a side at most where it is cut. Much smaller pieces would be margin for the most part."""
 
 

@@ -68,12 +68,15 @@ def shapes(width: int, key: int, channels: Sequence[int] = CHANNELS) -> dict[str
         ("half0", half, width, 3),
         ("half1", half, half, 3),
         ("half1.tint", 2 * half, 2 * layers["2_1"], 1),
+        ("half1.skip", half, layers["2_1"], 1),
         ("half2", quarter, half, 3),
         ("half2.tint", 2 * quarter, 2 * layers["1_1"], 1),
         ("full0", quarter, quarter, 3),
         ("full1", 3, quarter, 3),
     ):
-        found |= {f"{name}.weight": (outer, inner, size, size), f"{name}.bias": (outer,)}
+        found[f"{name}.weight"] = (outer, inner, size, size)
+        if not name.endswith(".skip"):
+            found[f"{name}.bias"] = (outer,)
         if name in NOISES:
             found[f"{name}.noise"] = (outer,)
     return found
