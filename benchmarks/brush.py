@@ -144,7 +144,7 @@ def flops(side: int, width: int, key: int) -> float:
     Multiplying and adding count as two. Convolutions behind an enlargement count as they are computed, in 4/9.
     """
     one, two, three, four = CHANNELS
-    framed, seen = (side + 2 * MARGIN) ** 2, (0.75 * side) ** 2
+    framed, seen = (side + 2 * MARGIN) ** 2, side**2
     eye = 9 * (3 * one + one * one) + 9 * (one * two + two * two) / 4 + 9 * (two * three + 2 * three**2) / 16
     eye += 9 * three * four / 64
     ours, theirs = framed / 64, seen / 64
@@ -153,4 +153,6 @@ def flops(side: int, width: int, key: int) -> float:
     hand = 9 * four * width / 64 + (width + three) * width / 16 + (2 * 9 * width**2 + 9 * width * width / 2) / 16
     hand += 9 * (width / 2) ** 2 / 4 * 4 / 9 + 9 * width / 2 * width / 4 / 4
     hand += 9 * (width / 4) ** 2 * 4 / 9 + 9 * 3 * width / 4
+    # What passes the coarser layers is seen anew, and drawn as channels of four taps more.
+    hand += 9 * (3 * one + one * one) + 9 * one * two / 4 + 4 * two * width / 2 / 4
     return float(2 * (eye * (framed + seen) + attention + hand * framed))
