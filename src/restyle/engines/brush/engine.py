@@ -131,8 +131,8 @@ class Brush:
                     ]
                 )
                 mappings = [
-                    colours.mapping(colours.spread(x), colours.spread(unit(style.pixels)), COLOUR_SHARE * job.strength)
-                    for x, style in zip(alone, styles, strict=True)
+                    colours.mapping(colours.spread(x), reference.colours, COLOUR_SHARE * job.strength)
+                    for x, reference in zip(alone, references, strict=True)
                 ]
                 del alone
             finer = _mapped(finer, mappings, here)

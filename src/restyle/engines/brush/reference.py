@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restyle.engines.brush.attention import EPSILON, Attention
+from restyle.engines.brush.colours import Spread, spread
 from restyle.engines.brush.encoder import STRIDE, Encoder
 from restyle.engines.brush.weights import part
 from restyle.images.pixels import Floats
@@ -18,12 +19,13 @@ LEAST_PLACES = 4
 class Reference:
     """``key`` (places, length) and ``values`` (2 channels, places) are what attention reads: means, then squares.
 
-    ``moments``: layer -> channel means and deviations over the whole reference, each (C,).
+    ``moments``: layer -> channel means and deviations over the whole reference, each (C,); ``colours`` likewise.
     """
 
     key: Floats
     values: Floats
     moments: dict[str, tuple[Floats, Floats]]
+    colours: Spread
 
 
 def view(picture: Floats, side: float, *, mirrored: bool) -> Floats:
@@ -46,4 +48,4 @@ def look(eye: Encoder, attention: Attention, picture: Floats) -> Reference:
         # Every place covers as many of a layer's activations, so their means are those of the whole.
         mean, square = (x[part(seen.layers, layer)].mean(1) for x in (means, squares))
         moments[layer] = (mean, np.sqrt(np.maximum(square - mean * mean, 0) + np.float32(EPSILON)))
-    return Reference(attention.key(seen.compared), np.concatenate([means, squares]), moments)
+    return Reference(attention.key(seen.compared), np.concatenate([means, squares]), moments, spread(picture))
