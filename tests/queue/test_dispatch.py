@@ -130,6 +130,8 @@ def test_progress_is_told_while_the_engine_draws(live: House, dispatcher: Dispat
         ("wrong size", 5101, "engine failed; the service's log says more under "),
         ("memory", 5102, "the machine's memory does not suffice"),
         ("short", 5102, "64 x 64 would fit"),
+        ("unprepared", 5102, "the machine's memory does not suffice"),
+        ("short unprepared", 5102, "64 x 64 would fit"),
         ("die", 5101, "the worker process died 3 times while it ran this task"),
     ],
 )
@@ -154,7 +156,9 @@ def test_a_failing_engine_ends_its_own_task_only(
     assert bad not in results
 
 
-@pytest.mark.parametrize(("order", "stays"), [("short", True), ("memory", False)])
+@pytest.mark.parametrize(
+    ("order", "stays"), [("short", True), ("memory", False), ("unprepared", False), ("short unprepared", False)]
+)
 def test_a_worker_that_gave_its_memory_back_goes_on(sqlite: sa.Engine, tmp_path: Path, order: str, stays: bool) -> None:
     house = House(sqlite, tmp_path / "data")
     with house.dispatcher() as dispatcher:

@@ -125,6 +125,11 @@ def obey(order: str, report: Report) -> None:
             raise MemoryError
         case ["short"]:
             raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit")
+        case ["unprepared"]:
+            raise RuntimeError("could not create a primitive")
+        case ["short", "unprepared"]:
+            cause = RuntimeError("could not create a primitive")
+            raise RestyleError(Code.OUT_OF_MEMORY, "64 x 64 would fit") from cause
 
 
 def say(text: str) -> None:

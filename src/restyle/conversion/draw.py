@@ -10,6 +10,7 @@ from restyle.conversion.plan import Plan, PlannedFile
 from restyle.conversion.registry import Registry
 from restyle.engines import environment
 from restyle.engines.base import Description, Engine, Family, Feature, File, Job, Machine, Report, Role, Style
+from restyle.engines.memory import is_shortage, spoils_thread
 from restyle.engines.processor import cores
 from restyle.images.clear import filled, is_clear, with_opacity
 from restyle.images.fit import ResizeMode, fit
@@ -70,8 +71,16 @@ class Drawing:
 
     def images(self, report: Report) -> Iterator[tuple[Pixels, str]]:
         """One image per seed, each with the text that says how it was made: uint8 (height, width, 3), or with opacity
-        (height, width, 4).
+        (height, width, 4). Raises MemoryError, too, where an engine's library has words of its own for it.
         """
+        try:
+            yield from self._images(report)
+        except RuntimeError as error:
+            if is_shortage(error):
+                raise MemoryError(str(error)) from error
+            raise
+
+    def _images(self, report: Report) -> Iterator[tuple[Pixels, str]]:
         size = (self.plan.height, self.plan.width, 3)
         for pixels, seed in zip(self.engine.convert(self.job, report), self.job.seeds, strict=True):
             if pixels.shape != size:
@@ -146,6 +155,10 @@ class Drawer:
         for model in self.registry.mains.values():
             if model.is_official and model.weights is None and not model.absence():
                 self.engine(model.family)
+
+    def sound_after(self, error: BaseException) -> bool:
+        """Whether this process draws on after what an engine raised; else another must."""
+        return not spoils_thread(error)
 
     def _found(self, file: PlannedFile) -> File:
         return File(

@@ -1,7 +1,14 @@
-"""What a process has freed, returned to the system: glibc keeps it for the next use."""
+"""Memory of a process: what it has freed returned to the system, and how to tell that there was not enough."""
 
 import ctypes
 import sys
+
+UNPREPARED = "could not create a primitive"
+"""What oneDNN says when there is no room for a kernel's code. The flag that its code generator (Xbyak, built without
+exceptions) sets then is the thread's own and never cleared: nothing new is prepared in that thread any more.
+"""
+SHORT = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED", UNPREPARED)
+"""What libraries say where they have no exception of their own: torch on a processor, on MPS, in CUDA's libraries."""
 
 
 def give_back() -> None:
@@ -16,3 +23,19 @@ def glibc() -> ctypes.CDLL | None:
         return None
     library = ctypes.CDLL(None)
     return library if hasattr(library, "gnu_get_libc_version") else None
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on whatever device."""
+    text = str(error)
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(words in text for words in SHORT))
+
+
+def spoils_thread(error: BaseException) -> bool:
+    """Whether, after this, the thread where it happened prepares no kernels any more, with memory or without."""
+    at: BaseException | None = error
+    while at is not None:
+        if isinstance(at, RuntimeError) and UNPREPARED in str(at):
+            return True
+        at = at.__cause__
+    return False

@@ -133,9 +133,9 @@ def _answer(
     except StorageError as error:
         return Hindered(claim=run.claim, key=error.key, size=error.size, reason=plain(error.message))
     except RestyleError as error:
-        return failed(error.code, error.message)
+        # an engine that cleans up after itself says so with this, and goes on where it can
+        return failed(error.code, error.message, last=not drawer.sound_after(error))
     except MemoryError:
-        # an engine that cleans up after itself says so with a RestyleError, and goes on
         return failed(Code.OUT_OF_MEMORY, "the machine's memory does not suffice", last=True)
     except Exception:  # noqa: BLE001 - an engine may raise anything; it ends its task, not the worker
         return failed(Code.ENGINE_FAILED, None)

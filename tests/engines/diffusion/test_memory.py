@@ -1,13 +1,14 @@
 """Running out of memory, and numbers that are none: told as errors, with nothing left behind."""
 
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from restyle.engines.diffusion.memory import Needs, is_shortage
+from restyle.engines.diffusion.memory import Needs
 from restyle.models.kinds import Architecture
 from restyle.wire.codes import Code
 from restyle.wire.errors import RestyleError
@@ -37,19 +38,6 @@ def test_what_is_proposed_fits_and_is_smaller() -> None:
     assert SD15.smaller(1024, 768, 1000) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[enforce fail at alloc_cpu.cpp:125] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
-        "MPS backend out of memory (MPS allocated: 18.04 GB, other allocations: 92.86 MB, max allowed: 18.13 GB)",
-        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
-    ],
-)
-def test_every_device_has_its_own_words_for_it(text: str) -> None:
-    assert is_shortage(RuntimeError(text))
-    assert not is_shortage(ValueError(text))
-
-
 def status(name: str) -> int:
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024
@@ -57,13 +45,18 @@ def status(name: str) -> int:
 
 def test_out_of_memory_names_what_would_fit_and_the_engine_goes_on(studio: Studio) -> None:
     before = studio.plain("sd15 folder")
+    # its tensors of 40 MiB are beyond what the C library gives anew from memory that it has kept
+    large = np.asarray(picture(576, 576))
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (status("VmSize:") + 32 * 1024**2, hard))
-    try:
-        with pytest.raises(RestyleError) as caught:
-            studio.draw("sd15 folder", raw=np.asarray(picture(384, 384)), subs=(Sub("sd15 lora"),))
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    # A thread whose oneDNN has run out of memory prepares no kernels any more: not the thread of other tests.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(int).result()
+        resource.setrlimit(resource.RLIMIT_AS, (status("VmSize:") + 32 * 1024**2, hard))
+        try:
+            with pytest.raises(RestyleError) as caught:
+                thread.submit(studio.draw, "sd15 folder", raw=large, subs=(Sub("sd15 lora"),)).result()
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     assert caught.value.code == Code.OUT_OF_MEMORY
     assert "would fit" in caught.value.message
     assert "x" in caught.value.message.split(";")[-1]

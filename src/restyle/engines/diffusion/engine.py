@@ -19,6 +19,7 @@ from restyle.engines.diffusion.quiet import quiet
 from restyle.engines.diffusion.recipe import Recipe
 from restyle.engines.diffusion.session import Session, Tools, digest
 from restyle.engines.diffusion.stock import Stock
+from restyle.engines.memory import is_shortage
 from restyle.engines.torch_mode import torch_mode, within
 from restyle.images.guided import GuidedFilter, recoloured
 from restyle.images.pixels import Floats, Pixels
@@ -69,7 +70,7 @@ class Diffusion:
 
         Raises RestyleError: 5101 for files that do not fit or drew no numbers, 5102 with the next smaller picture that
         would fit, 230 for a ClipSkip beyond the text encoder's layers. After it, failed or not, the engine is as it
-        was before.
+        was before; only where oneDNN was what ran out of memory must the next one be drawn in another thread.
         """
         if job.strength == 0:
             return _untouched(job, report)
@@ -142,7 +143,7 @@ class Diffusion:
         try:
             yield
         except Exception as error:
-            if not memory.is_shortage(error):
+            if not is_shortage(error):
                 raise
             height, width = recipe.job.raw.shape[:2]
             needs = None

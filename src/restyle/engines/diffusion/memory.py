@@ -5,8 +5,6 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from restyle.engines.diffusion.hires import Plan
 from restyle.engines.diffusion.vae import FACTOR, TILE, UNTILED
 from restyle.wire.codes import Code
@@ -22,8 +20,6 @@ PICTURES = 10
 SMALLER = (0.75, 0.5, 0.375, 0.25, 0.125)
 """Parts of both sides that are proposed instead."""
 SMALLEST = 64
-SHORT = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")
-"""What torch says of it, where it has no exception of its own: on a processor, on MPS, in CUDA's libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +62,6 @@ class Needs:
             if min(size) >= SMALLEST and self.bytes(*size) <= most:
                 return size
         return None
-
-
-def is_shortage(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on whatever device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and any(words in text for words in SHORT)
 
 
 def release(error: BaseException) -> None:
