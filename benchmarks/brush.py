@@ -18,6 +18,7 @@ from benchmarks.speed import MATRIX, convert, noise
 from benchmarks.timing import take_turns
 from restyle.engines.base import Engine
 from restyle.engines.brush.engine import Brush
+from restyle.engines.brush.feedback import SKETCH_FRAME, SMALLER
 from restyle.engines.brush.level import MARGIN
 from restyle.engines.brush.weights import CHANNELS
 from restyle.images.fit import fit
@@ -144,15 +145,21 @@ def flops(side: int, width: int, key: int) -> float:
     Multiplying and adding count as two. Convolutions behind an enlargement count as they are computed, in 4/9.
     """
     one, two, three, four = CHANNELS
-    framed, seen = (side + 2 * MARGIN) ** 2, side**2
     eye = 9 * (3 * one + one * one) + 9 * (one * two + two * two) / 4 + 9 * (two * three + 2 * three**2) / 16
     eye += 9 * three * four / 64
-    ours, theirs = framed / 64, seen / 64
     values, compared = 2 * sum(CHANNELS), two + three + four
-    attention = ours * theirs * (key + values) + compared * key * (ours + theirs)
     hand = 9 * four * width / 64 + (width + three) * width / 16 + (2 * 9 * width**2 + 9 * width * width / 2) / 16
     hand += 9 * (width / 2) ** 2 / 4 * 4 / 9 + 9 * width / 2 * width / 4 / 4
     hand += 9 * (width / 4) ** 2 * 4 / 9 + 9 * 3 * width / 4
-    # What passes the coarser layers is seen anew, and drawn as channels of four taps more.
-    hand += 9 * (3 * one + one * one) + 9 * one * two / 4 + 4 * two * width / 2 / 4
-    return float(2 * (eye * (framed + seen) + attention + hand * framed))
+    # Of what passes the coarser layers relu2_1 is seen anew; it is drawn as channels of four taps more.
+    hand += 9 * (3 * one + one * one) + 9 * one * two / 4 + 4 * two * width / 2 / 4 + 4 * 12 * width / 4
+
+    def level(framed: float, seen: float) -> float:
+        """The photograph and the reference seen, of so many pixels, compared, and drawn."""
+        ours, theirs = framed / 64, seen / 64
+        attention = ours * theirs * (key + values) + compared * key * (ours + theirs)
+        return eye * (framed + seen) + attention + hand * framed
+
+    small = side / SMALLER
+    sketch = level((small + 2 * SKETCH_FRAME) ** 2, small**2) + eye * small**2  # which is looked at itself
+    return 2 * (sketch + level((side + 2 * MARGIN) ** 2, side**2))

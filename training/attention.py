@@ -4,7 +4,7 @@ Local means and deviations through one attention map: Liu, Lin, He, Li, Wu, Li, 
 Attention Mechanism in Arbitrary Neural Style Transfer (ICCV 2021).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import count
 
 import torch
@@ -23,6 +23,8 @@ COMPARED = ("2_1", "3_1", "4_1")
 
 Moments = dict[str, tuple[Tensor, Tensor]]
 """Layer -> mean and deviation (B, channels, h, w) on the grid of relu4_1."""
+Corrections = Mapping[str, tuple[Tensor, Tensor]]
+"""Layer -> a factor of deviations and what is added to means, (B, channels, 1, 1)."""
 
 
 def normal(x: Tensor) -> Tensor:
@@ -122,3 +124,10 @@ def matched(x: Tensor, style: Tensor, amount: Tensor) -> Tensor:
     """
     mean, variance = mean_and_variance(style)
     return torch.lerp(x, normal(x) * variance.add(EPSILON).sqrt() + mean, amount)
+
+
+def corrected(x: Tensor, correction: tuple[Tensor, Tensor]) -> Tensor:
+    """``x`` (B, C, h, w) with its deviations times the factor, and the shift."""
+    factor, shift = correction
+    mean = x.mean((2, 3), keepdim=True)
+    return (x - mean) * factor + mean + shift

@@ -23,11 +23,13 @@ STRIDE = 8
 """Pixels that one place of relu4_1 covers."""
 COLOURS = "colours"
 """Beside the layers: the mean colour of each place of relu4_1, (B, 3, h, w)."""
+PICTURE = "picture"
+"""Beside the layers, too: what was looked at, (B, 3, H, W)."""
 MEAN_BGR = (104.007, 116.669, 122.679)
 """Of 0..255; the first convolution expects blue first."""
 
 Maps = Mapping[str, Tensor]
-"""Layer, or :data:`COLOURS`, -> activations (B, channels, h, w)."""
+"""Layer, or :data:`COLOURS` or :data:`PICTURE`, -> activations (B, channels, h, w)."""
 
 
 class Encoder(Module):
@@ -56,10 +58,10 @@ class Encoder(Module):
         return {name: len(self.biases[CONVOLUTIONS.index(name)]) for name in LAYERS}
 
     def forward(self, pictures: Tensor, layers: Collection[str] = LAYERS) -> dict[str, Tensor]:
-        """The activations of ``layers``, and the colours."""
+        """The activations of ``layers``, the colours and the picture."""
         x = (pictures.flip(1) - self.mean.to(pictures.dtype)).to(self.kernels[0].dtype)
         x = x.contiguous(memory_format=torch.channels_last)
-        maps: dict[str, Tensor] = {COLOURS: nn.avg_pool2d(pictures, STRIDE)}
+        maps: dict[str, Tensor] = {PICTURE: pictures, COLOURS: nn.avg_pool2d(pictures, STRIDE)}
         for name, kernel, bias in zip(CONVOLUTIONS, self.kernels, self.biases, strict=False):
             if name.endswith("_1") and name != "1_1":
                 x = nn.max_pool2d(x, 2)

@@ -9,8 +9,10 @@ from torch.nn import Conv2d, Module, ModuleDict, Parameter, ParameterDict, init
 
 from training.attention import (
     COMPARED,
+    Corrections,
     attention,
     columns,
+    corrected,
     dressed,
     enlarged,
     gathered,
@@ -19,7 +21,7 @@ from training.attention import (
     normal,
     own_moments,
 )
-from training.encoder import COLOURS, STRIDE, Maps
+from training.encoder import COLOURS, PICTURE, STRIDE, Maps
 
 NOISES = {"four": 8, "three0": 4, "three1": 4, "half0": 4, "half1": 2, "half2": 2, "full0": 1}
 """The layers that are given noise, in order, and how many pixels one of their places covers."""
@@ -35,9 +37,9 @@ class Brush(Module):
 
     Noise: Karras, Laine, Aila, A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019); it
     gives flat areas something to draw strokes from. Local statistics of relu2_1 and 1_1 scale and shift the layers that
-    draw fine detail: Perez, Strub, de Vries, Dumoulin, Courville, FiLM (AAAI 2018). To one of them comes the
-    photograph's relu2_1, normalised, past the coarser layers (Ronneberger, Fischer, Brox, U-Net, MICCAI 2015): what
-    only relu3_1 and 4_1 say of an outline leaves a halo around it.
+    draw fine detail: Perez, Strub, de Vries, Dumoulin, Courville, FiLM (AAAI 2018). Past the coarser layers
+    come the photograph's relu2_1 and, at the end, its pixels, both normalised (Ronneberger, Fischer, Brox, U-Net,
+    MICCAI 2015): what only relu3_1 and 4_1 say of an outline leaves a halo around it.
     """
 
     def __init__(self, channels: Mapping[str, int], width: int = 256, key: int = 192) -> None:
@@ -66,33 +68,48 @@ class Brush(Module):
         self.tints = ModuleDict({"half1": Conv2d(2 * channels["2_1"], 2 * half, 1)})
         self.tints["half2"] = Conv2d(2 * channels["1_1"], 2 * quarter, 1)
         self.skips = ModuleDict({"half1": Conv2d(channels["2_1"], half, 1, bias=False)})
-        skip = self.skips["half1"]
-        assert isinstance(skip, Conv2d)
-        init.zeros_(skip.weight)
+        self.skips["full0"] = Conv2d(3, quarter, 3, padding=1, bias=False)
+        for skip in self.skips.values():
+            assert isinstance(skip, Conv2d)
+            init.zeros_(skip.weight)
         for layer in self.tints.values():
             assert isinstance(layer, Conv2d)
             assert layer.bias is not None
             init.normal_(layer.weight, std=0.01)
             init.zeros_(layer.bias)
 
-    def forward(self, content: Maps, style: Maps, noise: Sequence[Tensor], strength: Tensor | float = 1.0) -> Tensor:
+    def forward(
+        self,
+        content: Maps,
+        style: Maps,
+        noise: Sequence[Tensor],
+        strength: Tensor | float = 1.0,
+        corrections: Corrections | None = None,
+    ) -> Tensor:
         """Pictures (B, 3, H, W), float32, about 0..1, of the content's size, whose sides are multiples of 8.
 
         ``content`` and ``style`` are what the encoder saw; ``noise`` is :func:`noise_planes`. ``strength``, a number or
-        (B, 1, 1, 1), is 1 for the reference's style and 0 for the photograph's own.
+        (B, 1, 1, 1), is 1 for the reference's style and 0 for the photograph's own. ``corrections`` are those of the
+        reference's style (:mod:`training.feedback`).
         """
         with torch.autocast(content["4_1"].device.type, enabled=False):
             places = (content["4_1"].shape[2], content["4_1"].shape[3])
             query = grouped(nn.conv2d(columns(content), self.query.weight.float()), content[COLOURS].float())
             key = nn.conv2d(columns(style), self.key.weight.float())
             moments = gathered(attention(query, key, self.sharpness.float().exp()), style, places)
-            x4, x3 = (
-                torch.lerp(
-                    content[name].float(),
-                    matched(dressed(content[name], moments[name], name), style[name], self.matching[name].sigmoid()),
-                    _weight(strength, content[name]),
-                )
+            dresses = {
+                name: matched(dressed(content[name], moments[name], name), style[name], self.matching[name].sigmoid())
                 for name in ("4_1", "3_1")
+            }
+            if corrections is not None:
+                for name, (factor, shift) in corrections.items():
+                    if name in dresses:
+                        dresses[name] = corrected(dresses[name], (factor, shift))
+                    else:
+                        mean, deviation = moments[name]
+                        moments[name] = corrected(mean, (factor, shift)), deviation * factor
+            x4, x3 = (
+                torch.lerp(content[name].float(), dress, _weight(strength, dress)) for name, dress in dresses.items()
             )
             own = own_moments(content, ("2_1", "1_1"))
             local = {
@@ -101,7 +118,7 @@ class Brush(Module):
                 )
                 for name in ("2_1", "1_1")
             }
-            outlines = normal(content["2_1"])
+            outlines, pixels = normal(content["2_1"]), normal(content[PICTURE])
         planes = dict(zip(NOISES, noise, strict=True))
         x = self._layer("four", x4, planes)
         x = nn.interpolate(x, scale_factor=2)
@@ -110,7 +127,7 @@ class Brush(Module):
         x = nn.interpolate(self._layer("half0", x, planes), scale_factor=2)
         x = self._layer("half1", x, planes, local["2_1"], outlines)
         x = nn.interpolate(self._layer("half2", x, planes, local["1_1"]), scale_factor=2)
-        drawn: Tensor = self.convolutions["full1"](self._layer("full0", x, planes))
+        drawn: Tensor = self.convolutions["full1"](self._layer("full0", x, planes, None, pixels))
         return drawn.float() + 0.5
 
     def kernels(self) -> list[Parameter]:

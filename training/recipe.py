@@ -15,7 +15,7 @@ class Recipe:
 
     seconds: float = _setting(470.0, "how long to train; the rate of learning falls along it")
     steps: int = _setting(0, "so many steps instead")
-    size: int = _setting(256, "side of the crops in pixels, a multiple of 8")
+    size: int = _setting(256, "side of the crops in pixels, a multiple of 16")
     batch: int = _setting(24, "pairs a step")
     width: int = _setting(256, "channels of the decoder")
     key: int = _setting(192, "length of what places are compared by")
@@ -72,8 +72,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def recipe_of(arguments: Namespace) -> Recipe:
     """What the options say. Raises ValueError where they cannot be meant."""
     recipe = Recipe(**{each.name: getattr(arguments, each.name) for each in fields(Recipe)})
-    if recipe.size % 8 or recipe.size < 32:
-        raise ValueError(f"--size must be a multiple of 8, at least 32, not {recipe.size}")
+    if recipe.size % 16 or recipe.size < 32:
+        raise ValueError(f"--size must be a multiple of 16, at least 32, not {recipe.size}")
     if recipe.batch < 2:
         raise ValueError(f"--batch must be at least 2, one pair being its own reference, not {recipe.batch}")
     if recipe.art_side < recipe.size or recipe.photo_side < recipe.size:

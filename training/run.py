@@ -16,6 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from training import data, encoder, export, losses
 from training.balance import Balance
 from training.checkpoint import Checkpoint, read
+from training.feedback import feedback, small_noise
 from training.network import Brush, noise_planes
 from training.optimiser import Optimiser
 from training.recipe import Recipe
@@ -132,11 +133,15 @@ class Run:
         # Every other of them is drawn at strength 0, as the engine will.
         strength = torch.ones(recipe.batch, 1, 1, 1, device=self._device)
         strength[recipe.batch - alike :: 2] = self.step // every % 2 if alike == 1 else 0.0
+        first = small_noise(recipe.batch, recipe.size, self._device)
         noise = noise_planes(recipe.batch, recipe.size, recipe.size, self._device)
         with torch.no_grad():
             seen = self._see(photographs), self._see(style)
+        # apart: autocast would keep the weights that it has cast without their gradients
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
-            out = self._draw(*seen, noise, strength)
+            corrections = feedback(self.network, self.eye, photographs, style, first)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+            out = self._draw(*seen, noise, strength, corrections)
         terms = losses.terms(self.eye, out, photographs, style, seen, alike=alike, slices=self._slices)
         self.balance.measure(terms, out, self.step)
         self.network.zero_grad(set_to_none=True)
@@ -169,16 +174,16 @@ class Run:
     def judged(self) -> dict[str, float]:
         """The averaged weights on the pictures held back, in pairs, with the same noise each time."""
         network = self.checkpoint().network().to(self._device)
-        held = self._pictures
-        noise = noise_planes(
-            1, self.recipe.size, self.recipe.size, torch.device("cpu"), torch.Generator().manual_seed(0)
-        )
-        noise = [plane.to(self._device) for plane in noise]
+        held, size = self._pictures, self.recipe.size
+        generator, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+        noise, first = noise_planes(1, size, size, cpu, generator), small_noise(1, size, cpu, generator)
+        noise, first = ([plane.to(self._device) for plane in planes] for planes in (noise, first))
         rows = []
         for photograph, art in zip(*(torch.split(x, 1) for x in (held.held_photographs, held.held_art)), strict=True):
             with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
                 seen = self.eye(photograph), self.eye(art)
-                out = network(*seen, noise).clamp(0, 1)
+                corrections = feedback(network, self.eye, photograph, art, first)
+                out = network(*seen, noise, corrections=corrections).clamp(0, 1)
                 rows.append(losses.judged(self.eye(out), *seen, out, photograph))
         return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 

@@ -99,11 +99,12 @@ def test_pieces_leave_no_seam(brush: Brush, convert: Convert, monkeypatch: pytes
 
 
 def test_drawing_needs_little_memory_for_its_pieces() -> None:
-    """A process of its own, whose peak is the kernel's to tell. With its frame the piece has 256 x 256 pixels: 57 MB
-    beyond what loading took, 89 when noise and the last layer stood whole. With bfloat16 it is less.
+    """A process of its own, whose peak is the kernel's to tell. With its frame the piece has 256 x 256 pixels: 62 MB
+    beyond what loading took, and 7 for what OpenVINO keeps of the sketch's size. When noise and the last layer stood
+    whole it was 32 more. With bfloat16 it is less.
     """
     command = [sys.executable, "-m", "tests.engines.brush.peak", "160"]
-    assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) < 65_000_000
+    assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) < 78_000_000
 
 
 def test_no_piece_is_large_whatever_the_picture() -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from restyle.engines.brush.engine import Brush
+from restyle.engines.brush.feedback import missed
 from restyle.engines.brush.level import MARGIN, Level, Part
-from restyle.engines.brush.reference import look, view
+from restyle.engines.brush.reference import look, moments_of, view
 from restyle.engines.brush.weights import Weights
 from restyle.images.pixels import Floats
 from tests.support.pictures import picture
@@ -18,7 +19,7 @@ if find_spec("torch") is None:
 
 import torch
 
-from training import encoder, export
+from training import encoder, export, feedback
 from training.checkpoint import Checkpoint
 from training.network import Brush as Trained
 
@@ -89,10 +90,32 @@ def test_the_engine_draws_what_was_trained(
     level = Level(brush.networks, photograph, lambda: None, own=strength < 1)
     reference = look(brush.networks.looking, brush.networks.attention, style)
     noise = level.noise(np.random.default_rng(1))
-    drawn = level.drawn([Part(reference)], [level.matching(reference)], noise, strength)
+    random = np.random.default_rng(2)
+    corrections = {
+        layer: (random.uniform(0.7, 1.4, count).astype(np.float32), random.normal(0, 0.1, count).astype(np.float32))
+        for layer, count in eye.channels.items()
+    }
+    drawn = level.drawn([Part(reference)], [level.matching(reference, corrections)], noise, strength)
     framed = np.pad(photograph, ((MARGIN, MARGIN + -45 % 8), (MARGIN, MARGIN + -70 % 8), (0, 0)), "reflect")
     with torch.no_grad():
         seen = [eye(torch.from_numpy(x.copy()).permute(2, 0, 1)[None]) for x in (framed, style)]
-        wanted = trained(*seen, [torch.from_numpy(plane) for plane in noise], strength)[0].permute(1, 2, 0).numpy()
+        given = {
+            layer: (torch.from_numpy(factor).view(1, -1, 1, 1), torch.from_numpy(shift).view(1, -1, 1, 1))
+            for layer, (factor, shift) in corrections.items()
+        }
+        planes = [torch.from_numpy(plane) for plane in noise]
+        wanted = trained(*seen, planes, strength, given)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(drawn, wanted[MARGIN : MARGIN + 45, MARGIN : MARGIN + 70], atol=2e-3)
     assert wanted.std() > 0.01
+
+
+def test_the_engine_misses_what_training_misses(brush: Brush, eye: encoder.Encoder) -> None:
+    half(eye)
+    pictures = [unit(48, 64), unit(40, 56, seed=7) ** 3]
+    ours = missed(*(moments_of(brush.networks.looking(each)) for each in pictures))
+    with torch.no_grad():
+        theirs = feedback.missed(*(eye(torch.from_numpy(x).permute(2, 0, 1)[None]) for x in pictures))
+    for layer, pair in theirs.items():
+        for found, wanted in zip(ours[layer], pair, strict=True):
+            np.testing.assert_allclose(found, wanted.flatten().numpy(), atol=2e-3)
+            assert wanted.std() > 0.01

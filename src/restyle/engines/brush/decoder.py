@@ -2,7 +2,7 @@
 
 Noise: Karras, Laine, Aila, A Style-Based Generator Architecture for Generative Adversarial Networks (CVPR 2019). Local
 statistics of relu2_1 and 1_1 scale and shift what draws fine detail: Perez et al., FiLM (AAAI 2018). The photograph's
-own relu2_1 goes past the coarser layers: Ronneberger, Fischer, Brox, U-Net (MICCAI 2015).
+own relu2_1 and its pixels go past the coarser layers: Ronneberger, Fischer, Brox, U-Net (MICCAI 2015).
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from restyle.images.runtime import op, ov
 SLOPE = 0.1
 """Of the leaky ReLU below zero."""
 DRESSED = ("4_1", "3_1")
-NORMALISED = (*DRESSED, "2_1")
-"""The layers of the photograph that are normalised over the whole of it; relu2_1 stays undressed."""
+NORMALISED = (*DRESSED, "2_1", "picture")
+"""What is normalised over the whole of the photograph; the last two stay undressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Decoder:
     def __init__(self, core: ov.Core, options: graph.Options, weights: Weights) -> None:
         layers = weights.layers
         seen = {name: graph.picture(layers[name], f"relu{name}") for name in DRESSED}
-        normal = {name: _per_channel_pair(layers[name], name) for name in NORMALISED}
+        normal = {name: _per_channel_pair(layers.get(name, 3), name) for name in NORMALISED}
         photograph, maps = looked_at(weights, "2_1")
         means, deviations = (graph.picture(sum(layers.values()), name) for name in ("means", "deviations"))
         noise = {name: graph.picture(1, f"{name}/noise") for name in NOISES}
@@ -66,11 +66,15 @@ class Decoder:
         y = _rectified(_noisy(weights, "three0", x, noise))
         x = op.add(x, _rectified(_noisy(weights, "three1", y, noise)))
         x = _rectified(_noisy(weights, "half0", x, noise))
-        outlines = op.add(op.multiply(maps["2_1"], normal["2_1"][0]), normal["2_1"][1])
+        pixels = op.transpose(photograph, op.constant(np.array([0, 3, 1, 2], np.int64)))
+        outlines, pixels = (
+            op.add(op.multiply(x, normal[name][0]), normal[name][1])
+            for name, x in (("2_1", maps["2_1"]), ("picture", pixels))
+        )
         x = op.depth_to_space(op.concat(_doubled(weights, "half1", x, noise, outlines), 1), "blocks_first", 2)
         x = _tinted(weights, "half1", x, taken["2_1"])
         x = _tinted(weights, "half2", _noisy(weights, "half2", x, noise), taken["1_1"])
-        phases = [_rectified(phase) for phase in _doubled(weights, "full0", x, noise)]
+        phases = [_rectified(phase) for phase in _doubled(weights, "full0", x, noise, pixels)]
         # Never put together: at the whole size, activations of all channels would be the most memory of all.
         x = graph.convolved_phases(phases, weights["full1.weight"], weights["full1.bias"])
         x = op.add(x, op.constant(np.float32(0.5)))
@@ -132,13 +136,10 @@ def _noisy(weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node]) -
     return graph.convolved(op.concat([x, noise[name]], 1), np.concatenate([kernel, amounts], 1), bias)
 
 
-def _doubled(
-    weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node], past: ov.Node | None = None
-) -> list[ov.Node]:
+def _doubled(weights: Weights, name: str, x: ov.Node, noise: dict[str, ov.Node], past: ov.Node) -> list[ov.Node]:
     """The four phases of ``x`` doubled and convolved, each with its phase of the noise and of what came ``past``."""
     kernel, bias, amounts = (weights[f"{name}.{kind}"] for kind in ("weight", "bias", "noise"))
-    seen = None if past is None else (past, weights[f"{name}.skip.weight"])
-    return graph.doubled_and_convolved(x, kernel, bias, (noise[name], amounts), seen)
+    return graph.doubled_and_convolved(x, kernel, bias, (noise[name], amounts), (past, weights[f"{name}.skip.weight"]))
 
 
 def _tinted(weights: Weights, name: str, x: ov.Node, taken: tuple[ov.Node, ov.Node]) -> ov.Node:

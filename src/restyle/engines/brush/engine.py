@@ -19,13 +19,15 @@ from restyle.engines.brush.attention import Attention, Grouping
 from restyle.engines.brush.decoder import DRESSED, Decoder, Dressing
 from restyle.engines.brush.encoder import Encoder
 from restyle.engines.brush.family import WEIGHTS
+from restyle.engines.brush.feedback import SKETCH_FRAME, SMALLER, Correction, missed, sketch_size
 from restyle.engines.brush.level import Level, Matching, Networks, Part, pieces
-from restyle.engines.brush.reference import Reference, look, view
+from restyle.engines.brush.reference import Reference, look, moments_of, view
 from restyle.engines.brush.weights import Weights, read_weights
 from restyle.engines.cache import Cache
 from restyle.engines.octaves import level_sizes, octaves_above, with_coarse
 from restyle.engines.processor import has_bfloat16_tiles
 from restyle.images.guided import GuidedFilter, recoloured
+from restyle.images.palette import picture_palette
 from restyle.images.pixels import Floats, Pixels, unit
 from restyle.images.resize import resized
 from restyle.images.runtime import ov
@@ -38,7 +40,7 @@ LEAST_STYLE_SIDE = 96
 """Of a reference as it is seen, which is otherwise as large as the photograph, or as the base level of a larger one."""
 STYLE_JITTER = 0.12
 """Octaves by which a seed moves the size at which a reference is seen, or not."""
-COLOUR_SHARE = 0.5
+COLOUR_SHARE = 0.25
 """How far the colours of the whole drawing are brought to those of its reference, at strength 1."""
 CACHED_BYTES = 120_000_000
 """Of references; one of 512 squared pixels takes 34 MB."""
@@ -107,7 +109,9 @@ class Brush:
         sizes = level_sizes(width, height, octaves_above(width, height, BASE_SIDE))
         step = _Progress(report, _work(sizes, job.strength, len(styles))).step
         shares = _shares(styles, height, width)
-        references = [self._reference(each, *_style_side(width, height, seed), step) for each in styles]
+        side, mirrored = _style_side(width, height, seed)
+        references = [self._reference(each, side, mirrored, step) for each in styles]
+        corrections = self._corrections(raw, sizes[0], styles, side, mirrored, seed, step)
         drawn, matchings, mappings = raw, list[Matching](), list[colours.Mapping]()
         for number, (wide, high) in enumerate(sizes):
             photograph = np.clip(resized(raw, wide, high), 0, 1)
@@ -118,7 +122,7 @@ class Brush:
                 for reference, share in zip(references, here, strict=True)
             ]
             if number == 0:
-                matchings = [level.matching(reference) for reference in references]
+                matchings = [level.matching(*each) for each in zip(references, corrections, strict=True)]
             finer = _blend(level, photograph, parts, matchings, job.strength, seed)
             if number == 0:
                 # By each reference as if it were the only one, so that where it is, it looks like that.
@@ -131,7 +135,7 @@ class Brush:
                     ]
                 )
                 mappings = [
-                    colours.mapping(colours.spread(x), reference.colours, COLOUR_SHARE * job.strength)
+                    colours.mapping(picture_palette(x), reference.colours, COLOUR_SHARE * job.strength)
                     for x, reference in zip(alone, references, strict=True)
                 ]
                 del alone
@@ -145,6 +149,29 @@ class Brush:
             drawn = raw + covered * (drawn - raw)
         result: Pixels = (np.clip(drawn, 0, 1) * 255 + 0.5).astype(np.uint8)
         return result
+
+    def _corrections(
+        self,
+        raw: Floats,
+        base: tuple[int, int],
+        styles: Sequence[Style],
+        side: float,
+        mirrored: bool,
+        seed: int,
+        step: Callable[[], None],
+    ) -> list[Correction]:
+        """What sketches by each reference, as if it were the only one, lack of its statistics."""
+        wide, high = sketch_size(*base)
+        photograph = np.clip(resized(raw, wide, high), 0, 1)
+        level = Level(self.networks, photograph, step, margin=SKETCH_FRAME)
+        noise = level.noise(np.random.default_rng([seed, 3]))
+        corrections = []
+        for style in styles:
+            reference = self._reference(style, side / SMALLER, mirrored, step)
+            sketch = level.drawn([Part(reference)], [level.matching(reference)], noise, 1)
+            seen = self.networks.looking(np.clip(sketch, 0, 1))
+            corrections.append(missed(moments_of(seen), reference.moments))
+        return corrections
 
     def _reference(self, style: Style, side: float, mirrored: bool, step: Callable[[], None]) -> Reference:
         step()
@@ -178,12 +205,13 @@ def _counting(styles: Sequence[Style]) -> list[Style]:
 
 
 def _work(sizes: Sequence[tuple[int, int]], strength: float, styles: int) -> int:
-    """Pieces of work of a picture: the references, looking, and drawing, below strength 1 twice; of the base level with
-    several references each alone as well.
+    """Pieces of work of a picture: the references, for the sketches once more, these, looking, and drawing, below
+    strength 1 twice; of the base level with several references each alone as well.
     """
     drawings = 1 if strength == 1 else 2
     counts = [pieces(height, width) for width, height in sizes]
-    return styles + (1 + drawings) * sum(counts) + (drawings * styles * counts[0] if styles > 1 else 0)
+    sketches = 1 + 2 * styles
+    return sketches + styles + (1 + drawings) * sum(counts) + (drawings * styles * counts[0] if styles > 1 else 0)
 
 
 def _style_side(width: int, height: int, seed: int) -> tuple[float, bool]:

@@ -3,7 +3,7 @@
 from restyle.engines.base import Family, ShippedFile
 
 WEIGHTS = ShippedFile(
-    path="engines/brush/brush.safetensors", sha256="6dbbe3ef33e51cffaccefdef8dd02634d53c05b38c6f9003fd61f82865b5c7ef"
+    path="engines/brush/brush.safetensors", sha256="a3709a203fff511fb468e22623737755f47d86554b1f6b578f238e3d187feeda"
 )
 """``training/README.md`` says how they were made, ``LICENSE`` beside them whose they are."""
 

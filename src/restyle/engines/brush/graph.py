@@ -30,15 +30,11 @@ def convolved(x: ov.Node, weight: Floats, bias: Floats) -> ov.Node:
 
 
 def doubled_and_convolved(
-    x: ov.Node,
-    weight: Floats,
-    bias: Floats,
-    noise: tuple[ov.Node, Floats],
-    past: tuple[ov.Node, Floats] | None = None,
+    x: ov.Node, weight: Floats, bias: Floats, noise: tuple[ov.Node, Floats], past: tuple[ov.Node, Floats]
 ) -> list[ov.Node]:
     """Nearest-neighbour enlargement by 2, a 3x3 convolution with zeros around the picture, and a bias; as the four
     pixels of each place, row by row. Added are a plane of the enlarged size times ``noise``'s amounts (channels,), and
-    a picture of that size under a 1x1 convolution, ``past``.
+    a picture of that size, ``past``, under a convolution of 1x1 or 3x3.
 
     Each of the four sees two rows and two columns of the small picture, so four kernels of 2x2 do what one of 3x3 does
     on the enlarged picture, in 4/9 of the arithmetic (sub-pixel convolution, Shi et al., CVPR 2016). What is added are
@@ -46,22 +42,23 @@ def doubled_and_convolved(
     """
     plane, amounts = noise
     x = op.concat([x, op.space_to_depth(plane, "blocks_first", 2)], 1)
-    others: list[ov.Node | None] = [None] * len(PHASES)
-    if past is not None:
-        apart = op.space_to_depth(past[0], "blocks_first", 2)
-        others = op.split(apart, op.constant(np.int64(1)), len(PHASES)).outputs()
+    apart = op.space_to_depth(past[0], "blocks_first", 2)
+    whole = past[1].shape[2] > 1
+    beside = [apart] * len(PHASES) if whole else op.split(apart, op.constant(np.int64(1)), len(PHASES)).outputs()
     phases = []
-    for phase, ((row, column), other) in enumerate(zip(PHASES, others, strict=True)):
+    for phase, ((row, column), other) in enumerate(zip(PHASES, beside, strict=True)):
         kernel = _folded(_folded(weight, row, 2), column, 3)
-        seen, added = x, np.zeros((len(kernel), len(PHASES)), np.float32)
-        added[:, phase] = amounts
-        if other is not None and past is not None:
-            seen, added = op.concat([x, other], 1), np.concatenate([added, past[1][:, :, 0, 0]], 1)
-        taps = np.zeros((*added.shape, 2, 2), np.float32)
-        taps[:, :, 1 - row, 1 - column] = added
-        constant = op.constant(np.concatenate([kernel, taps], 1))
+        taps = np.zeros((len(kernel), len(PHASES), 2, 2), np.float32)
+        taps[:, phase, 1 - row, 1 - column] = amounts
+        if whole:
+            added = _over_phases(past[1], row, column)
+        else:
+            added = np.zeros((*past[1].shape[:2], 2, 2), np.float32)
+            added[:, :, 1 - row, 1 - column] = past[1][:, :, 0, 0]
+        constant = op.constant(np.concatenate([kernel, taps, added], 1))
         before, after = [1 - row, 1 - column], [row, column]
-        phases.append(op.add(op.convolution(seen, constant, [1, 1], before, after, [1, 1]), per_channel(bias)))
+        drawn = op.convolution(op.concat([x, other], 1), constant, [1, 1], before, after, [1, 1])
+        phases.append(op.add(drawn, per_channel(bias)))
     return phases
 
 
@@ -124,6 +121,19 @@ def give_back(request: ov.InferRequest) -> None:
     """
     request.get_compiled_model().release_memory()
     memory.give_back()
+
+
+def _over_phases(weight: Floats, row: int, column: int) -> Floats:
+    """A 3x3 kernel (outputs, inputs, 3, 3) around one pixel of a place, as one of 2x2 places whose four pixels are
+    channels, block by block.
+    """
+    outputs, inputs = weight.shape[:2]
+    kernel = np.zeros((outputs, len(PHASES), inputs, 2, 2), np.float32)
+    for down, right in ((i, j) for i in range(3) for j in range(3)):
+        high, wide = row + down - 1, column + right - 1  # of what is seen, from the place's first pixel
+        phase = PHASES.index((high % 2, wide % 2))
+        kernel[:, phase, :, high // 2 + 1 - row, wide // 2 + 1 - column] = weight[:, :, down, right]
+    return kernel.reshape(outputs, -1, 2, 2)
 
 
 def _folded(weight: Floats, phase: int, axis: int) -> Floats:

@@ -15,6 +15,7 @@ from restyle.engines.brush.attention import (
 )
 from restyle.engines.brush.decoder import DRESSED, Canvas, Decoder, Dressing
 from restyle.engines.brush.encoder import CELL, STRIDE, Encoder, Seen
+from restyle.engines.brush.feedback import Correction
 from restyle.engines.brush.reference import Reference
 from restyle.engines.brush.tiles import Tile, tiles
 from restyle.engines.brush.weights import NOISES, part
@@ -29,7 +30,7 @@ FINE = ("1_1", "2_1")
 """The first layers, whose local moments of the photograph itself are needed below strength 1."""
 
 Matching = dict[str, tuple[Floats, Floats]]
-"""Layer -> factor and offset, each (C,), for the means and deviations that places take."""
+"""Layer -> factor and offset, each (C,), for the means that places take; their deviations have the factor alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,20 @@ class Part:
 class Level:
     """A photograph, float32 (H, W, 3), 0..1, of any size, as the networks see it: framed by mirrored pixels."""
 
-    def __init__(self, networks: Networks, photograph: Floats, step: Callable[[], None], *, own: bool) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        photograph: Floats,
+        step: Callable[[], None],
+        *,
+        own: bool = False,
+        margin: int = MARGIN,
+    ) -> None:
         """``own`` is needed to draw below strength 1; ``step`` is called before every piece of work."""
-        self._networks, self._step = networks, step
+        self._networks, self._step, self._margin = networks, step, margin
         self.height, self.width = photograph.shape[:2]
-        bottom, right = (MARGIN + -edge % STRIDE for edge in (self.height, self.width))
-        self._frame = ((MARGIN, bottom), (MARGIN, right), (0, 0))
+        bottom, right = (margin + -edge % STRIDE for edge in (self.height, self.width))
+        self._frame = ((margin, bottom), (margin, right), (0, 0))
         self._framed = framed = np.pad(photograph, self._frame, "reflect")
         self.rows, self.columns = framed.shape[0] // STRIDE, framed.shape[1] // STRIDE
         self._tiles = tiles(self.rows, self.columns)
@@ -77,11 +86,14 @@ class Level:
         self._four, self._three = np.ascontiguousarray(seen.four), seen.three
         two = _statistics_of(seen.compared[:, : self._layers["2_1"]], seen.two_squares)
         del seen  # what only places are compared by is done with
-        self._normal = [normalising(*each) for each in (statistics(self._four), statistics(self._three), two)]
+        pixels = statistics(np.moveaxis(framed, 2, 0)[None])
+        found = (statistics(self._four), statistics(self._three), two, pixels)
+        self._normal = [normalising(*each) for each in found]
         self._kept: dict[int, tuple[Floats, Floats]] = {}
 
-    def matching(self, reference: Reference) -> Matching:
-        """What brings the dressed layers nearer to the reference's means and deviations over the whole picture.
+    def matching(self, reference: Reference, correction: Correction | None = None) -> Matching:
+        """What brings the dressed layers nearer to the reference's means and deviations over the whole picture, and all
+        layers by ``correction`` further.
 
         Attention may take a sky from one place and nothing from all others. Huang and Belongie, Arbitrary Style
         Transfer in Real-time with Adaptive Instance Normalization (ICCV 2017).
@@ -95,7 +107,12 @@ class Level:
             wanted_mean, wanted_deviation = reference.moments[layer]
             amount = self._networks.matching[layer]
             slope = wanted_deviation / np.sqrt(variance + np.float32(FLOOR))
-            found[layer] = (1 - amount + amount * slope, amount * (wanted_mean - mean * slope))
+            factor, offset = 1 - amount + amount * slope, amount * (wanted_mean - mean * slope)
+            found[layer] = _corrected(factor, offset, mean, correction[layer]) if correction else (factor, offset)
+        if correction:
+            for layer in FINE:
+                mean = means[0, part(self._layers, layer)].mean((1, 2))
+                found[layer] = _corrected(np.ones_like(mean), np.zeros_like(mean), mean, correction[layer])
         return found
 
     def drawn(
@@ -121,7 +138,8 @@ class Level:
             )
             piece = self._networks.decoder(canvas, self._normal, strength)
             result[tile.inner(STRIDE)] = piece[tile.within(STRIDE)]
-        return result[MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width]
+        margin = self._margin
+        return result[margin : margin + self.height, margin : margin + self.width]
 
     def noise(self, random: np.random.Generator) -> list[Floats]:
         """Normal noise for the whole level, a plane (1, 1, rows, columns) for each of the decoder's noises."""
@@ -196,6 +214,13 @@ class Level:
                 fine = theirs[:, : ours.shape[1]]
                 fine[...] = ours + strength * (fine - ours)
         return total
+
+
+def _corrected(factor: Floats, offset: Floats, mean: Floats, by: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Both, so that what had that mean gets the correction after them."""
+    slope, shift = by
+    reached = factor * mean + offset
+    return slope * factor, slope * offset + (1 - slope) * reached + shift
 
 
 def pieces(height: int, width: int) -> int:

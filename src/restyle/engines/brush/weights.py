@@ -72,6 +72,7 @@ def shapes(width: int, key: int, channels: Sequence[int] = CHANNELS) -> dict[str
         ("half2", quarter, half, 3),
         ("half2.tint", 2 * quarter, 2 * layers["1_1"], 1),
         ("full0", quarter, quarter, 3),
+        ("full0.skip", quarter, 3, 3),
         ("full1", 3, quarter, 3),
     ):
         found[f"{name}.weight"] = (outer, inner, size, size)
