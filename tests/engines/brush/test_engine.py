@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
 
 from restyle.engines.base import Job, Machine, Style
-from restyle.engines.brush import engine, tiles
+from restyle.engines.brush import engine, level, tiles
 from restyle.engines.brush.engine import Brush
 from restyle.images.pixels import Pixels
 from restyle.wire.errors import RestyleError
@@ -91,10 +92,10 @@ def test_a_reference_of_any_shape_counts_to_its_ends(convert: Convert, shape: tu
 def test_pieces_leave_no_seam(brush: Brush, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = picture(120, 250)
     whole = convert(raw, STYLE, 0.7)[0]
-    monkeypatch.setattr(tiles, "WHOLE", 8)
-    monkeypatch.setattr(tiles, "MOST", 8)
+    monkeypatch.setattr(level, "WHOLE", 100)
+    monkeypatch.setattr(level, "MOST", 600)
     cut = convert(raw, STYLE, 0.7)[0]
-    assert len(tiles.tiles(17, 34)) == 15
+    assert min(level.pieces(120, 250)) > 2
     assert np.abs(whole.astype(int) - cut).max() <= 1
 
 
@@ -107,15 +108,17 @@ def test_drawing_needs_little_memory_for_its_pieces() -> None:
     assert int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) < 78_000_000
 
 
-def test_no_piece_is_large_whatever_the_picture() -> None:
-    """Memory follows the largest: 80 x 80 places are the most that the networks are given at once."""
-    sides = [8, 66, 79, 80, 81, 97, 130, 145, 322]
-    largest = [
-        max((tile.bottom - tile.top) * (tile.right - tile.left) for tile in tiles.tiles(high, wide))
-        for high in sides
-        for wide in sides
-    ]
-    assert max(largest) == 80 * 80
+@pytest.mark.parametrize("most", [1600, 3300])
+def test_no_piece_is_large_whatever_the_picture(most: int) -> None:
+    """Memory follows the largest. What needs no cutting is not cut, and all is kept once."""
+    for high, wide in product([8, 57, 79, 81, 130, 145, 322], repeat=2):
+        found = tiles.tiles(high, wide, most)
+        assert max((tile.bottom - tile.top) * (tile.right - tile.left) for tile in found) <= most
+        assert (len(found) == 1) is (high * wide <= most)
+        kept = np.zeros((high, wide), int)
+        for tile in found:
+            kept[tile.inner()] += 1
+        assert (kept == 1).all()
 
 
 def test_attention_in_blocks_is_attention(brush: Brush, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:

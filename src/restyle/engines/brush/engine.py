@@ -209,9 +209,11 @@ def _work(sizes: Sequence[tuple[int, int]], strength: float, styles: int) -> int
     strength 1 twice; of the base level with several references each alone as well.
     """
     drawings = 1 if strength == 1 else 2
-    counts = [pieces(height, width) for width, height in sizes]
-    sketches = 1 + 2 * styles
-    return sketches + styles + (1 + drawings) * sum(counts) + (drawings * styles * counts[0] if styles > 1 else 0)
+    counts = [pieces(height, width, own=strength < 1) for width, height in sizes]
+    width, height = sketch_size(*sizes[0])
+    look, draw = pieces(height, width, margin=SKETCH_FRAME)
+    alone = drawings * styles * counts[0][1] if styles > 1 else 0
+    return 2 * styles + look + styles * draw + sum(looks + drawings * draws for looks, draws in counts) + alone
 
 
 def _style_side(width: int, height: int, seed: int) -> tuple[float, bool]:

@@ -26,6 +26,13 @@ MARGIN = 6 * STRIDE
 farther on, and with less than this a frame is seen.
 """
 
+WHOLE = 6400
+"""Places up to which a level is looked at in one piece, without margins: the base level is."""
+HALF = 3300
+"""Places of such a level that are drawn at once, or looked at for its own moments: both take more memory."""
+MOST = 1300
+"""Places of a larger one that are looked at or drawn at once."""
+
 FINE = ("1_1", "2_1")
 """The first layers, whose local moments of the photograph itself are needed below strength 1."""
 
@@ -77,7 +84,7 @@ class Level:
         self._frame = ((margin, bottom), (margin, right), (0, 0))
         self._framed = framed = np.pad(photograph, self._frame, "reflect")
         self.rows, self.columns = framed.shape[0] // STRIDE, framed.shape[1] // STRIDE
-        self._tiles = tiles(self.rows, self.columns)
+        self._looks, self._tiles = _cut_up(self.rows, self.columns, own=own)
         self._layers = networks.layers
         seen, self._own = self._look(framed, own=own)
         colours = framed.reshape(self.rows, STRIDE, self.columns, STRIDE, 3).mean((1, 3))
@@ -99,7 +106,7 @@ class Level:
         Transfer in Real-time with Adaptive Instance Normalization (ICCV 2017).
         """
         means, deviations = self._taken(reference, Tile(0, self.rows, 0, self.columns, 0, 0, 0, 0))
-        if len(self._tiles) == 1:
+        if self.rows * self.columns <= WHOLE:
             self._kept[id(reference)] = means, deviations  # for :meth:`drawn`, which needs the same
         found = {}
         for layer, seen, normal in zip(DRESSED, (self._four, self._three), self._normal[:2], strict=True):
@@ -123,10 +130,11 @@ class Level:
         ``noise``: :meth:`noise`; ``matchings``: one for each of ``parts``.
         """
         result = np.empty((self.rows * STRIDE, self.columns * STRIDE, 3), np.float32)
+        kept, self._kept = self._kept, {}
         for tile in self._tiles:
             self._step()
             rows, cols = tile.outer()
-            means, deviations = self._moments(parts, matchings, tile, strength)
+            means, deviations = self._moments(parts, matchings, tile, strength, kept)
             high, wide = tile.outer(CELL["3_1"])
             canvas = Canvas(
                 np.ascontiguousarray(self._framed[tile.outer(STRIDE)]),
@@ -156,7 +164,7 @@ class Level:
         """All that is seen, put together from pieces; with ``own`` the photograph's own moments of :data:`FINE` too."""
         eye = self._networks.looking if own else self._networks.eye
         whole: dict[str, Floats] = {}
-        for tile in self._tiles:
+        for tile in self._looks:
             self._step()
             piece = eye(framed[tile.outer(STRIDE)])
             found = {"compared": piece.compared, "three": piece.three, "two_squares": piece.two_squares}
@@ -165,7 +173,7 @@ class Level:
                 shape = (1, -1, *piece.compared.shape[2:])
                 means, deviations = (x[fine].reshape(shape) for x in own_moments(piece))
                 found |= {"means": means, "deviations": deviations}
-            if len(self._tiles) == 1:
+            if len(self._looks) == 1:
                 whole = found
                 break
             for name, values in found.items():
@@ -176,8 +184,13 @@ class Level:
         seen = Seen(self._layers, whole["compared"], whole["three"], whole["two_squares"])
         return seen, (whole["means"], whole["deviations"]) if own else None
 
-    def _taken(self, reference: Reference, tile: Tile) -> tuple[Floats, Floats]:
+    def _taken(
+        self, reference: Reference, tile: Tile, kept: Mapping[int, tuple[Floats, Floats]] | None = None
+    ) -> tuple[Floats, Floats]:
         rows, cols = tile.outer()
+        if kept and id(reference) in kept:
+            means, deviations = (x[:, :, rows, cols].copy() for x in kept[id(reference)])
+            return means, deviations
         query = self._query[rows, cols]
         height, width = query.shape[:2]
         flat = np.ascontiguousarray(query.reshape(height * width, -1))
@@ -186,9 +199,16 @@ class Level:
         return means.reshape(shape), deviations.reshape(shape)
 
     def _moments(
-        self, parts: Sequence[Part], matchings: Sequence[Matching], tile: Tile, strength: float
+        self,
+        parts: Sequence[Part],
+        matchings: Sequence[Matching],
+        tile: Tile,
+        strength: float,
+        kept: Mapping[int, tuple[Floats, Floats]],
     ) -> tuple[Floats, Floats]:
-        """What the places of a tile have taken, of all references together, (1, channels, h, w) each."""
+        """What the places of a tile have taken, of all references together, (1, channels, h, w) each; ``kept`` is what
+        those of the whole level have, by references.
+        """
         rows, cols = tile.outer()
         own = None if self._own is None else tuple(x[:, :, rows, cols] for x in self._own)
         if strength == 0:
@@ -199,7 +219,7 @@ class Level:
             return means, deviations
         total: tuple[Floats, Floats] | None = None
         for each, matching in zip(parts, matchings, strict=True):
-            taken = self._kept.pop(id(each.reference), None) or self._taken(each.reference, tile)
+            taken = self._taken(each.reference, tile, kept)
             for layer, (factor, offset) in matching.items():
                 where = (0, part(self._layers, layer))
                 taken[0][where] = taken[0][where] * factor[:, None, None] + offset[:, None, None]
@@ -223,10 +243,18 @@ def _corrected(factor: Floats, offset: Floats, mean: Floats, by: tuple[Floats, F
     return slope * factor, slope * offset + (1 - slope) * reached + shift
 
 
-def pieces(height: int, width: int) -> int:
-    """In how many pieces a level of that size is looked at, and drawn."""
-    rows, columns = ((2 * MARGIN + edge + -edge % STRIDE) // STRIDE for edge in (height, width))
-    return len(tiles(rows, columns))
+def pieces(height: int, width: int, *, own: bool = False, margin: int = MARGIN) -> tuple[int, int]:
+    """In how many pieces a level of that size is looked at, and in how many it is drawn."""
+    rows, columns = ((2 * margin + edge + -edge % STRIDE) // STRIDE for edge in (height, width))
+    looks, draws = _cut_up(rows, columns, own=own)
+    return len(looks), len(draws)
+
+
+def _cut_up(rows: int, columns: int, *, own: bool) -> tuple[list[Tile], list[Tile]]:
+    """The pieces in which a level of so many places is looked at, and in which it is drawn."""
+    small = rows * columns <= WHOLE
+    draws = tiles(rows, columns, HALF if small else MOST)
+    return tiles(rows, columns, WHOLE) if small and not own else draws, draws
 
 
 def _statistics_of(means: Floats, squares: Floats) -> tuple[Floats, Floats]:

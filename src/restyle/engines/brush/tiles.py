@@ -4,17 +4,14 @@ All numbers count places, of :data:`restyle.engines.brush.encoder.STRIDE` pixels
 wide as the networks look, and the margin is cut off, so a picture in pieces is the picture in one.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import product
 
 MARGIN = 5
 """The decoder looks 33 pixels far, the encoder 26."""
-WHOLE = 80
-"""Places, 640 pixels, up to which a side is not cut: the base level is always one piece, without margins."""
-MOST = 30
-"""Places that are kept of a side at most where it is cut. Much smaller pieces would be margin for the most part."""
+LEAST = 8
+"""Places that are kept of a side at least where it is cut: much smaller pieces would be margin for the most part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +42,36 @@ class Tile:
         return rows, slice((self.inner_left - self.left) * step, (self.inner_right - self.left) * step)
 
 
-def tiles(height: int, width: int) -> list[Tile]:
-    """The pieces of a level of so many places, as equal as can be; their inner parts do not overlap."""
+def tiles(height: int, width: int, most: int) -> list[Tile]:
+    """The pieces of a level of so many places, none of which computes more than ``most``, margins included, and which
+    together compute the least. All have one size, for which networks are prepared once; their inner parts do not
+    overlap.
+    """
+    counts = (range(1, max(1, length // LEAST) + 1) for length in (height, width))
+    rows, columns = min(
+        product(*counts),
+        key=lambda cut: (
+            _computed(height, cut[0]) * _computed(width, cut[1]) > most,
+            cut[0] * _computed(height, cut[0]) * cut[1] * _computed(width, cut[1]),
+        ),
+    )
     return [
-        Tile(*_seen(top, bottom, height), *_seen(left, right, width), top, bottom, left, right)
-        for top, bottom in _cut(height)
-        for left, right in _cut(width)
+        Tile(top, bottom, left, right, *inner_rows, *inner_columns)
+        for top, bottom, inner_rows in _cut(height, rows)
+        for left, right, inner_columns in _cut(width, columns)
     ]
 
 
-def _cut(length: int) -> Iterator[tuple[int, int]]:
-    count = 1 if length <= WHOLE else math.ceil(length / MOST)
-    edges = [round(i * length / count) for i in range(count + 1)]
-    yield from pairwise(edges)
+def _computed(length: int, count: int) -> int:
+    """Of a side that is cut into ``count`` pieces, in each of them."""
+    return -(-(length + 2 * MARGIN * (count - 1)) // count)
 
 
-def _seen(start: int, stop: int, length: int) -> tuple[int, int]:
-    return max(0, start - MARGIN), min(length, stop + MARGIN)
+def _cut(length: int, count: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """Where each piece of a side begins and ends, and of it what is kept."""
+    outer, kept = _computed(length, count), 0
+    for number in range(count):
+        start = min(number * (outer - 2 * MARGIN), length - outer)
+        stop = length if number == count - 1 else start + outer - MARGIN
+        yield start, start + outer, (kept, stop)
+        kept = stop
