@@ -44,6 +44,7 @@ class Recipe:
     every: int = _setting(50, "steps between two lines of the log")
     check: float = _setting(45.0, "seconds between two looks at the pictures held back")
     threads: int = _setting(0, "of the CPU; 0 leaves it to torch")
+    still: bool = _setting(False, "leave the amounts of noise as they are")
     half: bool = _setting(False, "see, draw and multiply in bfloat16, as on a GPU in any case")
     compiled: bool = _setting(False, "compile the networks: faster after a minute, on a GPU")
 

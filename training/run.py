@@ -76,6 +76,7 @@ class Run:
         if known is not None:
             weights = known.weights or known.average
             self.network.load_state_dict({name: value.float() for name, value in weights.items()})
+        self.network.noises.requires_grad_(not recipe.still)
         self.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         source = known.average if known else self.network.state_dict()
         self.average = {name: value.detach().to(device, torch.float32).clone() for name, value in source.items()}

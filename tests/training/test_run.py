@@ -109,6 +109,17 @@ def test_another_run_goes_on(given: list[str], out: Path, tmp_path: Path, name: 
     assert after.balance != {}
 
 
+def test_noise_can_be_left_as_it_is(given: list[str], out: Path, tmp_path: Path) -> None:
+    still = ["--resume", str(out / "state.pt"), "--still"]
+    main(["run", *given, "--out", str(tmp_path), *still, "--steps", "2", *FEW, *SHORT])
+    before, after = (read(folder / "state.pt").weights for folder in (out, tmp_path))
+    assert before is not None
+    assert after is not None
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert not any(name.startswith("noises") for name in moved)
+    assert any(name.startswith("convolutions") for name in moved)
+
+
 def test_weights_that_ship_are_the_checkpoint_they_were_made_of(out: Path) -> None:
     ours, theirs = export.read(out / "brush.safetensors"), read(out / "best.pt")
     assert ours.average.keys() == theirs.average.keys()
@@ -125,8 +136,8 @@ def test_half_precision_learns_as_well(given: list[str], tmp_path: Path) -> None
 
 def test_what_cannot_be_meant_is_refused(given: list[str], out: Path, tmp_path: Path) -> None:
     run = ["run", *given, "--out", str(tmp_path)]
-    with pytest.raises(ValueError, match="--size must be a multiple of 8"):
-        main([*run, "--size", "33"])
+    with pytest.raises(ValueError, match="--size must be a multiple of 16"):
+        main([*run, "--size", "40"])
     with pytest.raises(ValueError, match=r"best\.pt has --width 16 --key 8, not 32 and 8"):
         main([*run, *FEW, "--width", "32", "--resume", str(out / "best.pt"), "--device", "cpu"])
     (tmp_path / "few").mkdir()

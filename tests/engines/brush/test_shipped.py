@@ -10,8 +10,10 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from restyle.engines.base import Job, Machine, Style
-from restyle.engines.brush.engine import load
-from restyle.images.pixels import Floats, Pixels
+from restyle.engines.brush import feedback
+from restyle.engines.brush.engine import Brush, load
+from restyle.engines.brush.reference import moments_of
+from restyle.images.pixels import Floats, Pixels, unit
 
 Draw = Callable[..., Pixels]
 
@@ -33,9 +35,12 @@ def blocks(picture: Pixels, side: int = 8) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def draw() -> Draw:
-    brush = load(Machine(threads=1))
+def brush() -> Brush:
+    return load(Machine(threads=1))
 
+
+@pytest.fixture(scope="module")
+def draw(brush: Brush) -> Draw:
     def call(raw: Pixels, style: Pixels, strength: float = 1.0) -> Pixels:
         return next(iter(brush.convert(Job(raw, (Style(style),), strength, (1,)), lambda fraction: None)))
 
@@ -60,6 +65,24 @@ def test_a_picture_has_the_colours_of_its_reference(draw: Draw, name: str) -> No
     raw, style = photograph(160), reference(name)
     wanted, before, after = (rgb2lab(each).reshape(-1, 3).mean(0) for each in (style, raw, draw(raw, style)))
     assert np.linalg.norm(after - wanted) < 0.6 * np.linalg.norm(before - wanted)
+
+
+def test_a_sketch_brings_the_statistics_of_the_reference_nearer(
+    brush: Brush, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, names = photograph(256), ["desert-screenprint", "river-inkwash", "wheat-oil"]
+
+    def seen(picture: Pixels) -> Floats:
+        found = moments_of(brush.networks.looking(unit(picture)))
+        return np.concatenate([np.concatenate(pair) for pair in found.values()])
+
+    def apart() -> float:
+        pairs = [(seen(draw(raw, style)), seen(style)) for style in map(reference, names)]
+        return sum(float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)) for ours, theirs in pairs)
+
+    corrected = apart()
+    monkeypatch.setattr(feedback, "SHARE", 0.0)
+    assert corrected < 0.95 * apart()
 
 
 def test_what_the_photograph_shows_stays_where_it_is(draw: Draw) -> None:
