@@ -14,8 +14,6 @@ OCTAVES = 3
 """At which 5x5 patches of colours are compared."""
 STRUCTURE_OCTAVES = 3
 """At which the luma of both pictures is compared; pictures must have 28 pixels at least."""
-HALO_CELLS, HALO_REACH, HALO_CONTRAST = (4, 8), 4, 0.05
-"""Pixels that are averaged to one place, places that are seen to each side, and differences that are no edge."""
 TARGETS = ("3_1", "4_1")
 """The layers that have local targets."""
 TARGET_SHARPNESS = 32.0
@@ -59,7 +57,6 @@ def terms(
     return {
         "content": normalised_content(drawn, content_maps),
         "structure": structure_loss(out, pictures),
-        "halos": halo_loss(out, pictures, style),
         "moments": moment_loss(drawn, style_maps),
         "gram": gram_loss(drawn, style_maps),
         "sliced": _mean([sliced_loss(drawn[name], style_maps[name], slices) for name in ("2_1", "3_1", "4_1")]),
@@ -133,48 +130,6 @@ def structure_loss(out: Tensor, pictures: Tensor) -> Tensor:
         first, second = (nn.avg_pool2d(x, 2) for x in (first, second))
         parts.append(structural_similarity(first, second, brightness=False))
     return 1 - _mean(parts)
-
-
-def halo_loss(out: Tensor, pictures: Tensor, style: Tensor) -> Tensor:
-    """What of the drawn colours, seen coarsely, is no affine function of the photograph's around each place.
-
-    Relative to the variance of the reference's colours. A sky may take any colour, but not another one around whatever
-    stands before it, as it does where attention sees an outline from afar. He, Sun, Tang, Guided Image Filtering (ECCV
-    2010); Luan, Paris, Shechtman, Bala, Deep Photo Style Transfer (CVPR 2017), ask for the same of every pixel.
-    """
-    spread = style.var((1, 2, 3), keepdim=True).add(EPSILON)
-    parts = []
-    for cell in HALO_CELLS:
-        ours, guide = nn.avg_pool2d(out, cell), nn.avg_pool2d(pictures, cell)
-        parts.append(((ours - _guided(ours, guide)).square() / spread).mean())
-    return _mean(parts)
-
-
-def _guided(x: Tensor, guide: Tensor) -> Tensor:
-    """The guided filter of (B, 3, h, w) by another picture of that shape, all three colours of it together."""
-    mean_x, mean_guide = _around(x), _around(guide)
-    with torch.no_grad():
-        squares = _around(_products(guide, guide)) - _products(mean_guide, mean_guide)
-        inverse = torch.linalg.inv(_matrices(squares) + HALO_CONTRAST**2 * torch.eye(3, device=guide.device))
-    slopes = inverse @ _matrices(_around(_products(guide, x)) - _products(mean_guide, mean_x))
-    offset = mean_x - torch.einsum("bhwgd,bghw->bdhw", slopes, mean_guide)
-    slopes = _matrices(_around(slopes.flatten(3).permute(0, 3, 1, 2)))
-    return torch.einsum("bhwgd,bghw->bdhw", slopes, guide) + _around(offset)
-
-
-def _around(x: Tensor) -> Tensor:
-    """Means over the places that are seen from each."""
-    return nn.avg_pool2d(x, 2 * HALO_REACH + 1, 1, HALO_REACH, count_include_pad=False)
-
-
-def _matrices(x: Tensor) -> Tensor:
-    """(B, 9, h, w) as a 3x3 matrix at every place, (B, h, w, 3, 3)."""
-    return x.permute(0, 2, 3, 1).reshape(x.shape[0], *x.shape[2:], 3, 3)
-
-
-def _products(first: Tensor, second: Tensor) -> Tensor:
-    """(B, 3, h, w) twice to (B, 9, h, w): every channel of the first with every one of the second."""
-    return (first[:, :, None] * second[:, None]).flatten(1, 2)
 
 
 def structural_similarity(first: Tensor, second: Tensor, *, brightness: bool = True) -> Tensor:

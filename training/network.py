@@ -22,6 +22,7 @@ from training.attention import (
     own_moments,
 )
 from training.encoder import COLOURS, PICTURE, STRIDE, Maps
+from training.guided import calmed
 
 NOISES = {"four": 8, "three0": 4, "three1": 4, "half0": 4, "half1": 2, "half2": 2, "full0": 1}
 """The layers that are given noise, in order, and how many pixels one of their places covers."""
@@ -128,7 +129,8 @@ class Brush(Module):
         x = self._layer("half1", x, planes, local["2_1"], outlines)
         x = nn.interpolate(self._layer("half2", x, planes, local["1_1"]), scale_factor=2)
         drawn: Tensor = self.convolutions["full1"](self._layer("full0", x, planes, None, pixels))
-        return drawn.float() + 0.5
+        with torch.autocast(drawn.device.type, enabled=False):
+            return calmed(drawn.float() + 0.5, content[PICTURE].float())
 
     def kernels(self) -> list[Parameter]:
         """The weights of every convolution that draws, but of the last one, which mixes colours."""

@@ -27,7 +27,6 @@ class Recipe:
     balanced: int = _setting(1500, "steps in which the terms' weights are measured")
     content: float = _setting(1.0, "share of normalised relu4_1")
     structure: float = _setting(0.3, "share of the structural similarity of luma")
-    halos: float = _setting(0.4, "share of coarse colours that are not locally affine in the photograph's")
     moments: float = _setting(1.0, "share of channel moments")
     gram: float = _setting(0.5, "share of Gram matrices")
     sliced: float = _setting(0.7, "share of sliced distances of activations")
@@ -51,7 +50,7 @@ class Recipe:
     @property
     def shares(self) -> dict[str, float]:
         """Term of the loss -> its share."""
-        names = ("content", "structure", "halos", "moments", "gram", "sliced", "patches", "local", "identity")
+        names = ("content", "structure", "moments", "gram", "sliced", "patches", "local", "identity")
         return {name: float(getattr(self, name)) for name in names}
 
     def as_dict(self) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Brush:
         drawn, matchings, mappings = raw, list[Matching](), list[colours.Mapping]()
         for number, (wide, high) in enumerate(sizes):
             photograph = np.clip(resized(raw, wide, high), 0, 1)
-            level = Level(self.networks, photograph, step, own=job.strength < 1)
+            level = Level(self.networks, photograph, step, own=job.strength < 1, base=number == 0)
             here = [None if share is None else np.clip(resized(share, wide, high), 0, 1) for share in shares]
             parts = [
                 Part(reference, None if share is None else level.share_of(share))

@@ -16,6 +16,7 @@ from restyle.engines.brush.attention import (
 from restyle.engines.brush.decoder import DRESSED, Canvas, Decoder, Dressing
 from restyle.engines.brush.encoder import CELL, STRIDE, Encoder, Seen
 from restyle.engines.brush.feedback import Correction
+from restyle.engines.brush.guided import calmed
 from restyle.engines.brush.reference import Reference
 from restyle.engines.brush.tiles import Tile, tiles
 from restyle.engines.brush.weights import NOISES, part
@@ -75,10 +76,13 @@ class Level:
         step: Callable[[], None],
         *,
         own: bool = False,
+        base: bool = True,
         margin: int = MARGIN,
     ) -> None:
-        """``own`` is needed to draw below strength 1; ``step`` is called before every piece of work."""
-        self._networks, self._step, self._margin = networks, step, margin
+        """``own`` is needed to draw below strength 1; ``step`` is called before every piece of work. Of what is no
+        ``base`` level only the fine is used.
+        """
+        self._networks, self._step, self._base, self._margin = networks, step, base, margin
         self.height, self.width = photograph.shape[:2]
         bottom, right = (margin + -edge % STRIDE for edge in (self.height, self.width))
         self._frame = ((margin, bottom), (margin, right), (0, 0))
@@ -146,6 +150,8 @@ class Level:
             )
             piece = self._networks.decoder(canvas, self._normal, strength)
             result[tile.inner(STRIDE)] = piece[tile.within(STRIDE)]
+        if self._base:
+            result = calmed(result, self._framed)
         margin = self._margin
         return result[margin : margin + self.height, margin : margin + self.width]
 
