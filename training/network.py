@@ -93,6 +93,19 @@ class Brush(Module):
         (B, 1, 1, 1), is 1 for the reference's style and 0 for the photograph's own. ``corrections`` are those of the
         reference's style (:mod:`training.feedback`).
         """
+        drawn = self.drawn(content, style, noise, strength, corrections)
+        with torch.autocast(drawn.device.type, enabled=False):
+            return calmed(drawn, content[PICTURE].float())
+
+    def drawn(
+        self,
+        content: Maps,
+        style: Maps,
+        noise: Sequence[Tensor],
+        strength: Tensor | float = 1.0,
+        corrections: Corrections | None = None,
+    ) -> Tensor:
+        """:meth:`forward` before coarse colours follow the photograph's."""
         with torch.autocast(content["4_1"].device.type, enabled=False):
             places = (content["4_1"].shape[2], content["4_1"].shape[3])
             query = grouped(nn.conv2d(columns(content), self.query.weight.float()), content[COLOURS].float())
@@ -129,8 +142,7 @@ class Brush(Module):
         x = self._layer("half1", x, planes, local["2_1"], outlines)
         x = nn.interpolate(self._layer("half2", x, planes, local["1_1"]), scale_factor=2)
         drawn: Tensor = self.convolutions["full1"](self._layer("full0", x, planes, None, pixels))
-        with torch.autocast(drawn.device.type, enabled=False):
-            return calmed(drawn.float() + 0.5, content[PICTURE].float())
+        return drawn.float() + 0.5
 
     def kernels(self) -> list[Parameter]:
         """The weights of every convolution that draws, but of the last one, which mixes colours."""

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from restyle.engines.brush.guided import calmed
+from restyle.engines.brush.guided import Smoothing, calmed
 from restyle.images.pixels import Floats
+from restyle.images.runtime import ov
 
 ACROSS = np.arange(96)
 AWAY = np.maximum(np.abs(ACROSS[:, None] - 48), np.abs(ACROSS - 48)) - 12
@@ -36,3 +37,11 @@ def test_strokes_are_left_alone() -> None:
     """Finer than its places nothing is looked at."""
     strokes = (0.2 * (np.indices((96, 96)).sum(0) % 2) - 0.1)[..., None].astype(np.float32)
     assert np.abs(calmed(PHOTOGRAPH + strokes, PHOTOGRAPH) - calmed(PHOTOGRAPH, PHOTOGRAPH) - strokes).max() < 1e-3
+
+
+def test_what_is_faint_goes_and_edges_stay() -> None:
+    faint = np.random.default_rng(0).normal(0, 0.01, PHOTOGRAPH.shape).astype(np.float32)
+    smooth = Smoothing(ov.Core(), {})(np.clip(PHOTOGRAPH + faint, 0, 1))
+    far, near = AWAY > 10, np.abs(AWAY) < 2
+    assert np.std(smooth[far] - PHOTOGRAPH[far]) < 0.4 * np.std(faint)
+    assert np.abs(smooth[near] - PHOTOGRAPH[near]).mean() < 0.02

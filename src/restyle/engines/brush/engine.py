@@ -20,6 +20,7 @@ from restyle.engines.brush.decoder import DRESSED, Decoder, Dressing
 from restyle.engines.brush.encoder import Encoder
 from restyle.engines.brush.family import WEIGHTS
 from restyle.engines.brush.feedback import SKETCH_FRAME, SMALLER, Correction, missed, sketch_size
+from restyle.engines.brush.guided import Smoothing
 from restyle.engines.brush.level import Level, Matching, Networks, Part, pieces
 from restyle.engines.brush.reference import Reference, look, moments_of, view
 from restyle.engines.brush.weights import Weights, read_weights
@@ -80,6 +81,7 @@ class Brush:
             weights.layers,
             {layer: weights[f"matching.{layer}"] for layer in DRESSED},
         )
+        self._smoothing = Smoothing(core, options)
         self._follow = GuidedFilter(threads, radius=16, contrast=0.1)
         self._references: Cache[Reference] = Cache(CACHED_BYTES, lambda each: each.key.nbytes + each.values.nbytes)
 
@@ -115,7 +117,7 @@ class Brush:
         drawn, matchings, mappings = raw, list[Matching](), list[colours.Mapping]()
         for number, (wide, high) in enumerate(sizes):
             photograph = np.clip(resized(raw, wide, high), 0, 1)
-            level = Level(self.networks, photograph, step, own=job.strength < 1, base=number == 0)
+            level = Level(self.networks, self._smoothing(photograph), step, own=job.strength < 1, base=number == 0)
             here = [None if share is None else np.clip(resized(share, wide, high), 0, 1) for share in shares]
             parts = [
                 Part(reference, None if share is None else level.share_of(share))
@@ -162,7 +164,7 @@ class Brush:
     ) -> list[Correction]:
         """What sketches by each reference, as if it were the only one, lack of its statistics."""
         wide, high = sketch_size(*base)
-        photograph = np.clip(resized(raw, wide, high), 0, 1)
+        photograph = self._smoothing(np.clip(resized(raw, wide, high), 0, 1))
         level = Level(self.networks, photograph, step, margin=SKETCH_FRAME)
         noise = level.noise(np.random.default_rng([seed, 3]))
         corrections = []

@@ -1,20 +1,53 @@
-"""Coarse colours that follow the photograph's: what keeps halos away.
+"""Guided filters (He, Sun, Tang, Guided Image Filtering, ECCV 2010) before and behind the networks.
 
-relu4_1 sees an outline from 26 pixels away, and what is drawn there differs from the rest of the sky. He, Sun, Tang,
-Guided Image Filtering (ECCV 2010), by all three colours of the photograph.
+Before them, a photograph guides itself: grain, blocks of JPEG and steps of 8 bits, which nobody sees, would be drawn as
+strokes wherever the reference has some. Behind them, the photograph guides the coarse colours of what is drawn: relu4_1
+sees an outline from 26 pixels away, and draws there what differs from the rest of the sky, a halo.
 """
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from restyle.engines.brush import graph
 from restyle.engines.brush.encoder import STRIDE
 from restyle.images.pixels import Floats
+from restyle.images.runtime import op, ov
 
 REACH, CONTRAST = 4, 0.05
 """Places that are seen to each side, and differences that are no edge."""
+FINE_REACH, FAINT = 3, 0.02
+"""Pixels that are seen to each side, and differences that nobody sees."""
 
 Doubles = npt.NDArray[np.float64]
+
+
+class Smoothing:
+    """``core`` and ``options`` come from the engine."""
+
+    def __init__(self, core: ov.Core, options: graph.Options) -> None:
+        picture = op.parameter([1, -1, -1, 3], np.float32, name="picture")
+        x = op.transpose(picture, op.constant(np.array([0, 3, 1, 2], np.int64)))
+
+        def around(y: ov.Node) -> ov.Node:
+            return op.avg_pool(y, [1, 1], [FINE_REACH] * 2, [FINE_REACH] * 2, [2 * FINE_REACH + 1] * 2, True)
+
+        mean = around(x)
+        variance = op.relu(op.subtract(around(op.multiply(x, x)), op.multiply(mean, mean)))
+        variance = op.reduce_mean(variance, op.constant(np.array([1], np.int64)), True)
+        slope = op.divide(variance, op.add(variance, op.constant(np.float32(FAINT**2))))
+        offset = op.subtract(mean, op.multiply(slope, mean))
+        smooth = op.add(op.multiply(around(slope), x), around(offset))
+        turned = op.transpose(smooth, op.constant(np.array([0, 2, 3, 1], np.int64)))
+        exact = {**options, "INFERENCE_PRECISION_HINT": "f32"}
+        self._request = graph.compiled(core, [turned], [picture], "smoothing", exact)
+
+    def __call__(self, picture: Floats) -> Floats:
+        """float32 (H, W, 3), 0..1, without what is faint."""
+        smooth = np.array(self._request.infer([picture[None]], share_inputs=True, share_outputs=True)[0][0])
+        graph.give_back(self._request)
+        clipped: Floats = np.clip(smooth, 0, 1)
+        return clipped
 
 
 def calmed(drawn: Floats, photograph: Floats) -> Floats:

@@ -150,10 +150,10 @@ class Level:
             )
             piece = self._networks.decoder(canvas, self._normal, strength)
             result[tile.inner(STRIDE)] = piece[tile.within(STRIDE)]
-        if self._base:
-            result = calmed(result, self._framed)
-        margin = self._margin
-        return result[margin : margin + self.height, margin : margin + self.width]
+        # in whole places; the frame's own borders, which are drawn wrongly, must have no part in it
+        inside = tuple(slice(self._margin, self._margin + edge + -edge % STRIDE) for edge in (self.height, self.width))
+        picture = result[inside]
+        return (calmed(picture, self._framed[inside]) if self._base else picture)[: self.height, : self.width]
 
     def noise(self, random: np.random.Generator) -> list[Floats]:
         """Normal noise for the whole level, a plane (1, 1, rows, columns) for each of the decoder's noises."""
