@@ -237,7 +237,7 @@ class Settings(BaseSettings):
         16 * GIB, ge=0, description="Memory for loaded checkpoints in one worker; the one in use is always kept."
     )
     brush_price: float | None = Field(
-        None, ge=0, description="Credits per megapixel of the brush engine; its own price, 2, unless given."
+        None, ge=0, description="Credits per megapixel of the brush engine; its own price, 1, unless given."
     )
     painter_price: float | None = Field(
         None, ge=0, description="Credits per megapixel of the painter engine; its own price, 1, unless given."

@@ -50,7 +50,7 @@ def test_an_operators_model_takes_over_the_code_of_the_page() -> None:
     assert registry.main("Restyle Painter", field=MODEL).family.name == "painter"
 
 
-@pytest.mark.parametrize(("engine", "price"), [("painter", 1), ("brush", 2)])
+@pytest.mark.parametrize(("engine", "price"), [("painter", 1), ("brush", 1)])
 def test_an_operator_prices_each_engine_that_comes_along(engine: str, price: int) -> None:
     code = f"Restyle {engine.title()}"
     assert Registry(Settings()).main(code, field=MODEL).points(1000, 1000, 1, 10) == price

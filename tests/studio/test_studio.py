@@ -105,8 +105,8 @@ def start(
     page.goto(f"{studio.url}/")
     choose(page, "raw", *raws)
     choose(page, "style", style)
+    page.select_option("[name=model]", model)
     if model != "Restyle Painter":
-        page.select_option("[name=model]", model)
         page.wait_for_selector("[name=positive_prompts]")
         page.fill("[name=positive_prompts]", prompts)
 

@@ -61,7 +61,7 @@ class Options(TypedDict, total=False):
     width, height: 64..2560, pixels of the result; they follow the raw image unless given, scaled down above 2560.
     seed: 0..2147483647, image *i* of a batch using ``seed + i``; -1 (unless given) draws one.
     batch_size: 1..16 images, 1 unless given.
-    model: the main model, by its ModelCode or as a Model of ``ListModels``; the painter unless given.
+    model: the main model, by its ModelCode or as a Model of ``ListModels``; the brush unless given.
     steps: 6..100; None is the model's own.
     sampler: by its name in the Stable Diffusion WebUI; None is the model's own.
     clip_skip: 1..12; None is the model's own.

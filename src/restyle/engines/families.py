@@ -6,5 +6,5 @@ from restyle.engines.diffusion.family import FAMILY as DIFFUSION
 from restyle.engines.neighbour.family import FAMILY as NEIGHBOUR
 from restyle.engines.painter.family import FAMILY as PAINTER
 
-FAMILIES: tuple[Family, ...] = (PAINTER, BRUSH, NEIGHBOUR, DIFFUSION)
+FAMILIES: tuple[Family, ...] = (BRUSH, PAINTER, NEIGHBOUR, DIFFUSION)
 """In the order in which models are listed; the code of PICPIK's example means the first model that is there."""

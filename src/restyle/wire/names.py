@@ -30,5 +30,5 @@ PARAMETERS = {
     "weight": "LoraWeight",
 }
 """Of how a model is run."""
-DEFAULT_MODEL = "Restyle Painter"
+DEFAULT_MODEL = "Restyle Brush"
 """The ModelCode of what draws where a program names no model."""

@@ -41,7 +41,7 @@ LEAST_STYLE_SIDE = 96
 """Of a reference as it is seen, which is otherwise as large as the photograph, or as the base level of a larger one."""
 STYLE_JITTER = 0.12
 """Octaves by which a seed moves the size at which a reference is seen, or not."""
-COLOUR_SHARE = 0.25
+COLOUR_SHARE = 0.5
 """How far the colours of the whole drawing are brought to those of its reference, at strength 1."""
 CACHED_BYTES = 120_000_000
 """Of references; one of 512 squared pixels takes 34 MB."""
