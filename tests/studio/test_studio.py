@@ -140,7 +140,7 @@ def test_a_photograph_is_converted_compared_and_downloaded(studio: Studio, page:
         page.click("text=Download")
     assert waited.value.suggested_filename == "photo-0.restyled.png"
     drawn = np.asarray(Image.open(waited.value.path()).convert("RGB"))
-    asked = restyle.convert(files[0], files[5], strength=0.8, seed=7, mask=files[9])
+    asked = restyle.convert(files[0], files[5], strength=0.8, seed=7, mask=files[9], model="Restyle Painter")
     assert np.array_equal(drawn, np.asarray(asked[0]))
     page.locator("[data-slider]").fill("20")
     assert "80%" in str(page.locator(".before").get_attribute("style"))
