@@ -11,7 +11,7 @@ import restyle
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 STYLES = ("wheat-oil", "bay-woodcut", "window-glass", "vase-pastel", "river-inkwash")
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-SIZE = 768
+SIZE = 512
 SEED = 7
 
 
