@@ -26,9 +26,12 @@ def octaves_above(width: int, height: int, side: float) -> float:
     return math.log2(math.sqrt(width * height) / side)
 
 
-def with_coarse(fine: Floats, coarse: Floats) -> Floats:
-    """``fine`` with everything broader than two pixels of ``coarse`` replaced by ``coarse``; both float32 (H, W, 3)."""
+def with_coarse(fine: Floats, coarse: Floats, *, finest: int) -> Floats:
+    """``fine`` with everything broader than ``finest`` pixels of ``coarse`` replaced by ``coarse``.
+
+    Both float32 (H, W, 3).
+    """
     height, width, _ = fine.shape
-    rows, columns = max(1, coarse.shape[0] // 2), max(1, coarse.shape[1] // 2)
+    rows, columns = max(1, coarse.shape[0] // finest), max(1, coarse.shape[1] // finest)
     difference = resized(coarse, columns, rows) - resized(fine, columns, rows)
     return fine + resized(difference, width, height)

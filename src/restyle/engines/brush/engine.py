@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from restyle.engines.base import Description, Job, Machine, Report, Style
-from restyle.engines.brush import colours
+from restyle.engines.brush import colours, patches
 from restyle.engines.brush.attention import Attention, Grouping
 from restyle.engines.brush.decoder import DRESSED, Decoder, Dressing
 from restyle.engines.brush.encoder import Encoder
@@ -136,13 +136,15 @@ class Brush:
                         for part, matching in zip(parts, matchings, strict=True)
                     ]
                 )
-                mappings = [
-                    colours.mapping(picture_palette(x), reference.colours, COLOUR_SHARE * job.strength)
+                gradings = [
+                    _grading(x, photograph, reference, job.strength)
                     for x, reference in zip(alone, references, strict=True)
                 ]
-                del alone
-            finer = _mapped(finer, mappings, here)
-            drawn = with_coarse(finer, drawn) if number else finer
+                mappings = [mapping for mapping, _ in gradings]
+                drawn = _shared([mapping(finer) + change for mapping, change in gradings], here)
+                del alone, gradings
+            else:
+                drawn = with_coarse(_shared([mapping(finer) for mapping in mappings], here), drawn, finest=1)
             del level, parts, photograph, finer  # before the next level's, which are larger
         if job.preserve_color:
             drawn = recoloured(np.clip(drawn, 0, 1), raw, self._follow)
@@ -171,7 +173,8 @@ class Brush:
         for style in styles:
             reference = self._reference(style, side / SMALLER, mirrored, step)
             sketch = level.drawn([Part(reference)], [level.matching(reference)], noise, 1)
-            seen = self.networks.looking(np.clip(sketch, 0, 1))
+            mapping, change = _grading(sketch, photograph, reference, 1)
+            seen = self.networks.looking(np.clip(mapping(sketch) + change, 0, 1))
             corrections.append(missed(moments_of(seen), reference.moments))
         return corrections
 
@@ -237,11 +240,19 @@ def _blend(
     return drawn + (1 - strength) * (photograph - level.drawn(parts, matchings, noise, 0))
 
 
-def _mapped(drawn: Floats, mappings: Sequence[colours.Mapping], shares: Sequence[Floats | None]) -> Floats:
-    """Each place with the colours of its references, by their shares."""
+def _grading(
+    drawn: Floats, photograph: Floats, reference: Reference, strength: float
+) -> tuple[colours.Mapping, Floats]:
+    """How the colours of a base level or sketch are mapped, and what is added after that for the sake of patches."""
+    mapping = colours.mapping(picture_palette(drawn), reference.colours, COLOUR_SHARE * strength)
+    return mapping, np.float32(strength) * patches.change(mapping(drawn), photograph, reference.patches)
+
+
+def _shared(pictures: Sequence[Floats], shares: Sequence[Floats | None]) -> Floats:
+    """One picture of several, by their shares of each place."""
     parts = [
-        mapping(drawn) if share is None else share.reshape(*drawn.shape[:2], 1) * mapping(drawn)
-        for mapping, share in zip(mappings, shares, strict=True)
+        picture if share is None else share.reshape(*picture.shape[:2], 1) * picture
+        for picture, share in zip(pictures, shares, strict=True)
     ]
     total: Floats = np.sum(parts, axis=0, dtype=np.float32) if len(parts) > 1 else parts[0]
     return total

@@ -14,8 +14,10 @@ from restyle.engines.brush.encoder import STRIDE
 from restyle.images.pixels import Floats
 from restyle.images.runtime import op, ov
 
-REACH, CONTRAST = 4, 0.05
-"""Places that are seen to each side, and differences that are no edge."""
+CALM_REACH = 6
+"""Places that are seen to each side."""
+CONTRAST = 0.05
+"""Differences that are no edge."""
 FINE_REACH, FAINT = 3, 0.02
 """Pixels that are seen to each side, and differences that nobody sees."""
 
@@ -56,11 +58,14 @@ def calmed(drawn: Floats, photograph: Floats) -> Floats:
     Both float32 (H, W, 3), in whole places.
     """
     ours, guide = (_places(each) for each in (drawn, photograph))
-    change = (_guided(ours, guide) - ours).astype(np.float32)
-    size = (drawn.shape[1], drawn.shape[0])
+    return drawn + enlarged((guided(ours, guide, CALM_REACH) - ours).astype(np.float32), drawn.shape[1], drawn.shape[0])
+
+
+def enlarged(change: Floats, width: int, height: int) -> Floats:
+    """float32 (h, w, 3) at that size, without overshooting."""
+    size = (width, height)
     planes = [np.asarray(Image.fromarray(change[..., i]).resize(size, Image.Resampling.BILINEAR)) for i in range(3)]
-    result: Floats = drawn + np.stack(planes, 2)
-    return result
+    return np.stack(planes, 2)
 
 
 def _places(picture: Floats) -> Doubles:
@@ -70,28 +75,33 @@ def _places(picture: Floats) -> Doubles:
     return means
 
 
-def _guided(x: Doubles, guide: Doubles) -> Doubles:
-    """The guided filter of (h, w, 3) by another picture of that shape."""
-    mean_x, mean_guide = _around(x), _around(guide)
-    squares = _around(_products(guide, guide)) - _products(mean_guide, mean_guide)
-    shared = _around(_products(guide, x)) - _products(mean_guide, mean_x)
+def guided(x: Floats | Doubles, guide: Doubles, reach: int) -> Doubles:
+    """The guided filter of (h, w, 3) by another picture of that shape, ``reach`` pixels to each side; both small."""
+
+    def around(y: Floats | Doubles) -> Doubles:
+        return _around(y, reach)
+
+    mean_x, mean_guide = around(x), around(guide)
+    squares = around(_products(guide, guide)) - _products(mean_guide, mean_guide)
+    shared = around(_products(guide, x)) - _products(mean_guide, mean_x)
     slopes = np.linalg.solve(squares + CONTRAST**2 * np.eye(3), shared).astype(np.float64)
     offset = mean_x - _applied(slopes, mean_guide)
-    return _applied(_around(slopes), guide) + _around(offset)
+    return _applied(around(slopes), guide) + around(offset)
 
 
-def _around(x: Doubles) -> Doubles:
-    """Means over the places (h, w, ...) that are seen from each."""
+def _around(x: Floats | Doubles, reach: int) -> Doubles:
+    """Means over the pixels (h, w, ...) up to ``reach`` from each."""
+    means = np.asarray(x, np.float64)
     for axis in (0, 1):
-        length = x.shape[axis]
-        sums = np.insert(np.cumsum(x, axis), 0, 0, axis)
-        first, last = (np.clip(np.arange(length) + reach, 0, length) for reach in (-REACH, REACH + 1))
-        counts = (last - first).reshape([-1 if each == axis else 1 for each in range(x.ndim)])
-        x = (np.take(sums, last, axis) - np.take(sums, first, axis)) / counts
-    return x
+        length = means.shape[axis]
+        sums = np.insert(np.cumsum(means, axis), 0, 0, axis)
+        first, last = (np.clip(np.arange(length) + away, 0, length) for away in (-reach, reach + 1))
+        counts = (last - first).reshape([-1 if each == axis else 1 for each in range(means.ndim)])
+        means = (np.take(sums, last, axis) - np.take(sums, first, axis)) / counts
+    return means
 
 
-def _products(first: Doubles, second: Doubles) -> Doubles:
+def _products(first: Doubles, second: Floats | Doubles) -> Doubles:
     """Every colour of (h, w, 3) with every one of the other, (h, w, 3, 3)."""
     return first[..., :, None] * second[..., None, :]
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from restyle.engines.brush.attention import EPSILON, Attention
 from restyle.engines.brush.encoder import STRIDE, Encoder, Seen
+from restyle.engines.brush.patches import Distribution, distribution
 from restyle.engines.brush.weights import LAYERS, part
 from restyle.images.palette import Palette, picture_palette
 from restyle.images.pixels import Floats
@@ -22,13 +23,14 @@ Moments = dict[str, tuple[Floats, Floats]]
 class Reference:
     """``key`` (places, length) and ``values`` (2 channels, places) are what attention reads: means, then squares.
 
-    ``moments`` are those of all layers, ``colours`` likewise.
+    ``moments`` are those of all layers, ``colours`` and ``patches`` those of the whole.
     """
 
     key: Floats
     values: Floats
     moments: Moments
     colours: Palette
+    patches: Distribution
 
 
 def view(picture: Floats, side: float, *, mirrored: bool) -> Floats:
@@ -45,7 +47,8 @@ def look(eye: Encoder, attention: Attention, picture: Floats) -> Reference:
     seen = eye(picture)
     means, squares = _of_places(seen)
     key = attention.key(seen.compared)
-    return Reference(key, np.concatenate([means, squares]), moments_of(seen), picture_palette(picture))
+    values = np.concatenate([means, squares])
+    return Reference(key, values, moments_of(seen), picture_palette(picture), distribution(picture))
 
 
 def moments_of(seen: Seen) -> Moments:

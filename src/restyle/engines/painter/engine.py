@@ -122,7 +122,7 @@ class Painter:
                 own = self.predictor(of_side(quiet, 0.75 * base)) if job.strength < 1 else full
             step = codes.closer if level else np.zeros_like(codes.closer)
             finer = self._blend(photograph, quiet, full + step, own, job.strength)
-            drawn = with_coarse(finer, drawn) if level else self._graded(finer, codes.palette, job.strength)
+            drawn = with_coarse(finer, drawn, finest=2) if level else self._graded(finer, codes.palette, job.strength)
             done += width * height
             report(0.1 + 0.8 * done / total)
         return drawn
