@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
-REACH, CONTRAST = 4, 0.05
+REACH, CONTRAST = 6, 0.05
 """Places that are seen to each side, and differences that are no edge."""
 CELL = 8
 """Pixels that are averaged to one place."""

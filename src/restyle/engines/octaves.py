@@ -26,12 +26,15 @@ def octaves_above(width: int, height: int, side: float) -> float:
     return math.log2(math.sqrt(width * height) / side)
 
 
-def with_coarse(fine: Floats, coarse: Floats, *, finest: int) -> Floats:
+def with_coarse(fine: Floats, coarse: Floats, *, finest: int, times: int = 1) -> Floats:
     """``fine`` with everything broader than ``finest`` pixels of ``coarse`` replaced by ``coarse``.
 
-    Both float32 (H, W, 3).
+    Both float32 (H, W, 3). Enlarging loses a little of the finest; ``times`` more than 1 bring back what is missing
+    (Irani and Peleg, Improving resolution by image registration, 1991).
     """
     height, width, _ = fine.shape
     rows, columns = max(1, coarse.shape[0] // finest), max(1, coarse.shape[1] // finest)
-    difference = resized(coarse, columns, rows) - resized(fine, columns, rows)
-    return fine + resized(difference, width, height)
+    wanted = resized(coarse, columns, rows)
+    for _ in range(times):
+        fine = fine + resized(wanted - resized(fine, columns, rows), width, height)
+    return fine

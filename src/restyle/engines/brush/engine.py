@@ -144,7 +144,9 @@ class Brush:
                 drawn = _shared([mapping(finer) + change for mapping, change in gradings], here)
                 del alone, gradings
             else:
-                drawn = with_coarse(_shared([mapping(finer) for mapping in mappings], here), drawn, finest=1)
+                mapped = _shared([mapping(finer) for mapping in mappings], here)
+                drawn = with_coarse(mapped, drawn, finest=1, times=2)
+                del mapped
             del level, parts, photograph, finer  # before the next level's, which are larger
         if job.preserve_color:
             drawn = recoloured(np.clip(drawn, 0, 1), raw, self._follow)

@@ -1,10 +1,10 @@
 """Small patches of the whole drawing, distributed as the reference's are, from broad ones to fine ones.
 
-A network's pictures have too little of a reference's extremes: its darkest shadow beside its lightest paper. Patches say
-which colours stand beside which, at every scale. They are moved along random axes, one axis after the other being a
-matter of sorting: Pitié, Kokaram and Dahyot, N-dimensional probability density function transfer and its application to
-colour transfer (ICCV 2005); of patches: Elnekave and Weiss, Generating natural images with direct patch distribution
-matching (ECCV 2022). What moves follows the photograph, so a sky goes as a whole.
+A network's pictures have too little of a reference's extremes: its darkest shadow beside its lightest paper. Patches
+say which colours stand beside which, at every scale. They are moved along random axes, where to match is to sort:
+Pitié, Kokaram and Dahyot, N-dimensional probability density function transfer and its application to colour transfer
+(ICCV 2005); of patches: Elnekave and Weiss, Generating natural images with direct patch distribution matching (ECCV
+2022). What moves follows the photograph, so a sky goes as a whole.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ LEAST_EDGE = 8
 """Pixels of an octave, down and across, below which it says nothing."""
 QUANTILES, MOST_PATCHES = 256, 16384
 """By which a distribution is known, and patches that are sorted for them at most."""
-LEAST_SLOPE, MOST_SLOPE = 0.5, 2.5
+LEAST_SLOPE, MOST_SLOPE = 0.5, 2.7
 """What lies near together does not fall into one, and a flat sky does not become a stormy one."""
 
 Distribution = dict[int, Floats]
@@ -107,6 +107,9 @@ def _overlaid(patches: Floats, height: int, width: int) -> Floats:
     """Of patches around every pixel the mean of all that cover each, float32 (H, W, 3)."""
     reach = SIDE // 2
     parts = patches.reshape(height, width, SIDE, SIDE, 3)
+    drift = parts.mean((0, 1))
+    # On the whole a patch has no middle and no border; what samples make of them would be a frame around the picture.
+    parts = parts - (drift - drift.mean((0, 1)))
     total = np.zeros((height + 2 * reach, width + 2 * reach, 3), np.float32)
     counts = np.zeros((height + 2 * reach, width + 2 * reach, 1), np.float32)
     for row in range(SIDE):
