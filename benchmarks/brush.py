@@ -37,8 +37,8 @@ MEMORY = {1024: 1.0, 2560: 3.0}
 LEGEND = """Means over pairs at strength 1, scored at 512. Style: relative distance of VGG16 channel moments and of Gram
 matrices on relu1_1..4_1, which the training saw; of the moments of relu4_3 and, without any network, sliced Wasserstein
 distance of 5x5 patches in Lab over four octaves (Delta E), which it did not, though the engine moves patches in RGB;
-retrieval, the part of results nearer to their own reference than to every other. Content: relative distance on relu4_1, SSIM of luma, F1 of Canny edges. The
-worst pair of every figure stands below.
+retrieval, the part of results nearer to their own reference than to every other. Content: relative distance on relu4_1,
+SSIM of luma, F1 of Canny edges. The worst pair of every figure stands below.
 """
 
 
