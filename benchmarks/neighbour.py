@@ -24,7 +24,7 @@ from restyle.settings import Settings
 
 USUAL_STEPS = int(FAMILY.defaults["Steps"])
 SIZES = (256, 512, 1024)
-STEPS = (10, 30, 100)
+STEPS = (10, 20, 100)
 MOST_PASSES = 6.0
 """The time of a picture at 512, in bare passes of the network forward and back that it needs."""
 MEMORY = {512: 3.0, 2560: 6.0}

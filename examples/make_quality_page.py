@@ -46,7 +46,7 @@ def main() -> None:
     """Write the page, and ``docs/images/quality-1.jpg`` and so on: photograph, style, and what each engine draws."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=512, help="side at which pictures are drawn")
-    parser.add_argument("--steps", type=int, default=30, help="Steps of the neighbour")
+    parser.add_argument("--steps", type=int, default=20, help="Steps of the neighbour")
     args = parser.parse_args()
     neighbour = {"ModelCode": "Restyle Neighbour", "InferenceParams": {"Steps": args.steps}}
     lite = StyleTransfer(device="cpu", max_size=0)

@@ -39,7 +39,7 @@ def test_the_neighbour_says_how_to_install_it_until_it_is(tmp_path: Path) -> Non
     path.parent.mkdir(parents=True)
     path.touch()
     model = registry.main("Restyle Neighbour", field=MODEL)
-    assert model.defaults == {"Steps": 30}
+    assert model.defaults == {"Steps": 20}
     assert model.points(1000, 1000, 2, 30) == 12
 
 

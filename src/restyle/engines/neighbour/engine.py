@@ -6,7 +6,7 @@ until the network sees those places instead. Beyond the paper: the photograph is
 distribution, and what relu4_1 sees of it is kept in place, and so is how its lightness goes in small windows; the
 reference's statistics are drawn near as well, so that the style arrives within few updates; total variation keeps calm
 what is flat in the photograph; and the whole picture, once drawn, is given the reference's contrasts, matched anew and
-drawn on.
+drawn on. Every level but the first begins with what only it shows of the brush's picture.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from restyle.engines.base import Description, File, Job, Machine, Report, Role
+from restyle.engines.base import Description, File, Job, Machine, Report, Role, Style
+from restyle.engines.brush.engine import load as load_brush
 from restyle.engines.cache import Cache
 from restyle.engines.memory import give_back
 from restyle.engines.neighbour.colour import with_colours_of, with_palette
@@ -34,6 +35,8 @@ CACHED_REFERENCES = 6
 """One reference at all levels up to 2560, for the next photograph of that size; each may hold 120 MB."""
 NOISE = 0.03
 """Deviation of the noise that a picture starts from, beside the photograph; pixels are 0..1."""
+BRUSH_UPDATES = 2
+"""Updates of the whole picture that take about as long as the brush does."""
 
 
 def load(machine: Machine) -> "Neighbour":
@@ -65,7 +68,7 @@ class Neighbour:
     def convert(self, job: Job, report: Report) -> Iterator[Pixels]:
         """Yield one image per seed. Strength 0 yields the raw image itself.
 
-        Raises RestyleError: 4004 where the weights are gone, 5101 where they are not the right ones.
+        Raises RestyleError: 4004 where the weights are gone, 5101 where they, or the brush's, are not the right ones.
         """
         return within(self._mode, self._images(job, report))
 
@@ -99,18 +102,23 @@ class Neighbour:
         generator = torch.Generator().manual_seed(seed)
         plan = levels(job.raw.shape[1], job.raw.shape[0], job.inference.steps)
         total = sum(level.updates * level.width * level.height for level in plan)
-        drawn, done = None, 0
+        drawn, brushed, done = None, None, 0
+        if plan[0].side < plan[-1].side:
+            brush = BRUSH_UPDATES * job.raw.shape[0] * job.raw.shape[1]
+            total += brush
+            brushed = self._brushed(job, pixels(style), seed, lambda fraction: report(fraction * brush / total))
+            done = brush
         for level in plan:
             photograph = at_size(raw, level.height, level.width)
             reference = self._reference(network, style, digest.digest(), seed, level.side)
-            coloured = with_palette(photograph, reference.picture)
             if drawn is None:
+                coloured = with_palette(photograph, reference.picture)
                 noise = torch.randn(coloured.shape, generator=generator).to(coloured)
                 start = coloured + NOISE * job.strength * noise
-            elif drawn.shape == coloured.shape:
+            elif brushed is None or drawn.shape == photograph.shape:
                 start = _sharpened(drawn, reference.picture, job.strength)
             else:
-                start = _with_detail(drawn, coloured, 1 - job.strength)
+                start = _with_detail(drawn, at_size(brushed, level.height, level.width))
             goal = Goal(photograph, reference, job.strength, first=drawn is None)
             work = level.width * level.height
 
@@ -121,6 +129,16 @@ class Neighbour:
             done += level.updates * work
         assert drawn is not None
         return pixels(_finished(drawn, raw, reference.picture, job))
+
+    def _brushed(self, job: Job, style: Pixels, seed: int, report: Report) -> Tensor:
+        """The brush's picture, float32 (1, 3, H, W)."""
+        # Loaded for it alone, which takes a second: at 512 it would keep 400 MB. By one thread, since several round
+        # otherwise, and every update after it would tell.
+        brush = load_brush(Machine(threads=1))
+        [picture] = brush.convert(Job(job.raw, (Style(style),), job.strength, (seed,)), report)
+        del brush
+        give_back()
+        return tensor(picture, self._device)
 
     def _network(self, weights: File) -> VGG16:
         return VGG16(read_weights(weights.path, CONVOLUTIONS.index("4_1") + 1, weights.sha256), self._device)
@@ -147,14 +165,11 @@ def _finished(drawn: Tensor, raw: Tensor, style: Tensor, job: Job) -> Tensor:
     return raw + (1 - (1 - job.strength) ** 2) * (sharpened - raw)
 
 
-def _with_detail(drawn: Tensor, coloured: Tensor, amount: float) -> Tensor:
-    """``drawn`` enlarged, with ``amount`` (0..1) of what the photograph shows beyond that size."""
-    height, width = coloured.shape[2:]
-    enlarged = at_size(drawn, height, width)
-    if amount == 0:
-        return enlarged
-    broad = at_size(at_size(coloured, *drawn.shape[2:]), height, width)
-    return enlarged + amount * (coloured - broad)
+def _with_detail(drawn: Tensor, brushed: Tensor) -> Tensor:
+    """``drawn`` enlarged to the size of ``brushed``, with what that shows beyond the size of ``drawn``."""
+    height, width = brushed.shape[2:]
+    broad = at_size(at_size(brushed, *drawn.shape[2:]), height, width)
+    return at_size(drawn, height, width) + brushed - broad
 
 
 def _fastest() -> str:

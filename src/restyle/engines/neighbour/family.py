@@ -21,7 +21,7 @@ FAMILY = Family(
     honours=frozenset({Feature.STEPS}),
     model="Restyle Neighbour",
     # 10, the wire's own default, is a sketch
-    defaults={"Steps": 30},
+    defaults={"Steps": 20},
     libraries=("torch", "h5py"),
     install="pip install 'restyle[neighbour]'",
     weights=WEIGHTS,
