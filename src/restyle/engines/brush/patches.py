@@ -41,9 +41,9 @@ def change(drawn: Floats, photograph: Floats, wanted: Distribution) -> Floats:
     """What to add to ``drawn`` so that its patches are distributed nearly as ``wanted``. All float32 (H, W, 3)."""
     height, width, _ = drawn.shape
     moved = drawn
-    for octave in OCTAVES:
-        small, guide = _at(moved, octave), _at(photograph, octave)
-        if octave in wanted and min(small.shape[:2]) >= LEAST_EDGE:
+    for octave, guide in _octaves(photograph):
+        if octave in wanted:
+            small = _at(moved, octave)
             shifts = _shifted(_along_axes(small, octave), wanted[octave])
             step = guided(_overlaid(shifts @ _axes(octave), *small.shape[:2]), guide.astype(np.float64), REACH)
             moved = moved + enlarged(step.astype(np.float32), width, height)
